@@ -1,0 +1,41 @@
+# room(NAME [DIR dir] [LINK libs…]): one room of the house as a static library `room_NAME`, with its warnings and
+# the tests that stand beside its code (`x_test.cpp`, all in one program, label `unit`).
+#
+# house_program(NAME MAIN main.cpp LINK rooms…): an executable.
+# house_test(NAME SOURCES … LINK … LABEL l [TIMEOUT s]): a test program that crosses rooms.
+
+add_library(house_flags INTERFACE)
+target_include_directories(house_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(house_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
+  -Wold-style-cast -Wswitch-enum $<$<BOOL:${OUTBOARD_WERROR}>:-Werror> $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+
+function(house_test name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE house_flags ${arg_LINK} GTest::gtest_main)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+function(room name)
+  cmake_parse_arguments(arg "" "" "LINK;TEST_LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
+  add_library(room_${name} STATIC ${sources})
+  target_link_libraries(room_${name} PUBLIC ${arg_LINK} PRIVATE house_flags)
+  target_include_directories(room_${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  if(tests)
+    house_test(${name}_test SOURCES ${tests} LINK room_${name} ${arg_TEST_LINK} LABEL unit)
+  endif()
+endfunction()
+
+function(house_program name)
+  cmake_parse_arguments(arg "" "MAIN" "LINK" ${ARGN})
+  add_executable(${name} ${arg_MAIN})
+  target_link_libraries(${name} PRIVATE house_flags ${arg_LINK})
+endfunction()

@@ -1,0 +1,103 @@
+// Admin: the other interface that is spoken on both sides of the wire, for those who look after an
+// organisation: organisations, users, volumes, tokens. PgAdmin serves it, GrpcAdmin calls it.
+//
+// A caller administers the organisation of its token, and only when the token says `admin`; the
+// site's administrator (organisation 0) administers all and alone may create organisations.
+// Anything else is no_access; what belongs to another organisation is not_found.
+//
+// Names of organisations, users and volumes are slugs (check_slug), `exists` when taken.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/call.h"
+#include "core/entry.h"
+#include "core/limits.h"
+#include "core/result.h"
+
+namespace outboard {
+
+struct Organisation {
+  std::uint64_t id = 0;
+  std::string name;
+  Timestamp created;
+};
+
+struct User {
+  std::string organisation;
+  std::string name;
+  Timestamp created;
+};
+
+struct VolumeSettings {
+  Policy policy = Policy::last_writer;
+  bool strict = false;               // refused as unsupported until leases are built
+  std::uint64_t quota_bytes = 0;     // 0: none
+  std::uint64_t quota_nodes = 0;     // 0: none
+};
+
+// "acme/skills:ro" as data.
+struct GrantByName {
+  std::string volume;                // "acme/skills"; "acme/*": all of the organisation
+  std::string prefix = "/";          // others than "/" are refused as unsupported for now
+  bool write = false;
+};
+
+struct TokenRequest {
+  std::string organisation;
+  std::string principal;             // a user of the organisation
+  std::vector<GrantByName> grants;   // never more than the asking token's own
+  bool admin = false;
+  std::chrono::seconds life = kTokenLifeDefault;  // at most kTokenLifeMax
+  SessionId session;                 // nil: not bound to one
+  Epoch epoch;
+  Generation generation;
+};
+
+struct TokenInfo {
+  std::uint64_t id = 0;
+  std::string organisation;
+  std::string principal;
+  std::vector<GrantByName> grants;
+  bool admin = false;
+  Timestamp created;
+  Timestamp expires;
+  bool revoked = false;
+};
+
+struct MintedToken {
+  TokenInfo info;
+  std::string secret;                // shown once; the store keeps only its SHA-256
+};
+
+class Admin {
+ public:
+  virtual ~Admin() = default;
+
+  virtual Result<Organisation> create_organisation(const Call& call, std::string_view name) = 0;
+  virtual Result<std::vector<Organisation>> organisations(const Call& call) = 0;
+
+  virtual Result<User> create_user(const Call& call, std::string_view organisation,
+                                   std::string_view name) = 0;
+  virtual Result<std::vector<User>> users(const Call& call, std::string_view organisation) = 0;
+
+  // `name` with its organisation: "acme/skills". "acme/~ada/memory" needs the user ada.
+  virtual Result<Volume> create_volume(const Call& call, std::string_view name,
+                                       const VolumeSettings& settings) = 0;
+  virtual Result<Volume> change_volume(const Call& call, std::string_view name,
+                                       const VolumeSettings& settings) = 0;
+  virtual Result<std::vector<Volume>> volumes(const Call& call, std::string_view organisation) = 0;
+
+  // The new token's parent is the caller's; it can only be narrower.
+  virtual Result<MintedToken> mint_token(const Call& call, const TokenRequest& request) = 0;
+  virtual Status revoke_token(const Call& call, std::uint64_t id) = 0;
+  virtual Result<std::vector<TokenInfo>> tokens(const Call& call,
+                                                std::string_view organisation) = 0;
+};
+
+}  // namespace outboard

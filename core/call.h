@@ -1,0 +1,57 @@
+// Call: what every request to a Store carries beside its arguments.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/change.h"
+#include "core/clock.h"
+#include "core/ids.h"
+
+namespace outboard {
+
+// What a token allows in one volume, at and below one path.
+struct Grant {
+  VolumeId volume;           // 0: every volume of the organisation
+  std::string prefix = "/";
+  bool write = false;
+
+  friend bool operator==(const Grant&, const Grant&) = default;
+};
+
+// Who is asking, as the server read it from the token. Filled in by the server's edge only; a
+// client leaves it empty, for it would not be believed.
+struct Caller {
+  std::uint64_t token = 0;          // its row; checked again in each commit; 0: the server itself
+  std::uint64_t organisation = 0;   // 0: the site's own administrator
+  std::string principal;
+  bool admin = false;               // may use the admin service within the organisation
+  std::vector<Grant> grants;
+  SessionId session;
+  std::uint64_t turn = 0;
+  OpId op;
+  Epoch epoch;
+  Generation generation;
+
+  friend bool operator==(const Caller&, const Caller&) = default;
+};
+
+// A request's surroundings. Every store answers by `deadline`, at the latest with timed_out.
+struct Call {
+  Moment deadline = Moment::max();
+  Caller caller;
+
+  static Call until(Moment deadline) { return Call{deadline, {}}; }
+};
+
+// The server's own work: no token, all grants.
+inline Call internal_call(Moment deadline) {
+  Call call{deadline, {}};
+  call.caller.principal = "outboard";
+  call.caller.grants.push_back(Grant{VolumeId{}, "/", true});
+  return call;
+}
+
+Origin origin_of(const Caller& caller, const RequestId& request);
+
+}  // namespace outboard

@@ -1,0 +1,23 @@
+// The rules: what each op needs, does and refuses. Pure: no I/O but the WorkingSet's reading, the
+// same for every store. Conflicts, preconditions, quotas, POSIX's errors for names are decided here
+// and nowhere else.
+#pragma once
+
+#include "core/call.h"
+#include "core/op.h"
+#include "core/store.h"
+#include "core/working_set.h"
+
+namespace outboard {
+
+// What the policy makes of a publish whose base is not the current version. [S4]
+enum class Verdict : std::uint8_t { clean, override_flagged, refused };
+Verdict judge(Policy policy, std::optional<Version> base, Version current);
+
+// Applies `batch` to `set`, or leaves `set` as it was and says why not: the error's `step` is the
+// index of the refused step, its `subject` the path or inode.
+//   REQUIRES: check_batch(batch).
+// policy `merge` on a stale base is refused with `unsupported` until it is built.
+Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch);
+
+}  // namespace outboard

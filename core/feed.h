@@ -1,0 +1,78 @@
+// The change feed: how a subscriber hears of a volume's changes, in order, without gaps.
+//
+// store → FeedSink::offer, on the feed's own thread, never blocking → the subscriber's queue.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/change.h"
+#include "core/guarded.h"
+#include "core/ids.h"
+#include "core/limits.h"
+#include "core/result.h"
+
+namespace outboard {
+
+// Every way a subscription can end. None is silent.
+enum class FeedEnd : std::uint8_t {
+  closed,          // the subscriber asked for it
+  history_gone,    // the log no longer reaches back to the asked seq: take a snapshot
+  too_slow,        // the queue was full: resume at the last seq received
+  access_revoked,  // the token ended or no longer covers the volume
+  volume_gone,
+  server_stopping, // resume elsewhere
+  connection_lost, // resume when it is back
+};
+
+std::string_view name_of(FeedEnd end);
+
+// Changes of one transaction batch, contiguous; or only a mark that says "current up to `upto`".
+struct FeedItem {
+  VolumeId volume;
+  std::vector<Change> changes;     // seqs rise by one; the last is `upto` when not empty
+  Seq upto;
+  std::optional<FeedEnd> end;      // set: nothing follows
+};
+
+// Takes items. offer() must not block or call back into the store; false means "full": the
+// subscription ends with too_slow, and the sink is told so by a last item that it may drop.
+class FeedSink {
+ public:
+  virtual ~FeedSink() = default;
+  virtual bool offer(const std::shared_ptr<const FeedItem>& item) = 0;
+};
+
+// While it lives the sink is called; after its destructor returns, never again.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+  // The subscriber has applied everything up to `seq`: strict volumes wait for it. [S7]
+  virtual void acknowledge(Seq seq) = 0;
+};
+
+// A bounded queue for a subscriber with a thread of its own.
+class FeedQueue final : public FeedSink {
+ public:
+  explicit FeedQueue(std::size_t changes_max = kWatcherQueueChanges) : changes_max_(changes_max) {}
+
+  bool offer(const std::shared_ptr<const FeedItem>& item) override;
+  // The next item; nothing when `until` has passed or wake() was called.
+  std::shared_ptr<const FeedItem> next(Moment until);
+  void wake();
+
+ private:
+  const std::size_t changes_max_;
+  Mutex mutex_;
+  Condition arrived_;
+  std::deque<std::shared_ptr<const FeedItem>> items_ GUARDED_BY(mutex_);
+  std::size_t changes_ GUARDED_BY(mutex_) = 0;
+  bool woken_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace outboard

@@ -1,0 +1,111 @@
+// Every limit, with its reason. Nothing else in the tree says a size, a count or a time of its own.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace outboard {
+
+using namespace std::chrono_literals;
+
+// ── Names and trees ──────────────────────────────────────────────────────────────────────────────
+// NAME_MAX of Linux; the kernel does not check it for FUSE, so we do.
+inline constexpr std::size_t kNameBytesMax = 255;
+// PATH_MAX of Linux, with its terminating zero: no program could open a longer one.
+inline constexpr std::size_t kPathBytesMax = 4095;
+// SYMLINK targets share PATH_MAX.
+inline constexpr std::size_t kSymlinkBytesMax = 4095;
+// A path of 4,095 bytes cannot be deeper.
+inline constexpr std::size_t kPathDepthMax = 2048;
+// LINK_MAX of ext4: programs that count links know this number.
+inline constexpr std::uint32_t kLinksMax = 65'000;
+// XATTR_NAME_MAX and XATTR_SIZE_MAX of Linux, and the total that fits beside a node in one row.
+inline constexpr std::size_t kXattrNameBytesMax = 255;
+inline constexpr std::size_t kXattrValueBytesMax = 65'536;
+inline constexpr std::size_t kXattrTotalBytesMax = 262'144;
+// "acme", "ada", "skills": they stand in paths, URLs and SQL roles.
+inline constexpr std::size_t kSlugBytesMax = 63;
+
+// ── Content ──────────────────────────────────────────────────────────────────────────────────────
+// Larger content is stored in chunks of this size. Measured: a 64 KiB slice reads in 92 µs; a
+// smaller chunk pays per row, a larger one makes a small write to a large file expensive.
+inline constexpr std::size_t kChunkBytes = 65'536;
+// Up to one chunk, content lives in its version's own row: one row read, one row written.
+inline constexpr std::size_t kInlineBytesMax = kChunkBytes;
+// Pieces an append may leave in one chunk before they are joined: a read touches at most these.
+inline constexpr std::uint32_t kChunkPiecesMax = 16;
+// One file. Skills and memories are text and small assets; 1 GiB leaves room for a model file.
+inline constexpr std::uint64_t kFileBytesMax = 1ULL << 30U;
+// One batch in memory on its way: a server of 24 GiB holds a hundred at their worst.
+inline constexpr std::uint64_t kBatchBytesMax = 256ULL << 20U;
+// Steps in one batch: a transaction of about a second on measured figures (30,000 rows/s).
+inline constexpr std::size_t kBatchStepsMax = 4'096;
+
+// ── The wire ─────────────────────────────────────────────────────────────────────────────────────
+// gRPC's default for one message; larger bodies stream in parts.
+inline constexpr std::size_t kMessageBytesMax = 4U << 20U;
+// A streamed part: well under the message limit, with room for its envelope.
+inline constexpr std::size_t kPartBytes = 1U << 20U;
+// One read answer; longer reads are several requests at the same version.
+inline constexpr std::size_t kReadBytesMax = 2U << 20U;
+// Names in one page of a listing, and nodes in one part of a snapshot (~150 bytes each).
+inline constexpr std::uint32_t kPageEntriesMax = 4'096;
+// Bodies asked for in one read_many.
+inline constexpr std::size_t kReadManyMax = 1'024;
+// Small bodies that travel with a snapshot, each and in all: 8,000 skills of 4 KiB.
+inline constexpr std::size_t kSnapshotBodyBytesMax = 16'384;
+inline constexpr std::uint64_t kSnapshotBodiesBytesMax = 64ULL << 20U;
+// Load balancers cut idle streams after 60 s or more; a ping at 20 s keeps them open.
+inline constexpr std::chrono::milliseconds kKeepaliveInterval = 20s;
+inline constexpr std::chrono::milliseconds kKeepaliveTimeout = 10s;
+// Silence proves nothing; a mark this often proves that a quiet volume is current.
+inline constexpr std::chrono::milliseconds kProgressInterval = 5s;
+
+// ── Requests ─────────────────────────────────────────────────────────────────────────────────────
+// A person or a program waits this long at the most for a read or a write through the mount.
+inline constexpr std::chrono::milliseconds kReadDeadline = 10s;
+inline constexpr std::chrono::milliseconds kWriteDeadline = 30s;
+inline constexpr std::chrono::milliseconds kBarrierDeadline = 10s;
+// Request numbers a server remembers for each client, when it has not acknowledged them.
+inline constexpr std::uint64_t kRequestWindow = 1'024;
+// Reconnects of a client: from the first to the last of the doubling waits between them.
+inline constexpr std::chrono::milliseconds kReconnectWaitMin = 50ms;
+inline constexpr std::chrono::milliseconds kReconnectWaitMax = 2s;
+
+// ── The server ───────────────────────────────────────────────────────────────────────────────────
+// Callers whose writes one transaction takes. Measured: 128 a batch gives 36,000/s, more gain none.
+inline constexpr std::size_t kGroupBatchesMax = 128;
+// Bytes one transaction takes, so that one large write does not delay a hundred small ones.
+inline constexpr std::uint64_t kGroupBytesMax = 8ULL << 20U;
+// Writes that wait for a commit, per volume; the next is refused with `unavailable`.
+inline constexpr std::size_t kCommitQueueMax = 4'096;
+// An admin's open transaction may hold a row: the committer waits this long, then takes the rest.
+inline constexpr std::chrono::milliseconds kRowLockWait = 50ms;
+// An admin's transaction left open is ended after this long.
+inline constexpr std::chrono::milliseconds kIdleTransactionMax = 60s;
+// Changes a feed keeps in memory for watchers that come back, per volume.
+inline constexpr std::size_t kFeedRingChanges = 16'384;
+// Changes queued for one watcher; a slower one is cut and resumes at its seq.
+inline constexpr std::size_t kWatcherQueueChanges = 16'384;
+// How long a verified token is trusted before the database is asked again: revocation within 1 s.
+inline constexpr std::chrono::milliseconds kTokenCacheFor = 1s;
+// Verified tokens remembered: one for each sandbox of a large deployment, 200 bytes each.
+inline constexpr std::size_t kTokenCacheMax = 20'000;
+
+// ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
+inline constexpr std::size_t kTokenBytes = 32;  // 256 bits
+inline constexpr std::chrono::seconds kTokenLifeDefault = 12h;
+inline constexpr std::chrono::seconds kTokenLifeMax = 24h * 90;
+
+// ── The mount ────────────────────────────────────────────────────────────────────────────────────
+// Unsaved bytes of one handle; more are published early as a version of their own. [D3]
+inline constexpr std::uint64_t kHandleDirtyBytesMax = 64ULL << 20U;
+// Appends appear elsewhere after this long, even while the file stays open.
+inline constexpr std::chrono::milliseconds kAppendAge = 1s;
+// File content the daemon keeps in memory for its views.
+inline constexpr std::uint64_t kBlockCacheBytesMax = 256ULL << 20U;
+// Notifications waiting for the kernel, per directory, before the directory is dropped whole.
+inline constexpr std::size_t kNotifyQueueMax = 65'536;
+
+}  // namespace outboard

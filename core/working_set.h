@@ -1,0 +1,177 @@
+// WorkingSet: what a transaction has read and what it is about to change.
+//
+// TreeSource (rows, or maps) → WorkingSet ← the rules of core/commit.h. When the rules are done the
+// store writes the set's differences: MemoryStore into its maps, PgStore in set-based statements.
+// Several batches of one group share a set: the later see what the earlier did, and a refused one
+// is undone to its savepoint. Used by one thread.
+//
+// What always holds: a Changed node has exactly the attributes it will be stored with; the changes
+// in changes() are in seq order without gaps, and each names the node as it was after that change.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/change.h"
+#include "core/entry.h"
+#include "core/op.h"
+#include "core/result.h"
+
+namespace outboard {
+
+// A node and how its current content is kept.
+struct StoredNode {
+  Node node;
+  bool chunked = false;  // content in chunks; else inline, at most kInlineBytesMax bytes
+
+  friend bool operator==(const StoredNode&, const StoredNode&) = default;
+};
+
+// How one version's content is kept.
+struct StoredVersion {
+  Version version;
+  std::uint64_t size = 0;
+  std::optional<Sha256> digest;
+  bool chunked = false;
+};
+
+// What the rules read. The root (kRootInode) always exists. All may fail with unavailable.
+class TreeSource {
+ public:
+  virtual ~TreeSource() = default;
+  // Nothing when there is no such node, or it was removed.
+  virtual Result<std::optional<StoredNode>> node(Inode inode) = 0;
+  virtual Result<std::optional<Inode>> child(const Dentry& name) = 0;
+  // One name of a node (any, when it has several). REQUIRES: not the root, not removed.
+  virtual Result<Dentry> name_of(Inode inode) = 0;
+  virtual Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory) = 0;
+  virtual Result<bool> has_children(Inode directory) = 0;
+  virtual Result<std::optional<StoredVersion>> version(Inode inode, Version version) = 0;
+  // The whole content of a version that is kept inline.
+  virtual Result<std::string> inline_content(Inode inode, Version version) = 0;
+  // Of a chunked version whose digest was not known when it was written; reads all of it.
+  virtual Result<Sha256> digest(Inode inode, Version version) = 0;
+  virtual Result<Xattrs> xattrs(Inode inode) = 0;
+  // A number never used before.
+  virtual Result<Inode> allot_inode() = 0;
+};
+
+// A new version, either whole (`bytes`, then it is kept inline) or as an edit of chunks.
+struct ContentEdit {
+  Inode inode;
+  Version version;               // the new one
+  std::optional<std::string> bytes;
+  // When `bytes` is unset: take the content of `base` ({0}: none), drop all from `keep` on, lay the
+  // extents over it, make it `size` long. `current` is the version whose chunks are now in force.
+  Version base;
+  Version current;
+  std::uint64_t keep = 0;
+  std::vector<Extent> extents;
+  std::uint64_t size = 0;
+  bool append = false;           // one extent at the old end
+  std::optional<Sha256> digest;  // when known
+  Seq seq;                       // of the change that made it
+  bool conflict = false;
+};
+
+// A directory whose path changed: every dentry strictly below `from` now lies below `to`.
+struct SubtreeMove {
+  std::string from;
+  std::string to;
+};
+
+class WorkingSet {
+ public:
+  // `head` is the volume's last seq, `now` the time all changes carry.
+  WorkingSet(TreeSource& source, Volume volume, Timestamp now);
+  WorkingSet(const WorkingSet&) = delete;
+  WorkingSet& operator=(const WorkingSet&) = delete;
+
+  // ── Reading: this transaction's own changes over the source ──
+  Result<std::optional<StoredNode>> node(Inode inode);
+  Result<std::optional<Inode>> child(const Dentry& name);
+  Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory);
+  Result<bool> has_children(Inode directory);
+  Result<Dentry> name_of(Inode inode);
+  // "/" for the root; of a file with several names, one of them.
+  Result<std::string> path_of(Inode inode);
+  Result<std::string> path_of(const Dentry& name);
+  Result<std::optional<StoredVersion>> version(Inode inode, Version version);
+  Result<std::string> inline_content(Inode inode, Version version);
+  Result<Sha256> digest(const StoredNode& node);
+  Result<Xattrs> xattrs(Inode inode);
+  Result<Inode> allot_inode() { return source_.allot_inode(); }
+  const Volume& volume() const { return volume_; }
+  Timestamp now() const { return now_; }
+
+  // ── Changing ──
+  void put_node(const StoredNode& node);
+  void put_name(const Dentry& name, Inode inode);
+  void drop_name(const Dentry& name);
+  void put_xattrs(Inode inode, Xattrs xattrs);
+  void put_content(ContentEdit edit);
+  void move_subtree(SubtreeMove move);
+  // Uses up the next seq and gives it to the change.
+  Seq record(Change change);
+  // Counts towards the volume's quotas; the rules check them at the end of each batch.
+  void use(std::int64_t bytes, std::int64_t nodes);
+
+  // ── Savepoints, for batches of a group ──
+  struct Savepoint {
+    std::size_t undo = 0, changes = 0, contents = 0, moves = 0;
+    Volume volume;
+  };
+  Savepoint savepoint() const;
+  void undo_to(const Savepoint& savepoint);
+
+  // ── The differences, for the store to write ──
+  bool empty() const { return changes_.empty(); }
+  // Nodes to insert or update (links 0: removed), in inode order. True: it is new.
+  std::vector<std::pair<StoredNode, bool>> changed_nodes() const;
+  // Names to insert or point elsewhere (an inode), or to delete (nothing).
+  std::vector<std::pair<Dentry, std::optional<Inode>>> changed_names() const;
+  std::vector<std::pair<Inode, Xattrs>> changed_xattrs() const;
+  const std::vector<ContentEdit>& contents() const { return contents_; }
+  const std::vector<SubtreeMove>& moves() const { return moves_; }
+  const std::vector<Change>& changes() const { return changes_; }
+
+ private:
+  struct NodeSlot {
+    std::optional<StoredNode> value;
+    bool created = false;
+    bool changed = false;
+  };
+  struct NameSlot {
+    std::optional<Inode> value;
+    bool in_source = false;
+    bool changed = false;
+  };
+  struct XattrSlot {
+    Xattrs value;
+    bool changed = false;
+  };
+  using Undo = std::variant<std::pair<Inode, NodeSlot>, std::pair<Dentry, NameSlot>,
+                            std::pair<Inode, XattrSlot>>;
+
+  Result<NodeSlot*> load_node(Inode inode);
+  Result<NameSlot*> load_name(const Dentry& name);
+
+  TreeSource& source_;
+  Volume volume_;
+  const Timestamp now_;
+  std::map<Inode, NodeSlot> nodes_;
+  std::map<Dentry, NameSlot> names_;
+  std::map<Inode, XattrSlot> xattrs_;
+  std::map<Inode, Dentry> placed_;  // where put_name put a node last; a hint, checked on use
+  std::vector<ContentEdit> contents_;
+  std::vector<SubtreeMove> moves_;
+  std::vector<Change> changes_;
+  std::vector<Undo> undo_;
+};
+
+}  // namespace outboard
