@@ -32,6 +32,7 @@ struct Caller {
   OpId op;
   Epoch epoch;
   Generation generation;
+  ClientId client;                  // the sending process, as it says of itself; nil: unknown
 
   friend bool operator==(const Caller&, const Caller&) = default;
 };

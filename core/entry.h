@@ -73,6 +73,7 @@ enum class Policy : std::uint8_t {
 // A named tree, as Store::open_volume answers.
 struct Volume {
   VolumeId id;
+  std::uint64_t organisation = 0;  // its owner's number
   std::string name;                // "acme/skills", "acme/~ada/memory"
   Policy policy = Policy::last_writer;
   bool strict = false;             // publishes wait for the mounts' leases [S7]

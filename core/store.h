@@ -129,6 +129,8 @@ class Store {
 
   // not_found when there is none of that name, or none the caller may see.
   virtual Result<Volume> open_volume(const Call& call, std::string_view name) = 0;
+  // The same by number: not_found when there is none, or none the caller may see.
+  virtual Result<Volume> describe(const Call& call, VolumeId volume) = 0;
 
   // Commits `batch` whole and durably, or refuses it whole.
   // conflict: a precondition, or a stale base under policy `refuse`. no_space: a quota.
