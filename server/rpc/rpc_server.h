@@ -1,0 +1,56 @@
+// RpcServer: a Store and an Admin, served by gRPC on TCP and unix sockets.
+//
+// Place in the flow: sockets → services (callback reactors) → worker pool → caller.cpp (token) →
+// Access → the Store it was given. Calls block only on workers; when the workers' queue is full
+// the next request is refused with `unavailable` and the time to wait.
+//
+// All functions may be called from any thread. The destructor stops at once, as drain(now) does.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/admin.h"
+#include "core/result.h"
+#include "core/store.h"
+#include "server/token_reader.h"
+
+namespace outboard::server {
+
+struct RpcConfig {
+  // "unix:/path" or "host:port"; port 0 takes a free one. TCP beyond loopback is refused without
+  // TLS.
+  std::vector<std::string> listen;
+  // PEM. Empty: no TLS. With a client CA, TCP clients must show a certificate that it signed.
+  std::string tls_certificate_file;
+  std::string tls_key_file;
+  std::string tls_client_ca_file;
+  // Threads for calls that block, and as many streams of content at a time as a quarter of it.
+  std::size_t workers = 64;
+};
+
+class RpcServer {
+ public:
+  // Wraps `store` in Access itself. All three must outlive the server.
+  static Result<std::unique_ptr<RpcServer>> start(const RpcConfig& config, Store& store,
+                                                  Admin& admin, TokenReader& tokens);
+  ~RpcServer();
+  RpcServer(const RpcServer&) = delete;
+  RpcServer& operator=(const RpcServer&) = delete;
+
+  // As clients dial them: the real port where 0 was asked for.
+  std::vector<std::string> addresses() const;
+
+  // Accepts nothing more, ends watches with server_stopping, waits for calls in flight until
+  // `until`, then cancels them.
+  void drain(Moment until);
+
+ private:
+  struct Parts;
+  explicit RpcServer(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace outboard::server
