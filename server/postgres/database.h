@@ -1,0 +1,49 @@
+// Database: everything the server keeps in Postgres, opened as one thing.
+//
+// main.cpp opens it and hands its three faces to server/rpc. Opening brings the schema up to date
+// and starts the threads that live here: the committer's, the feed's and the listener's.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/admin.h"
+#include "core/result.h"
+#include "core/store.h"
+#include "server/token_reader.h"
+
+namespace outboard::server {
+
+struct DatabaseConfig {
+  std::string url;               // as libpq takes it: "postgresql://…" or "host=… dbname=…"
+  std::size_t connections = 16;  // for reads; the committer, the listener and the feed have their own
+};
+
+class Database {
+ public:
+  // unavailable: cannot be reached. unsupported: its schema is newer than this server.
+  static Result<std::unique_ptr<Database>> open(const DatabaseConfig& config);
+
+  // Drains: what was handed to the committer is answered, subscriptions end with server_stopping.
+  // REQUIRES: no call into store(), admin() or tokens() is under way, or will be.
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Good for any thread, for the Database's life.
+  Store& store();
+  Admin& admin();
+  TokenReader& tokens();
+
+  // A token of the site's administrator: how a new deployment gets its first one.
+  Result<MintedToken> mint_site_token(std::string_view principal);
+
+ private:
+  struct Parts;
+  explicit Database(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace outboard::server
