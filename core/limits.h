@@ -59,6 +59,10 @@ inline constexpr std::uint64_t kSnapshotBodiesBytesMax = 64ULL << 20U;
 // Load balancers cut idle streams after 60 s or more; a ping at 20 s keeps them open.
 inline constexpr std::chrono::milliseconds kKeepaliveInterval = 20s;
 inline constexpr std::chrono::milliseconds kKeepaliveTimeout = 10s;
+// The largest answer: 4,096 symlinks just made, each with its name and target at their limits.
+inline constexpr std::size_t kAnswerBytesMax = 32U << 20U;
+// Content on its way to one reader of a stream before its producer waits for the reader.
+inline constexpr std::size_t kStreamBufferBytesMax = 8U << 20U;
 // Silence proves nothing; a mark this often proves that a quiet volume is current.
 inline constexpr std::chrono::milliseconds kProgressInterval = 5s;
 
@@ -92,6 +96,20 @@ inline constexpr std::size_t kWatcherQueueChanges = 16'384;
 inline constexpr std::chrono::milliseconds kTokenCacheFor = 1s;
 // Verified tokens remembered: one for each sandbox of a large deployment, 200 bytes each.
 inline constexpr std::size_t kTokenCacheMax = 20'000;
+
+// Calls that wait for a worker; the next is refused with `unavailable` and the time to wait.
+inline constexpr std::size_t kRpcQueueMax = 4'096;
+inline constexpr std::chrono::milliseconds kRpcRetryAfter = 50ms;
+// A caller may set a deadline; none lasts longer, so that a worker cannot be held for ever.
+inline constexpr std::chrono::milliseconds kCallDeadlineMax = 60s;
+// The same for a stream of content: 100 GB at 300 MB/s.
+inline constexpr std::chrono::milliseconds kStreamDeadlineMax = 5min;
+// Threads that turn queued changes into messages for watchers; they never block.
+inline constexpr std::size_t kWatchWriters = 2;
+// Subscriptions of one watch stream: a sandbox has a handful of views.
+inline constexpr std::size_t kWatchSubscriptionsMax = 1'024;
+// Volumes whose organisation the access check remembers, 40 bytes each; then it starts anew.
+inline constexpr std::size_t kAccessVolumesMax = 1'000'000;
 
 // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
 inline constexpr std::size_t kTokenBytes = 32;  // 256 bits
