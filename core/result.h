@@ -51,7 +51,7 @@ std::string_view name_of(Code code);
 struct Error {
   Code code = Code::invalid;
   std::string message;
-  std::string subject;                 // the path, name or id at fault; empty: the request itself
+  std::string subject = {};            // the path, name or id at fault; empty: the request itself
   std::uint64_t current_version = 0;   // with conflict: the version found instead; 0: absent
   std::uint32_t step = 0;              // index of the refused step within a batch
   std::uint32_t retry_after_ms = 0;    // 0: no advice
