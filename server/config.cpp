@@ -1,0 +1,101 @@
+#include "server/config.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <sstream>
+
+namespace outboard::server {
+namespace {
+
+constexpr const char* kAbout =
+    "Serves volumes of files to sandboxes and people over gRPC; the truth is in Postgres.\n";
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  A server with a private Postgres, for this machine:\n"
+    "    outboard-server --data /var/lib/outboard --listen unix:/run/outboard/server.sock \\\n"
+    "                    --site-token-file /var/lib/outboard/site-token\n"
+    "  On a Postgres of your own, for others:\n"
+    "    OUTBOARD_DATABASE=postgresql://outboard@db/outboard outboard-server \\\n"
+    "        --listen 0.0.0.0:7070 --tls-certificate cert.pem --tls-key key.pem\n"
+    "\n"
+    "SIGTERM and SIGINT end it in order: calls under way are answered, watchers are told.";
+
+void add_options(CLI::App& app, ServerConfig& config, long& drain_s) {
+  auto* data = app.add_option("--data", config.data_dir,
+                              "Directory of the private Postgres; made when missing");
+  auto* database = app.add_option("--database", config.database_url,
+                                  "URL of a Postgres of your own; a password is safer in the "
+                                  "environment than in an argument")
+                       ->envname("OUTBOARD_DATABASE");
+  app.add_option("--run-as", config.run_as,
+                 "As root: the user of the private Postgres [outboard, else postgres]")
+      ->excludes(database);
+  app.add_option("--listen", config.listen,
+                 "unix:/path or host:port; port 0 takes a free one. May be given several times. "
+                 "TCP beyond this machine needs TLS")
+      ->required();
+  auto* certificate =
+      app.add_option("--tls-certificate", config.tls_certificate_file, "PEM file for TCP")
+          ->check(CLI::ExistingFile);
+  auto* key = app.add_option("--tls-key", config.tls_key_file, "PEM file for TCP")
+                  ->check(CLI::ExistingFile);
+  certificate->needs(key);
+  key->needs(certificate);
+  app.add_option("--tls-client-ca", config.tls_client_ca_file,
+                 "PEM file; clients must show a certificate that it signed")
+      ->check(CLI::ExistingFile)
+      ->needs(certificate);
+  app.add_option("--site-token-file", config.site_token_file,
+                 "Where the site administrator's token is kept: minted into it, for its owner's "
+                 "eyes only, unless a valid one is there");
+  app.add_option(
+         "--ready-fd", config.ready_fd,
+         "Once ready, one line per address is written to this descriptor; then it is closed")
+      ->check(CLI::Range(0, 1'048'576));
+  app.add_option("--connections", config.connections, "Database connections for reads")
+      ->check(CLI::Range(1, 1'000))
+      ->capture_default_str();
+  app.add_option("--workers", config.workers, "Threads that answer requests")
+      ->check(CLI::Range(4, 4'096))
+      ->capture_default_str();
+  app.add_option("--drain", drain_s, "Seconds that calls under way may take at the end")
+      ->check(CLI::Range(0, 3'600))
+      ->capture_default_str();
+  const std::map<std::string, Severity> severities{{"debug", Severity::debug},
+                                                   {"info", Severity::info},
+                                                   {"warning", Severity::warning},
+                                                   {"error", Severity::error}};
+  app.add_option("--log", config.log, "debug, info, warning or error [info]")
+      ->transform(CLI::CheckedTransformer(severities));
+  data->excludes(database);
+}
+
+}  // namespace
+
+CommandLine read_command_line(int argc, const char* const* argv) {
+  ServerConfig config;
+  long drain_s = config.drain.count();
+  CLI::App app(kAbout, "outboard-server");
+  app.footer(kExamples);
+  app.set_version_flag("--version", "outboard-server " OUTBOARD_VERSION);
+  add_options(app, config, drain_s);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const bool fine = app.exit(error, out, err) == 0;
+    return {std::nullopt, fine ? out.str() : err.str(), fine ? 0 : 2};
+  }
+  if (config.data_dir.empty() && config.database_url.empty()) {
+    return {std::nullopt,
+            "Where is the data? Name a directory for a private Postgres with --data DIR, or a "
+            "Postgres of your own with --database URL.\n",
+            2};
+  }
+  config.drain = std::chrono::seconds(drain_s);
+  return {config, "", 0};
+}
+
+}  // namespace outboard::server

@@ -1,0 +1,39 @@
+// ServerConfig: what the command line of outboard-server says, checked.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/log.h"
+
+namespace outboard::server {
+
+struct ServerConfig {
+  std::string data_dir;      // of the embedded Postgres; empty with a database_url
+  std::string database_url;  // of a Postgres of one's own
+  std::string run_as;        // user for the embedded Postgres; empty: chosen
+  std::vector<std::string> listen;
+  std::string tls_certificate_file;
+  std::string tls_key_file;
+  std::string tls_client_ca_file;
+  std::string site_token_file;  // empty: none is written
+  int ready_fd = -1;            // -1: nobody waits
+  std::size_t connections = 16;
+  std::size_t workers = 64;
+  std::chrono::seconds drain{10};
+  Severity log = Severity::info;
+};
+
+// What main has to do: run with `config`, or print `text` and end with `exit_code`.
+struct CommandLine {
+  std::optional<ServerConfig> config;
+  std::string text;   // help or version on code 0; else what is wrong and the way out
+  int exit_code = 0;  // 0, or 2 for a wrong command line
+};
+
+CommandLine read_command_line(int argc, const char* const* argv);
+
+}  // namespace outboard::server
