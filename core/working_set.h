@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -64,7 +65,7 @@ class TreeSource {
 // A new version, either whole (`bytes`, then it is kept inline) or as an edit of chunks.
 struct ContentEdit {
   Inode inode;
-  Version version;               // the new one
+  Version version;  // the new one
   std::optional<std::string> bytes;
   // When `bytes` is unset: take the content of `base` ({0}: none), drop all from `keep` on, lay the
   // extents over it, make it `size` long. `current` is the version whose chunks are now in force.
@@ -79,7 +80,9 @@ struct ContentEdit {
   bool conflict = false;
 };
 
-// A directory whose path changed: every dentry strictly below `from` now lies below `to`.
+// A directory whose path changed: every dentry strictly below `from` now lies below `to`. Apply in
+// order. An exchange of two directories is three moves, by way of a path that no name can make
+// ("//" and an inode).
 struct SubtreeMove {
   std::string from;
   std::string to;
@@ -160,6 +163,12 @@ class WorkingSet {
 
   Result<NodeSlot*> load_node(Inode inode);
   Result<NameSlot*> load_name(const Dentry& name);
+  // Whether the node was made in this set: then the source knows nothing of it.
+  bool is_new(Inode inode) const;
+  // The edit in this set that makes the version; none: it is the source's, if any.
+  const ContentEdit* edit_of(Inode inode, Version version) const;
+  // Whether the name leads to the node, by this set.
+  Result<bool> leads_to(const Dentry& name, Inode inode);
 
   TreeSource& source_;
   Volume volume_;
@@ -169,6 +178,7 @@ class WorkingSet {
   std::map<Inode, XattrSlot> xattrs_;
   std::map<Inode, Dentry> placed_;  // where put_name put a node last; a hint, checked on use
   std::vector<ContentEdit> contents_;
+  std::map<std::pair<Inode, Version>, std::size_t> content_at_;  // index into contents_
   std::vector<SubtreeMove> moves_;
   std::vector<Change> changes_;
   std::vector<Undo> undo_;

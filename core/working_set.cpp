@@ -1,0 +1,304 @@
+#include "core/working_set.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/content.h"
+#include "core/path.h"
+
+namespace outboard {
+namespace {
+
+Error missing(Inode inode) {
+  return Error{Code::not_found, "there is no node " + to_string(inode) + ", or it was removed",
+               to_string(inode)};
+}
+
+std::uint64_t moved_by(std::uint64_t value, std::int64_t by) {
+  const auto step = static_cast<std::uint64_t>(by);  // wraps as two's complement does
+  CHECK(by >= 0 || value >= -step);
+  return value + step;
+}
+
+}  // namespace
+
+WorkingSet::WorkingSet(TreeSource& source, Volume volume, Timestamp now)
+    : source_(source), volume_(std::move(volume)), now_(now) {}
+
+// ── Reading ──────────────────────────────────────────────────────────────────────────────────────
+
+bool WorkingSet::is_new(Inode inode) const {
+  const auto found = nodes_.find(inode);
+  return found != nodes_.end() && found->second.created;
+}
+
+Result<WorkingSet::NodeSlot*> WorkingSet::load_node(Inode inode) {
+  const auto found = nodes_.find(inode);
+  if (found != nodes_.end()) return &found->second;
+  auto read = source_.node(inode);
+  if (!read) return read.error();
+  return &nodes_.emplace(inode, NodeSlot{std::move(*read)}).first->second;
+}
+
+Result<WorkingSet::NameSlot*> WorkingSet::load_name(const Dentry& name) {
+  const auto found = names_.find(name);
+  if (found != names_.end()) return &found->second;
+  NameSlot slot;
+  if (!is_new(name.parent)) {
+    auto read = source_.child(name);
+    if (!read) return read.error();
+    slot.value = *read;
+    slot.in_source = read->has_value();
+  }
+  if (slot.value) placed_.emplace(*slot.value, name);
+  return &names_.emplace(name, slot).first->second;
+}
+
+Result<std::optional<StoredNode>> WorkingSet::node(Inode inode) {
+  auto slot = load_node(inode);
+  if (!slot) return slot.error();
+  const auto& value = (*slot)->value;
+  if (value && value->node.removed()) return std::optional<StoredNode>{};
+  return value;
+}
+
+Result<std::optional<Inode>> WorkingSet::child(const Dentry& name) {
+  auto slot = load_name(name);
+  if (!slot) return slot.error();
+  return (*slot)->value;
+}
+
+Result<std::vector<std::pair<std::string, Inode>>> WorkingSet::children(Inode directory) {
+  std::map<std::string, Inode> merged;
+  if (!is_new(directory)) {
+    auto read = source_.children(directory);
+    if (!read) return read.error();
+    merged.insert(read->begin(), read->end());
+  }
+  for (auto at = names_.lower_bound(Dentry{directory, ""});
+       at != names_.end() && at->first.parent == directory; ++at) {
+    if (at->second.value) {
+      merged[at->first.name] = *at->second.value;
+    } else {
+      merged.erase(at->first.name);
+    }
+  }
+  return std::vector<std::pair<std::string, Inode>>(merged.begin(), merged.end());
+}
+
+Result<bool> WorkingSet::has_children(Inode directory) {
+  bool dropped = false;
+  for (auto at = names_.lower_bound(Dentry{directory, ""});
+       at != names_.end() && at->first.parent == directory; ++at) {
+    if (at->second.value) return true;
+    dropped = dropped || at->second.in_source;
+  }
+  if (is_new(directory)) return false;
+  if (!dropped) return source_.has_children(directory);
+  auto left = children(directory);
+  if (!left) return left.error();
+  return !left->empty();
+}
+
+Result<bool> WorkingSet::leads_to(const Dentry& name, Inode inode) {
+  auto slot = load_name(name);
+  if (!slot) return slot.error();
+  return (*slot)->value == inode;
+}
+
+Result<Dentry> WorkingSet::name_of(Inode inode) {
+  if (inode == kRootInode) return Dentry{};
+  if (const auto hint = placed_.find(inode); hint != placed_.end()) {
+    const Dentry name = hint->second;
+    auto good = leads_to(name, inode);
+    if (!good) return good.error();
+    if (*good) return name;
+  }
+  if (!is_new(inode)) {
+    auto read = source_.name_of(inode);
+    if (!read) return read.error();
+    auto good = leads_to(*read, inode);
+    if (!good) return good.error();
+    if (*good) {
+      placed_[inode] = *read;
+      return read;
+    }
+  }
+  // Its known names were dropped in this set: one of the set's own is left, or one not yet read.
+  const auto own = std::find_if(names_.begin(), names_.end(),
+                                [&](const auto& slot) { return slot.second.value == inode; });
+  if (own == names_.end()) return missing(inode);
+  placed_[inode] = own->first;
+  return own->first;
+}
+
+Result<std::string> WorkingSet::path_of(Inode inode) {
+  std::vector<std::string> names;
+  while (inode != kRootInode) {
+    auto name = name_of(inode);
+    if (!name) return name.error();
+    inode = name->parent;
+    names.push_back(std::move(name->name));
+  }
+  std::string path;
+  for (auto name = names.rbegin(); name != names.rend(); ++name) path.append("/").append(*name);
+  return path.empty() ? "/" : path;
+}
+
+Result<std::string> WorkingSet::path_of(const Dentry& name) {
+  if (!name.parent) return std::string("/");
+  auto parent = path_of(name.parent);
+  if (!parent) return parent;
+  return join(*parent, name.name);
+}
+
+const ContentEdit* WorkingSet::edit_of(Inode inode, Version version) const {
+  const auto found = content_at_.find({inode, version});
+  return found == content_at_.end() ? nullptr : &contents_[found->second];
+}
+
+Result<std::optional<StoredVersion>> WorkingSet::version(Inode inode, Version version) {
+  if (const ContentEdit* edit = edit_of(inode, version)) {
+    return std::optional(StoredVersion{version, edit->bytes ? edit->bytes->size() : edit->size,
+                                       edit->digest, !edit->bytes});
+  }
+  if (is_new(inode)) return std::optional<StoredVersion>{};
+  return source_.version(inode, version);
+}
+
+Result<std::string> WorkingSet::inline_content(Inode inode, Version version) {
+  const ContentEdit* edit = edit_of(inode, version);
+  if (edit == nullptr) return source_.inline_content(inode, version);
+  CHECK(edit->bytes);
+  return *edit->bytes;
+}
+
+Result<Sha256> WorkingSet::digest(const StoredNode& node) {
+  if (node.node.digest) return *node.node.digest;
+  const ContentEdit* edit = edit_of(node.node.inode, node.node.version);
+  if (edit == nullptr) return source_.digest(node.node.inode, node.node.version);
+  if (edit->digest) return *edit->digest;
+  if (edit->bytes || !edit->base) return sha256(apply_edit(*edit, {}));
+  return Error{Code::unavailable,
+               "the digest of a large file that is being changed in the same transaction is not "
+               "known yet: try again",
+               to_string(node.node.inode)};
+}
+
+Result<Xattrs> WorkingSet::xattrs(Inode inode) {
+  const auto found = xattrs_.find(inode);
+  if (found != xattrs_.end()) return found->second.value;
+  if (is_new(inode)) return Xattrs{};
+  auto read = source_.xattrs(inode);
+  if (!read) return read;
+  return xattrs_.emplace(inode, XattrSlot{std::move(*read)}).first->second.value;
+}
+
+// ── Changing ─────────────────────────────────────────────────────────────────────────────────────
+
+void WorkingSet::put_node(const StoredNode& node) {
+  NodeSlot& slot = nodes_[node.node.inode];
+  undo_.emplace_back(std::pair(node.node.inode, slot));
+  slot.created = slot.created || !slot.value;
+  slot.changed = true;
+  slot.value = node;
+}
+
+void WorkingSet::put_name(const Dentry& name, Inode inode) {
+  NameSlot& slot = names_[name];
+  undo_.emplace_back(std::pair(name, slot));
+  slot.changed = true;
+  slot.value = inode;
+  placed_[inode] = name;
+}
+
+void WorkingSet::drop_name(const Dentry& name) {
+  NameSlot& slot = names_[name];
+  CHECK(slot.value);
+  undo_.emplace_back(std::pair(name, slot));
+  slot.changed = true;
+  slot.value.reset();
+}
+
+void WorkingSet::put_xattrs(Inode inode, Xattrs xattrs) {
+  XattrSlot& slot = xattrs_[inode];
+  undo_.emplace_back(std::pair(inode, slot));
+  slot = XattrSlot{std::move(xattrs), true};
+}
+
+void WorkingSet::put_content(ContentEdit edit) {
+  content_at_[{edit.inode, edit.version}] = contents_.size();
+  contents_.push_back(std::move(edit));
+}
+
+void WorkingSet::move_subtree(SubtreeMove move) {
+  moves_.push_back(std::move(move));
+}
+
+Seq WorkingSet::record(Change change) {
+  volume_.head = Seq{volume_.head.value + 1};
+  change.seq = volume_.head;
+  change.at = now_;
+  changes_.push_back(std::move(change));
+  return volume_.head;
+}
+
+void WorkingSet::use(std::int64_t bytes, std::int64_t nodes) {
+  volume_.used_bytes = moved_by(volume_.used_bytes, bytes);
+  volume_.used_nodes = moved_by(volume_.used_nodes, nodes);
+}
+
+// ── Savepoints ───────────────────────────────────────────────────────────────────────────────────
+
+WorkingSet::Savepoint WorkingSet::savepoint() const {
+  return Savepoint{undo_.size(), changes_.size(), contents_.size(), moves_.size(), volume_};
+}
+
+void WorkingSet::undo_to(const Savepoint& savepoint) {
+  while (undo_.size() > savepoint.undo) {
+    Undo& last = undo_.back();
+    if (auto* node = std::get_if<std::pair<Inode, NodeSlot>>(&last)) {
+      nodes_[node->first] = std::move(node->second);
+    } else if (auto* name = std::get_if<std::pair<Dentry, NameSlot>>(&last)) {
+      names_[name->first] = name->second;
+    } else if (auto* xattrs = std::get_if<std::pair<Inode, XattrSlot>>(&last)) {
+      xattrs_[xattrs->first] = std::move(xattrs->second);
+    }
+    undo_.pop_back();
+  }
+  while (contents_.size() > savepoint.contents) {
+    content_at_.erase({contents_.back().inode, contents_.back().version});
+    contents_.pop_back();
+  }
+  changes_.resize(savepoint.changes);
+  moves_.resize(savepoint.moves);
+  volume_ = savepoint.volume;
+}
+
+// ── The differences ──────────────────────────────────────────────────────────────────────────────
+
+std::vector<std::pair<StoredNode, bool>> WorkingSet::changed_nodes() const {
+  std::vector<std::pair<StoredNode, bool>> changed;
+  for (const auto& [inode, slot] : nodes_) {
+    if (slot.changed) changed.emplace_back(*slot.value, slot.created);
+  }
+  return changed;
+}
+
+std::vector<std::pair<Dentry, std::optional<Inode>>> WorkingSet::changed_names() const {
+  std::vector<std::pair<Dentry, std::optional<Inode>>> changed;
+  for (const auto& [name, slot] : names_) {
+    if (slot.changed && (slot.value || slot.in_source)) changed.emplace_back(name, slot.value);
+  }
+  return changed;
+}
+
+std::vector<std::pair<Inode, Xattrs>> WorkingSet::changed_xattrs() const {
+  std::vector<std::pair<Inode, Xattrs>> changed;
+  for (const auto& [inode, slot] : xattrs_) {
+    if (slot.changed) changed.emplace_back(inode, slot.value);
+  }
+  return changed;
+}
+
+}  // namespace outboard
