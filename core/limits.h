@@ -102,12 +102,16 @@ inline constexpr std::size_t kRpcQueueMax = 4'096;
 inline constexpr std::chrono::milliseconds kRpcRetryAfter = 50ms;
 // A caller may set a deadline; none lasts longer, so that a worker cannot be held for ever.
 inline constexpr std::chrono::milliseconds kCallDeadlineMax = 60s;
-// The same for a stream of content: 100 GB at 300 MB/s.
+// The same for a stream of content: 90 GB at 300 MB/s.
 inline constexpr std::chrono::milliseconds kStreamDeadlineMax = 5min;
 // Threads that turn queued changes into messages for watchers; they never block.
 inline constexpr std::size_t kWatchWriters = 2;
 // Subscriptions of one watch stream: a sandbox has a handful of views.
 inline constexpr std::size_t kWatchSubscriptionsMax = 1'024;
+// Changes in one message to a watcher: 9 KiB each at their worst, so always within a message.
+inline constexpr std::size_t kWatchMessageChanges = 256;
+// Content of batches that arrive in parts, in all: what a server may hold for those who send.
+inline constexpr std::uint64_t kArrivingBytesMax = 4ULL << 30U;
 // Volumes whose organisation the access check remembers, 40 bytes each; then it starts anew.
 inline constexpr std::size_t kAccessVolumesMax = 1'000'000;
 

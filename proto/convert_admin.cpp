@@ -1,0 +1,106 @@
+#include "proto/convert_admin.h"
+
+#include "proto/convert.h"
+
+namespace outboard::wire {
+
+void write(const Organisation& organisation, v1::Organisation* to) {
+  to->set_id(organisation.id);
+  to->set_name(organisation.name);
+  to->set_created_unix_ns(organisation.created.nanoseconds);
+}
+
+Organisation read(const v1::Organisation& from, Faults&) {
+  return {from.id(), from.name(), Timestamp{from.created_unix_ns()}};
+}
+
+void write(const User& user, v1::User* to) {
+  to->set_organisation(user.organisation);
+  to->set_name(user.name);
+  to->set_created_unix_ns(user.created.nanoseconds);
+}
+
+User read(const v1::User& from, Faults&) {
+  return {from.organisation(), from.name(), Timestamp{from.created_unix_ns()}};
+}
+
+void write(const VolumeSettings& settings, v1::VolumeSettings* to) {
+  to->set_policy(write(settings.policy));
+  to->set_strict(settings.strict);
+  to->set_quota_bytes(settings.quota_bytes);
+  to->set_quota_nodes(settings.quota_nodes);
+}
+
+VolumeSettings read(const v1::VolumeSettings& from, Faults& faults) {
+  VolumeSettings settings;
+  settings.policy = read(from.policy(), faults);
+  settings.strict = from.strict();
+  settings.quota_bytes = from.quota_bytes();
+  settings.quota_nodes = from.quota_nodes();
+  return settings;
+}
+
+void write(const GrantByName& grant, v1::GrantByName* to) {
+  to->set_volume(grant.volume);
+  to->set_prefix(grant.prefix);
+  to->set_write(grant.write);
+}
+
+GrantByName read(const v1::GrantByName& from, Faults&) {
+  return {from.volume(), from.prefix().empty() ? "/" : from.prefix(), from.write()};
+}
+
+void write(const TokenRequest& request, v1::MintTokenRequest* to) {
+  to->set_organisation(request.organisation);
+  to->set_principal(request.principal);
+  for (const GrantByName& grant : request.grants) write(grant, to->add_grants());
+  to->set_admin(request.admin);
+  to->set_life_s(static_cast<std::uint64_t>(request.life.count()));
+  to->set_session(write_uuid(request.session.uuid));
+  to->set_epoch(request.epoch.value);
+  to->set_generation(request.generation.value);
+}
+
+TokenRequest read(const v1::MintTokenRequest& from, Faults& faults) {
+  TokenRequest request;
+  request.organisation = from.organisation();
+  request.principal = from.principal();
+  for (const auto& grant : from.grants()) request.grants.push_back(read(grant, faults));
+  request.admin = from.admin();
+  // Whatever is over the maximum is refused by the store; this only keeps it representable.
+  constexpr std::uint64_t kRepresentable = 1ULL << 40U;
+  if (from.life_s() > kRepresentable) faults.broken("life_s", "is longer than any token may live");
+  if (from.life_s() != 0 && from.life_s() <= kRepresentable) {
+    request.life = std::chrono::seconds(from.life_s());
+  }
+  request.session.uuid = read_uuid("session", from.session(), faults);
+  request.epoch = Epoch{from.epoch()};
+  request.generation = Generation{from.generation()};
+  return request;
+}
+
+void write(const TokenInfo& info, v1::TokenInfo* to) {
+  to->set_id(info.id);
+  to->set_organisation(info.organisation);
+  to->set_principal(info.principal);
+  for (const GrantByName& grant : info.grants) write(grant, to->add_grants());
+  to->set_admin(info.admin);
+  to->set_created_unix_ns(info.created.nanoseconds);
+  to->set_expires_unix_ns(info.expires.nanoseconds);
+  to->set_revoked(info.revoked);
+}
+
+TokenInfo read(const v1::TokenInfo& from, Faults& faults) {
+  TokenInfo info;
+  info.id = from.id();
+  info.organisation = from.organisation();
+  info.principal = from.principal();
+  for (const auto& grant : from.grants()) info.grants.push_back(read(grant, faults));
+  info.admin = from.admin();
+  info.created.nanoseconds = from.created_unix_ns();
+  info.expires.nanoseconds = from.expires_unix_ns();
+  info.revoked = from.revoked();
+  return info;
+}
+
+}  // namespace outboard::wire

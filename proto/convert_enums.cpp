@@ -1,0 +1,189 @@
+#include "core/check.h"
+#include "proto/convert.h"
+#include "proto/convert_batch.h"
+
+// Enums both ways. A value that core has and the wire lacks does not compile; one that the wire has
+// and core lacks is a fault. Where a message says that unset has a meaning, unset is read as that.
+
+namespace outboard::wire {
+
+v1::Kind write(Kind value) {
+  switch (value) {
+    case Kind::file: return v1::KIND_FILE;
+    case Kind::directory: return v1::KIND_DIRECTORY;
+    case Kind::symlink: return v1::KIND_SYMLINK;
+    case Kind::fifo: return v1::KIND_FIFO;
+    case Kind::socket: return v1::KIND_SOCKET;
+    case Kind::char_device: return v1::KIND_CHAR_DEVICE;
+    case Kind::block_device: return v1::KIND_BLOCK_DEVICE;
+  }
+  CHECK(false);
+}
+
+Kind read(v1::Kind value, Faults& faults) {
+  switch (value) {
+    case v1::KIND_FILE: return Kind::file;
+    case v1::KIND_DIRECTORY: return Kind::directory;
+    case v1::KIND_SYMLINK: return Kind::symlink;
+    case v1::KIND_FIFO: return Kind::fifo;
+    case v1::KIND_SOCKET: return Kind::socket;
+    case v1::KIND_CHAR_DEVICE: return Kind::char_device;
+    case v1::KIND_BLOCK_DEVICE: return Kind::block_device;
+    case v1::KIND_UNSPECIFIED:
+    case v1::Kind_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::Kind_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("kind");
+  return Kind::file;
+}
+
+v1::Policy write(Policy value) {
+  switch (value) {
+    case Policy::last_writer: return v1::POLICY_LAST_WRITER;
+    case Policy::merge: return v1::POLICY_MERGE;
+    case Policy::refuse: return v1::POLICY_REFUSE;
+  }
+  CHECK(false);
+}
+
+Policy read(v1::Policy value, Faults& faults) {
+  switch (value) {
+    case v1::POLICY_LAST_WRITER: return Policy::last_writer;
+    case v1::POLICY_MERGE: return Policy::merge;
+    case v1::POLICY_REFUSE: return Policy::refuse;
+    case v1::POLICY_UNSPECIFIED: return Policy::last_writer;
+    case v1::Policy_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::Policy_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("policy");
+  return Policy::last_writer;
+}
+
+v1::ChangeKind write(ChangeKind value) {
+  switch (value) {
+    case ChangeKind::create: return v1::CHANGE_KIND_CREATE;
+    case ChangeKind::link: return v1::CHANGE_KIND_LINK;
+    case ChangeKind::unlink: return v1::CHANGE_KIND_UNLINK;
+    case ChangeKind::rename: return v1::CHANGE_KIND_RENAME;
+    case ChangeKind::write: return v1::CHANGE_KIND_WRITE;
+    case ChangeKind::append: return v1::CHANGE_KIND_APPEND;
+    case ChangeKind::attributes: return v1::CHANGE_KIND_ATTRIBUTES;
+    case ChangeKind::xattrs: return v1::CHANGE_KIND_XATTRS;
+  }
+  CHECK(false);
+}
+
+ChangeKind read(v1::ChangeKind value, Faults& faults) {
+  switch (value) {
+    case v1::CHANGE_KIND_CREATE: return ChangeKind::create;
+    case v1::CHANGE_KIND_LINK: return ChangeKind::link;
+    case v1::CHANGE_KIND_UNLINK: return ChangeKind::unlink;
+    case v1::CHANGE_KIND_RENAME: return ChangeKind::rename;
+    case v1::CHANGE_KIND_WRITE: return ChangeKind::write;
+    case v1::CHANGE_KIND_APPEND: return ChangeKind::append;
+    case v1::CHANGE_KIND_ATTRIBUTES: return ChangeKind::attributes;
+    case v1::CHANGE_KIND_XATTRS: return ChangeKind::xattrs;
+    case v1::CHANGE_KIND_UNSPECIFIED:
+    case v1::ChangeKind_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::ChangeKind_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("change.kind");
+  return ChangeKind::create;
+}
+
+v1::WatchEndReason write(FeedEnd value) {
+  switch (value) {
+    case FeedEnd::closed: return v1::WATCH_END_REASON_CLOSED;
+    case FeedEnd::history_gone: return v1::WATCH_END_REASON_HISTORY_GONE;
+    case FeedEnd::too_slow: return v1::WATCH_END_REASON_TOO_SLOW;
+    case FeedEnd::access_revoked: return v1::WATCH_END_REASON_ACCESS_REVOKED;
+    case FeedEnd::volume_gone: return v1::WATCH_END_REASON_VOLUME_GONE;
+    case FeedEnd::server_stopping: return v1::WATCH_END_REASON_SERVER_STOPPING;
+    case FeedEnd::connection_lost: return v1::WATCH_END_REASON_CONNECTION_LOST;
+  }
+  CHECK(false);
+}
+
+FeedEnd read(v1::WatchEndReason value, Faults& faults) {
+  switch (value) {
+    case v1::WATCH_END_REASON_CLOSED: return FeedEnd::closed;
+    case v1::WATCH_END_REASON_HISTORY_GONE: return FeedEnd::history_gone;
+    case v1::WATCH_END_REASON_TOO_SLOW: return FeedEnd::too_slow;
+    case v1::WATCH_END_REASON_ACCESS_REVOKED: return FeedEnd::access_revoked;
+    case v1::WATCH_END_REASON_VOLUME_GONE: return FeedEnd::volume_gone;
+    case v1::WATCH_END_REASON_SERVER_STOPPING: return FeedEnd::server_stopping;
+    case v1::WATCH_END_REASON_CONNECTION_LOST: return FeedEnd::connection_lost;
+    case v1::WATCH_END_REASON_UNSPECIFIED:
+    case v1::WatchEndReason_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::WatchEndReason_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("reason");
+  return FeedEnd::connection_lost;
+}
+
+v1::RenameMode write(RenameMode value) {
+  switch (value) {
+    case RenameMode::replace: return v1::RENAME_MODE_REPLACE;
+    case RenameMode::no_replace: return v1::RENAME_MODE_NO_REPLACE;
+    case RenameMode::exchange: return v1::RENAME_MODE_EXCHANGE;
+  }
+  CHECK(false);
+}
+
+RenameMode read(v1::RenameMode value, Faults& faults) {
+  switch (value) {
+    case v1::RENAME_MODE_REPLACE: return RenameMode::replace;
+    case v1::RENAME_MODE_NO_REPLACE: return RenameMode::no_replace;
+    case v1::RENAME_MODE_EXCHANGE: return RenameMode::exchange;
+    case v1::RENAME_MODE_UNSPECIFIED: return RenameMode::replace;
+    case v1::RenameMode_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::RenameMode_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("rename.mode");
+  return RenameMode::replace;
+}
+
+v1::XattrMode write(XattrMode value) {
+  switch (value) {
+    case XattrMode::create_or_replace: return v1::XATTR_MODE_CREATE_OR_REPLACE;
+    case XattrMode::create: return v1::XATTR_MODE_CREATE;
+    case XattrMode::replace: return v1::XATTR_MODE_REPLACE;
+  }
+  CHECK(false);
+}
+
+XattrMode read(v1::XattrMode value, Faults& faults) {
+  switch (value) {
+    case v1::XATTR_MODE_CREATE_OR_REPLACE: return XattrMode::create_or_replace;
+    case v1::XATTR_MODE_CREATE: return XattrMode::create;
+    case v1::XATTR_MODE_REPLACE: return XattrMode::replace;
+    case v1::XATTR_MODE_UNSPECIFIED: return XattrMode::create_or_replace;
+    case v1::XattrMode_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::XattrMode_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("xattr.mode");
+  return XattrMode::create_or_replace;
+}
+
+v1::LockKind write(std::optional<LockKind> value) {
+  if (!value) return v1::LOCK_KIND_UNSPECIFIED;
+  switch (*value) {
+    case LockKind::shared: return v1::LOCK_KIND_SHARED;
+    case LockKind::exclusive: return v1::LOCK_KIND_EXCLUSIVE;
+  }
+  CHECK(false);
+}
+
+std::optional<LockKind> read(v1::LockKind value, Faults& faults) {
+  switch (value) {
+    case v1::LOCK_KIND_UNSPECIFIED: return std::nullopt;
+    case v1::LOCK_KIND_SHARED: return LockKind::shared;
+    case v1::LOCK_KIND_EXCLUSIVE: return LockKind::exclusive;
+    case v1::LockKind_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::LockKind_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("lock.kind");
+  return std::nullopt;
+}
+
+}  // namespace outboard::wire

@@ -1,0 +1,68 @@
+// Access: a Store that shows a caller only what its token's grants allow.
+//
+// Place in the flow: server/rpc → Access → PgStore (or MemoryStore). RpcServer puts it in front of
+// whatever it serves, so no service can forget it.
+//
+// What always holds:
+//  - Without a grant a volume is not_found, by name and by number alike: names can be secrets.
+//  - A volume belongs to one organisation for ever; a caller of organisation n (not 0) reaches
+//    volumes of n only, whatever its grants say. Grants for volume 0 cover all of n.
+//  - Writes and exclusive locks need a grant with `write`; else read_only.
+//  - A grant below "/" opens nothing until path prefixes are built: nobody gets more than was said.
+//
+// Callable from any thread. Keeps volume → organisation in memory; nothing else.
+#pragma once
+
+#include <unordered_map>
+
+#include "core/guarded.h"
+#include "core/store.h"
+
+namespace outboard::server {
+
+class Access final : public Store {
+ public:
+  // `store` must outlive this.
+  explicit Access(Store& store) : store_(store) {}
+  Access(const Access&) = delete;
+  Access& operator=(const Access&) = delete;
+
+  Result<Volume> open_volume(const Call& call, std::string_view name) override;
+  Result<Volume> describe(const Call& call, VolumeId volume) override;
+  Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override;
+  Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,
+                           const ReadAt& at = {}) override;
+  Result<At<Node>> attributes(const Call& call, VolumeId volume, const NodeRef& node,
+                              const ReadAt& at = {}) override;
+  Result<At<Page>> list(const Call& call, VolumeId volume, const NodeRef& directory,
+                        std::string_view after, std::uint32_t limit,
+                        const ReadAt& at = {}) override;
+  Result<At<Content>> read(const Call& call, VolumeId volume, Inode inode, Version version,
+                           std::uint64_t offset, std::size_t size) override;
+  Result<At<std::vector<Result<Content>>>> read_many(const Call& call, VolumeId volume,
+                                                     const std::vector<ContentKey>& keys) override;
+  Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
+                       const std::function<void(SnapshotPart)>& take) override;
+  Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override;
+  Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,
+                                          const HistoryQuery& query) override;
+  Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,
+                                                const NodeRef& node) override;
+  Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
+                                                  std::shared_ptr<FeedSink> sink) override;
+  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+
+ private:
+  using Owners = std::unordered_map<VolumeId, std::uint64_t>;
+
+  // The organisation that owns `volume`; asks the store once for each volume.
+  Result<std::uint64_t> owner_of(const Call& call, VolumeId volume);
+  void remember(const Volume& volume);
+  Status may_read(const Call& call, VolumeId volume);
+  Status may_write(const Call& call, VolumeId volume);
+
+  Store& store_;
+  Guarded<Owners> owners_;
+};
+
+}  // namespace outboard::server
