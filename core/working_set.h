@@ -121,6 +121,8 @@ class WorkingSet {
   void move_subtree(SubtreeMove move);
   // Uses up the next seq and gives it to the change.
   Seq record(Change change);
+  // The change recorded last overrode a version its writer had not seen. [S4]
+  void flag_last() { changes_.back().conflict = true; }
   // Counts towards the volume's quotas; the rules check them at the end of each batch.
   void use(std::int64_t bytes, std::int64_t nodes);
 

@@ -1,0 +1,103 @@
+#include "core/commit.h"
+
+#include <map>
+#include <utility>
+
+#include "core/commit_step.h"
+
+namespace outboard {
+namespace {
+
+Result<Outcome> apply_step(WorkingSet& set, const Origin& origin, const Step& step) {
+  rules::Work work{set, origin, step.when};
+  return std::visit([&](const auto& op) { return rules::apply(work, op); }, step.op);
+}
+
+bool over_quota(const Volume& volume) {
+  return (volume.quota_bytes > 0 && volume.used_bytes > volume.quota_bytes) ||
+         (volume.quota_nodes > 0 && volume.used_nodes > volume.quota_nodes);
+}
+
+// Whether the volume is fuller than before in what has a limit: a volume over its quota may shrink.
+bool grew(const Volume& before, const Volume& after) {
+  return (after.quota_bytes > 0 && after.used_bytes > after.quota_bytes &&
+          after.used_bytes > before.used_bytes) ||
+         (after.quota_nodes > 0 && after.used_nodes > after.quota_nodes &&
+          after.used_nodes > before.used_nodes);
+}
+
+Error quota_error(const Volume& volume, std::size_t step) {
+  Error error;
+  error.code = Code::no_space;
+  error.subject = volume.name;
+  error.step = static_cast<std::uint32_t>(step);
+  error.message = "the volume " + volume.name + " would hold " + std::to_string(volume.used_bytes) +
+                  " bytes in " + std::to_string(volume.used_nodes) + " nodes, its quota is " +
+                  std::to_string(volume.quota_bytes) + " bytes and " +
+                  std::to_string(volume.quota_nodes) +
+                  " nodes (0: none): remove something or ask for a larger quota";
+  return error;
+}
+
+// Outcomes show their nodes as they are after the batch; a later step may have changed them.
+Status show_final(WorkingSet& set, std::size_t first_change, std::vector<Outcome>& outcomes) {
+  std::map<Inode, std::uint32_t> gone;
+  for (std::size_t i = first_change; i < set.changes().size(); ++i) {
+    const Change& change = set.changes()[i];
+    gone[change.node.inode] = change.node.attributes.links;
+    if (change.other) gone[change.other->inode] = change.other->links;
+  }
+  for (Outcome& outcome : outcomes) {
+    auto stored = set.node(outcome.node.inode);
+    if (!stored) return stored.error();
+    if (*stored) {
+      outcome.node = (*stored)->node;
+    } else if (gone.contains(outcome.node.inode)) {
+      outcome.node.attributes.links = 0;
+    }
+  }
+  return success();
+}
+
+Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& batch) {
+  const Volume before = set.volume();
+  const std::size_t first_change = set.changes().size();
+  std::size_t grown_at = 0;
+  Applied applied;
+  for (std::size_t i = 0; i < batch.steps.size(); ++i) {
+    const std::uint64_t bytes = set.volume().used_bytes;
+    const std::uint64_t nodes = set.volume().used_nodes;
+    auto outcome = apply_step(set, origin, batch.steps[i]);
+    if (!outcome) {
+      Error error = outcome.error();
+      error.step = static_cast<std::uint32_t>(i);
+      return error;
+    }
+    const bool more = set.volume().used_bytes > bytes || set.volume().used_nodes > nodes;
+    if (more && over_quota(set.volume())) grown_at = i;
+    applied.outcomes.push_back(std::move(*outcome));
+  }
+  if (grew(before, set.volume())) return quota_error(set.volume(), grown_at);
+  if (auto shown = show_final(set, first_change, applied.outcomes); !shown) return shown.error();
+  if (set.changes().size() > first_change) {
+    applied.first = set.changes()[first_change].seq;
+    applied.last = set.changes().back().seq;
+  }
+  return applied;
+}
+
+}  // namespace
+
+Verdict judge(Policy policy, std::optional<Version> base, Version current) {
+  if (!base || *base == current) return Verdict::clean;
+  return policy == Policy::last_writer ? Verdict::override_flagged : Verdict::refused;
+}
+
+Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch) {
+  const WorkingSet::Savepoint savepoint = set.savepoint();
+  auto applied = apply_steps(set, origin, batch);
+  if (!applied) set.undo_to(savepoint);
+  return applied;
+}
+
+}  // namespace outboard

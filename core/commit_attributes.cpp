@@ -1,0 +1,86 @@
+// The rules for what stands beside content: modes, owners, times, extended attributes.
+#include <utility>
+
+#include "core/commit_step.h"
+#include "core/limits.h"
+
+namespace outboard::rules {
+namespace {
+
+Result<Target> enter_target(Work& work, const NodeRef& node) {
+  auto target = find_target(work, node);
+  if (!target) return target;
+  const std::string subject = target->path.empty() ? "the node" : target->path;
+  if (auto good = check_when(work, target->stored, subject); !good) return good.error();
+  return target;
+}
+
+Result<Outcome> store_xattrs(Work& work, Target& target, Xattrs xattrs) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : xattrs) bytes += name.size() + value.size();
+  Node& node = target.stored.node;
+  if (bytes > kXattrTotalBytesMax) {
+    return refuse(Code::too_big, path_for_log(work, target),
+                  "the attributes of one node would have " + std::to_string(bytes) +
+                      " bytes, the limit is " + std::to_string(kXattrTotalBytesMax));
+  }
+  work.set.use(static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(node.xattr_bytes), 0);
+  node.xattr_bytes = static_cast<std::uint32_t>(bytes);
+  node.attributes.changed = work.set.now();
+  work.set.put_xattrs(node.inode, std::move(xattrs));
+  work.set.put_node(target.stored);
+  const Seq seq =
+      work.set.record(make_change(work, ChangeKind::xattrs, node, path_for_log(work, target)));
+  return outcome_of(node, target.dentry, seq);
+}
+
+}  // namespace
+
+Result<Outcome> apply(Work& work, const SetAttributes& op) {
+  auto target = enter_target(work, op.node);
+  if (!target) return target.error();
+  Node& node = target->stored.node;
+  if (!op.mode && !op.uid && !op.gid && !op.accessed && !op.modified) {
+    return outcome_of(node, target->dentry, Seq{});
+  }
+  Attributes& attributes = node.attributes;
+  attributes.mode = op.mode.value_or(attributes.mode);
+  attributes.uid = op.uid.value_or(attributes.uid);
+  attributes.gid = op.gid.value_or(attributes.gid);
+  attributes.accessed = op.accessed.value_or(attributes.accessed);
+  attributes.modified = op.modified.value_or(attributes.modified);
+  attributes.changed = work.set.now();
+  work.set.put_node(target->stored);
+  const Seq seq =
+      work.set.record(make_change(work, ChangeKind::attributes, node, path_for_log(work, *target)));
+  return outcome_of(node, target->dentry, seq);
+}
+
+Result<Outcome> apply(Work& work, const SetXattr& op) {
+  auto target = enter_target(work, op.node);
+  if (!target) return target.error();
+  auto xattrs = work.set.xattrs(target->stored.node.inode);
+  if (!xattrs) return xattrs.error();
+  const bool there = xattrs->contains(op.name);
+  if (there && op.mode == XattrMode::create) {
+    return refuse(Code::exists, op.name, "the attribute " + op.name + " exists already");
+  }
+  if (!there && op.mode == XattrMode::replace) {
+    return refuse(Code::not_found, op.name, "there is no attribute " + op.name + " to replace");
+  }
+  (*xattrs)[op.name] = op.value;
+  return store_xattrs(work, *target, std::move(*xattrs));
+}
+
+Result<Outcome> apply(Work& work, const RemoveXattr& op) {
+  auto target = enter_target(work, op.node);
+  if (!target) return target.error();
+  auto xattrs = work.set.xattrs(target->stored.node.inode);
+  if (!xattrs) return xattrs.error();
+  if (xattrs->erase(op.name) == 0) {
+    return refuse(Code::not_found, op.name, "there is no attribute " + op.name);
+  }
+  return store_xattrs(work, *target, std::move(*xattrs));
+}
+
+}  // namespace outboard::rules

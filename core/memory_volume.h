@@ -1,0 +1,82 @@
+// MemoryVolume: one volume's rows as maps, behind the TreeSource that the rules read.
+//
+// Private to MemoryStore, which holds its lock around every call.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/store.h"
+#include "core/working_set.h"
+
+namespace outboard {
+
+// One kept version.
+struct MemoryContent {
+  std::shared_ptr<const std::string> bytes;
+  bool chunked = false;
+  VersionInfo info;
+};
+
+class MemoryVolume final : public TreeSource {
+ public:
+  MemoryVolume(Volume volume, Timestamp now);
+
+  // ── TreeSource ──
+  Result<std::optional<StoredNode>> node(Inode inode) override;
+  Result<std::optional<Inode>> child(const Dentry& name) override;
+  Result<Dentry> name_of(Inode inode) override;
+  Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory) override;
+  Result<bool> has_children(Inode directory) override;
+  Result<std::optional<StoredVersion>> version(Inode inode, Version version) override;
+  Result<std::string> inline_content(Inode inode, Version version) override;
+  Result<Sha256> digest(Inode inode, Version version) override;
+  Result<Xattrs> xattrs(Inode inode) override;
+  Result<Inode> allot_inode() override;
+
+  // ── What the store reads beside that ──
+  const Volume& volume() const { return volume_; }
+  // Removed ones too.
+  const Node* find_node(Inode inode) const;
+  // not_found, not_directory. Symlinks are not followed.
+  Result<Inode> resolve(const NodeRef& ref) const;
+  Result<Entry> entry_at(const NameRef& name) const;
+  // A name of the node; parent 0 for the root and for removed nodes.
+  Dentry dentry_of(Inode inode) const;
+  // Version{0}: the current one. not_found.
+  Result<const MemoryContent*> content(Inode inode, Version version) const;
+  Page page(Inode directory, std::string_view after, std::uint32_t limit) const;
+  // All entries, parents first.
+  std::vector<Entry> entries() const;
+  std::vector<VersionInfo> versions(Inode inode) const;
+  // Changes in seq order from `oldest()` to the head.
+  const std::vector<Change>& log() const { return log_; }
+  Seq oldest() const { return oldest_; }
+
+  // ── Changing ──
+  // Takes over what the rules made of this volume.
+  void absorb(const WorkingSet& set);
+  // Forgets changes up to `upto`, and contents that only they can have shown.
+  void prune(Seq upto);
+
+ private:
+  Result<Inode> walk(std::string_view path) const;
+
+  Volume volume_;
+  Inode last_inode_ = kRootInode;
+  std::map<Inode, StoredNode> nodes_;
+  std::map<Dentry, Inode> names_;
+  std::map<Inode, std::set<Dentry>> names_of_;
+  std::map<Inode, Xattrs> xattrs_;
+  std::map<ContentKey, MemoryContent> contents_;
+  std::vector<Change> log_;
+  Seq oldest_{1};
+};
+
+}  // namespace outboard
