@@ -15,6 +15,8 @@
 #else
 #define OUTBOARD_ANNOTATE(x)
 #endif
+// Abseil, which comes with gRPC, has one of the same meaning.
+#undef GUARDED_BY
 #define GUARDED_BY(mutex) OUTBOARD_ANNOTATE(guarded_by(mutex))
 #define REQUIRES_LOCK(...) OUTBOARD_ANNOTATE(requires_capability(__VA_ARGS__))
 #define EXCLUDES_LOCK(...) OUTBOARD_ANNOTATE(locks_excluded(__VA_ARGS__))
