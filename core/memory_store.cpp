@@ -1,0 +1,381 @@
+#include "core/memory_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "core/commit.h"
+#include "core/limits.h"
+
+namespace outboard {
+namespace {
+
+// Changes in one item of a backlog, so that a subscriber's queue can stop between two.
+constexpr std::size_t kBacklogItemChanges = 1'024;
+
+Error refuse(Code code, std::string subject, std::string message) {
+  Error error;
+  error.code = code;
+  error.message = std::move(message);
+  error.subject = std::move(subject);
+  return error;
+}
+
+std::shared_ptr<FeedItem> item_of(VolumeId volume, Seq upto) {
+  auto item = std::make_shared<FeedItem>();
+  item->volume = volume;
+  item->upto = upto;
+  return item;
+}
+
+bool offer_changes(FeedSink& sink, VolumeId volume, const std::vector<Change>& changes,
+                   std::size_t from, std::size_t to) {
+  auto item = item_of(volume, changes[to - 1].seq);
+  item->changes.assign(changes.begin() + static_cast<std::ptrdiff_t>(from),
+                       changes.begin() + static_cast<std::ptrdiff_t>(to));
+  return sink.offer(item);
+}
+
+void end_feed(FeedSink& sink, VolumeId volume, Seq upto, FeedEnd end) {
+  auto item = item_of(volume, upto);
+  item->end = end;
+  sink.offer(item);
+}
+
+// Everything behind `after`, then a mark; false when the sink is full.
+bool offer_backlog(FeedSink& sink, const MemoryVolume& tree, Seq after) {
+  const auto& log = tree.log();
+  const auto first =
+      std::upper_bound(log.begin(), log.end(), after,
+                       [](Seq seq, const Change& change) { return seq < change.seq; });
+  for (auto at = static_cast<std::size_t>(first - log.begin()); at < log.size();) {
+    const std::size_t end = std::min(log.size(), at + kBacklogItemChanges);
+    if (!offer_changes(sink, tree.volume().id, log, at, end)) return false;
+    at = end;
+  }
+  return sink.offer(item_of(tree.volume().id, tree.volume().head));
+}
+
+bool concerns(const Change& change, std::optional<Inode> inode) {
+  return !inode || change.node.inode == *inode || (change.other && change.other->inode == *inode);
+}
+
+Content slice(const MemoryContent& kept, std::uint64_t offset, std::size_t size) {
+  Content content{kept.info.version, kept.info.size, {}};
+  if (offset < kept.bytes->size()) content.bytes = kept.bytes->substr(offset, size);
+  return content;
+}
+
+}  // namespace
+
+// Lives in the list of its shelf; leaves it under the store's lock.
+class MemoryStore::Watch final : public Subscription {
+ public:
+  Watch(MemoryStore& store, VolumeId volume, std::shared_ptr<FeedSink> sink)
+      : store_(store), volume_(volume), sink_(std::move(sink)) {}
+  ~Watch() override {
+    const Lock lock(store_.mutex_);
+    if (auto shelf = store_.shelf(volume_)) (*shelf)->watchers.remove(sink_);
+  }
+  void acknowledge(Seq) override {}  // no strict volumes here
+
+ private:
+  MemoryStore& store_;
+  const VolumeId volume_;
+  const std::shared_ptr<FeedSink> sink_;
+};
+
+MemoryStore::MemoryStore(const Clock& clock) : clock_(clock) {}
+MemoryStore::~MemoryStore() = default;
+
+VolumeId MemoryStore::add_volume(std::string name, const VolumeSettings& settings,
+                                 std::uint64_t organisation) {
+  const Lock lock(mutex_);
+  Volume volume;
+  volume.id = VolumeId{shelves_.size() + 1};
+  volume.organisation = organisation;
+  volume.name = std::move(name);
+  volume.policy = settings.policy;
+  volume.strict = settings.strict;
+  volume.quota_bytes = settings.quota_bytes;
+  volume.quota_nodes = settings.quota_nodes;
+  const VolumeId id = volume.id;
+  shelves_.emplace(id, std::make_unique<Shelf>(std::move(volume), clock_.wall()));
+  return id;
+}
+
+void MemoryStore::forget(VolumeId volume, Seq upto) {
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  CHECK(found);
+  (*found)->tree.prune(upto);
+}
+
+Result<MemoryStore::Shelf*> MemoryStore::shelf(VolumeId volume) {
+  const auto found = shelves_.find(volume);
+  if (found != shelves_.end()) return found->second.get();
+  return refuse(Code::not_found, to_string(volume), "there is no volume " + to_string(volume));
+}
+
+Result<MemoryStore::Shelf*> MemoryStore::reach(const Call& call, VolumeId volume,
+                                               const ReadAt& at) {
+  auto found = shelf(volume);
+  if (!found) return found;
+  if (at.revision) {
+    return refuse(Code::unsupported, *at.revision,
+                  "published revisions are not built yet: read the head");
+  }
+  while ((*found)->tree.volume().head < at.at_least) {
+    if (advanced_.wait_until(mutex_, call.deadline)) continue;
+    if ((*found)->tree.volume().head >= at.at_least) break;
+    return refuse(Code::timed_out, to_string(at.at_least),
+                  "the volume is at seq " + to_string((*found)->tree.volume().head) +
+                      " and did not reach " + to_string(at.at_least) + " in time");
+  }
+  return found;
+}
+
+Result<Volume> MemoryStore::open_volume(const Call&, std::string_view name) {
+  const Lock lock(mutex_);
+  for (const auto& [id, shelf] : shelves_) {
+    if (shelf->tree.volume().name == name) return shelf->tree.volume();
+  }
+  return refuse(Code::not_found, std::string(name), "there is no volume " + std::string(name));
+}
+
+Result<Volume> MemoryStore::describe(const Call&, VolumeId volume) {
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  return (*found)->tree.volume();
+}
+
+Result<Applied> MemoryStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
+  if (auto good = check_batch(batch); !good) return good.error();
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  Shelf& shelf = **found;
+  if (!batch.request.client) return commit(call, shelf, batch);
+  Requests& requests = shelf.requests[batch.request.client];
+  const std::uint64_t number = batch.request.number;
+  if (const auto known = requests.answers.find(number); known != requests.answers.end()) {
+    Applied again = known->second;
+    again.repeated = true;
+    return again;
+  }
+  if (number <= requests.forgotten) {
+    return refuse(Code::invalid, std::to_string(number),
+                  "request " + std::to_string(number) + " was acknowledged, or is over " +
+                      std::to_string(kRequestWindow) + " behind: use a new number");
+  }
+  auto applied = commit(call, shelf, batch);
+  if (!applied) return applied;
+  requests.answers.emplace(number, *applied);
+  requests.forgotten = std::max(requests.forgotten, batch.acknowledged);
+  const std::uint64_t newest = requests.answers.rbegin()->first;
+  if (newest > kRequestWindow) {
+    requests.forgotten = std::max(requests.forgotten, newest - kRequestWindow);
+  }
+  requests.answers.erase(requests.answers.begin(),
+                         requests.answers.upper_bound(requests.forgotten));
+  return applied;
+}
+
+Result<Applied> MemoryStore::commit(const Call& call, Shelf& shelf, const Batch& batch) {
+  WorkingSet set(shelf.tree, shelf.tree.volume(), clock_.wall());
+  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch);
+  if (!applied || set.empty()) return applied;
+  shelf.tree.absorb(set);
+  publish(shelf, set.changes());
+  advanced_.notify_all();
+  return applied;
+}
+
+void MemoryStore::publish(Shelf& shelf, const std::vector<Change>& changes) {
+  const VolumeId volume = shelf.tree.volume().id;
+  shelf.watchers.remove_if([&](const std::shared_ptr<FeedSink>& sink) {
+    if (offer_changes(*sink, volume, changes, 0, changes.size())) return false;
+    end_feed(*sink, volume, Seq{changes.front().seq.value - 1}, FeedEnd::too_slow);
+    return true;
+  });
+}
+
+Result<At<Entry>> MemoryStore::lookup(const Call& call, VolumeId volume, const NameRef& name,
+                                      const ReadAt& at) {
+  const Lock lock(mutex_);
+  auto found = reach(call, volume, at);
+  if (!found) return found.error();
+  auto entry = (*found)->tree.entry_at(name);
+  if (!entry) return entry.error();
+  return At<Entry>{std::move(*entry), (*found)->tree.volume().head};
+}
+
+Result<At<Node>> MemoryStore::attributes(const Call& call, VolumeId volume, const NodeRef& node,
+                                         const ReadAt& at) {
+  const Lock lock(mutex_);
+  auto found = reach(call, volume, at);
+  if (!found) return found.error();
+  auto inode = (*found)->tree.resolve(node);
+  if (!inode) return inode.error();
+  return At<Node>{*(*found)->tree.find_node(*inode), (*found)->tree.volume().head};
+}
+
+Result<At<Page>> MemoryStore::list(const Call& call, VolumeId volume, const NodeRef& directory,
+                                   std::string_view after, std::uint32_t limit, const ReadAt& at) {
+  const Lock lock(mutex_);
+  auto found = reach(call, volume, at);
+  if (!found) return found.error();
+  const MemoryVolume& tree = (*found)->tree;
+  auto inode = tree.resolve(directory);
+  if (!inode) return inode.error();
+  const Node* node = tree.find_node(*inode);
+  if (node->removed()) {
+    return refuse(Code::not_found, to_string(*inode), "the directory was removed");
+  }
+  if (!node->is(Kind::directory)) {
+    return refuse(Code::not_directory, to_string(*inode),
+                  "inode " + to_string(*inode) + " is no directory: it has no names to list");
+  }
+  return At<Page>{tree.page(*inode, after, limit), tree.volume().head};
+}
+
+Result<At<Content>> MemoryStore::read(const Call&, VolumeId volume, Inode inode, Version version,
+                                      std::uint64_t offset, std::size_t size) {
+  if (size > kReadBytesMax) {
+    return refuse(Code::invalid, std::to_string(size),
+                  "one read answers at most " + std::to_string(kReadBytesMax) +
+                      " bytes: ask for the rest in further ones, at the same version");
+  }
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  auto kept = (*found)->tree.content(inode, version);
+  if (!kept) return kept.error();
+  return At<Content>{slice(**kept, offset, size), (*found)->tree.volume().head};
+}
+
+Result<At<std::vector<Result<Content>>>> MemoryStore::read_many(
+    const Call&, VolumeId volume, const std::vector<ContentKey>& keys) {
+  if (keys.size() > kReadManyMax) {
+    return refuse(Code::invalid, std::to_string(keys.size()),
+                  "read_many takes at most " + std::to_string(kReadManyMax) + " files: ask twice");
+  }
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  At<std::vector<Result<Content>>> answer{{}, (*found)->tree.volume().head};
+  for (const ContentKey& key : keys) {
+    auto kept = (*found)->tree.content(key.inode, key.version);
+    if (kept) {
+      answer.value.emplace_back(slice(**kept, 0, (*kept)->bytes->size()));
+    } else {
+      answer.value.emplace_back(kept.error());
+    }
+  }
+  return answer;
+}
+
+Result<Xattrs> MemoryStore::xattrs(const Call&, VolumeId volume, Inode inode) {
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  auto known = (*found)->tree.resolve(inode);
+  if (!known) return known.error();
+  return (*found)->tree.xattrs(inode);
+}
+
+Result<At<std::vector<Change>>> MemoryStore::history(const Call&, VolumeId volume,
+                                                     const HistoryQuery& query) {
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  const MemoryVolume& tree = (*found)->tree;
+  std::optional<Inode> inode;
+  if (query.node) {
+    auto resolved = tree.resolve(*query.node);
+    if (!resolved) return resolved.error();
+    inode = *resolved;
+  }
+  At<std::vector<Change>> answer{{}, tree.volume().head};
+  const auto take = [&](const Change& change) {
+    if (answer.value.size() >= std::min(query.limit, kPageEntriesMax)) return;
+    if (change.seq <= query.after || (query.before && change.seq >= query.before)) return;
+    if (concerns(change, inode)) answer.value.push_back(change);
+  };
+  if (query.newest_first) {
+    std::for_each(tree.log().rbegin(), tree.log().rend(), take);
+  } else {
+    std::for_each(tree.log().begin(), tree.log().end(), take);
+  }
+  return answer;
+}
+
+Result<At<std::vector<VersionInfo>>> MemoryStore::versions(const Call&, VolumeId volume,
+                                                           const NodeRef& node) {
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  auto inode = (*found)->tree.resolve(node);
+  if (!inode) return inode.error();
+  return At<std::vector<VersionInfo>>{(*found)->tree.versions(*inode),
+                                      (*found)->tree.volume().head};
+}
+
+Result<Seq> MemoryStore::snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
+                                  const std::function<void(SnapshotPart)>& take) {
+  std::vector<SnapshotPart> parts;
+  Seq seq;
+  {
+    const Lock lock(mutex_);
+    auto found = reach(call, volume, query.at);
+    if (!found) return found.error();
+    const MemoryVolume& tree = (*found)->tree;
+    seq = tree.volume().head;
+    std::uint64_t left = std::min(query.bodies_bytes_max, kSnapshotBodiesBytesMax);
+    std::set<Inode> sent;
+    for (Entry& entry : tree.entries()) {
+      if (parts.empty() || parts.back().entries.size() == kPageEntriesMax) parts.emplace_back();
+      const Node& node = entry.node;
+      const std::uint64_t size = node.attributes.size;
+      if (node.is(Kind::file) && size <= std::min<std::uint64_t>(left, kSnapshotBodyBytesMax) &&
+          left > 0 && sent.insert(node.inode).second) {
+        left -= size;
+        auto kept = tree.content(node.inode, node.version);
+        CHECK(kept);
+        parts.back().bodies.emplace_back(ContentKey{node.inode, node.version}, *(*kept)->bytes);
+      }
+      parts.back().entries.push_back(std::move(entry));
+    }
+  }
+  for (SnapshotPart& part : parts) take(std::move(part));
+  return seq;
+}
+
+Result<std::unique_ptr<Subscription>> MemoryStore::subscribe(const Call&, VolumeId volume,
+                                                             Seq after,
+                                                             std::shared_ptr<FeedSink> sink) {
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  const MemoryVolume& tree = (*found)->tree;
+  if (after.value + 1 < tree.oldest().value || after > tree.volume().head) {
+    return refuse(Code::history_gone, to_string(after),
+                  "the log reaches from seq " + to_string(tree.oldest()) + " to " +
+                      to_string(tree.volume().head) + ", not back to " + to_string(after) +
+                      ": take a snapshot, then subscribe at its seq");
+  }
+  if (offer_backlog(*sink, tree, after)) {
+    (*found)->watchers.push_back(sink);
+  } else {
+    end_feed(*sink, volume, after, FeedEnd::too_slow);
+  }
+  return std::unique_ptr<Subscription>(std::make_unique<Watch>(*this, volume, std::move(sink)));
+}
+
+Status MemoryStore::lock(const Call&, VolumeId, const LockQuery& query) {
+  return refuse(Code::unsupported, to_string(query.inode),
+                "locks across mounts are not built yet: lock within one mount");
+}
+
+}  // namespace outboard
