@@ -1,0 +1,171 @@
+#include "cli/admin_commands.h"
+
+#include <ostream>
+
+#include "cli/amounts.h"
+#include "cli/json_output.h"
+#include "cli/table.h"
+
+namespace outboard::cli {
+namespace {
+
+void say_done(Context& context, std::string_view what, std::string_view name) {
+  Screen& screen = context.screen();
+  screen.out() << screen.paint(Colour::green, what) << " "
+               << screen.paint(Colour::bold, printable(name)) << "\n";
+}
+
+// `from` with what the options change.
+Result<VolumeSettings> settings_from(VolumeSettings from, const VolumeOptions& options) {
+  if (options.policy) {
+    auto policy = parse_policy(*options.policy);
+    if (!policy) return policy.error();
+    from.policy = *policy;
+  }
+  if (options.quota_bytes) {
+    auto bytes = parse_size(*options.quota_bytes);
+    if (!bytes) return bytes.error();
+    from.quota_bytes = *bytes;
+  }
+  if (options.quota_nodes) from.quota_nodes = *options.quota_nodes;
+  if (options.strict) from.strict = *options.strict;
+  return from;
+}
+
+std::string used_of(std::uint64_t used, std::uint64_t quota, bool bytes) {
+  std::string text = bytes ? readable_size(used) : std::to_string(used);
+  if (quota != 0) text += " of " + (bytes ? readable_size(quota) : std::to_string(quota));
+  return text;
+}
+
+}  // namespace
+
+Status create_organisation(Context& context, const std::string& name) {
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto made = (*admin)->create_organisation(context.call(), name);
+  if (!made) return made.error();
+  say_done(context, "created organisation", made->name);
+  return success();
+}
+
+Status list_organisations(Context& context) {
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto all = (*admin)->organisations(context.call());
+  if (!all) return all.error();
+  Json document = Json::array();
+  Table table({{"ORGANISATION", Align::left, Colour::bold}, {"CREATED"}});
+  for (const Organisation& one : *all) {
+    document.push_back({{"name", one.name}, {"created", to_string(one.created)}});
+    table.add({one.name, readable_time(one.created)});
+  }
+  if (context.json()) print_json(context.screen(), document);
+  if (!context.json()) {
+    table.print(context.screen(), "No organisation yet: `outboard org create NAME` makes one.");
+  }
+  return success();
+}
+
+Status create_user(Context& context, const std::string& user) {
+  auto name = parse_user(user);
+  if (!name) return name.error();
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto made = (*admin)->create_user(context.call(), name->first, name->second);
+  if (!made) return made.error();
+  say_done(context, "created user", made->organisation + "/" + made->name);
+  return success();
+}
+
+Status list_users(Context& context, const std::string& organisation) {
+  auto owner = context.organisation(organisation);
+  if (!owner) return owner.error();
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto all = (*admin)->users(context.call(), *owner);
+  if (!all) return all.error();
+  Json document = Json::array();
+  Table table({{"USER", Align::left, Colour::bold}, {"CREATED"}});
+  for (const User& one : *all) {
+    document.push_back({{"organisation", one.organisation},
+                        {"name", one.name},
+                        {"created", to_string(one.created)}});
+    table.add({one.organisation + "/" + one.name, readable_time(one.created)});
+  }
+  if (context.json()) print_json(context.screen(), document);
+  if (!context.json()) {
+    table.print(context.screen(),
+                "No user yet: `outboard user create " + *owner + "/NAME` makes one.");
+  }
+  return success();
+}
+
+Status create_volume(Context& context, const VolumeOptions& options) {
+  auto settings = settings_from({}, options);
+  if (!settings) return settings.error();
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto made = (*admin)->create_volume(context.call(), options.name, *settings);
+  if (!made) return made.error();
+  say_done(context, "created volume", made->name);
+  return success();
+}
+
+Status change_volume(Context& context, const VolumeOptions& options) {
+  const std::string organisation = options.name.substr(0, options.name.find('/'));
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto all = (*admin)->volumes(context.call(), organisation);
+  if (!all) return all.error();
+  for (const Volume& one : *all) {
+    if (one.name != options.name) continue;
+    auto settings = settings_from(
+        VolumeSettings{one.policy, one.strict, one.quota_bytes, one.quota_nodes}, options);
+    if (!settings) return settings.error();
+    auto changed = (*admin)->change_volume(context.call(), options.name, *settings);
+    if (!changed) return changed.error();
+    say_done(context, "changed volume", changed->name);
+    return success();
+  }
+  return Error{Code::not_found,
+               "there is no volume \"" + options.name + "\": `outboard volume list " +
+                   organisation + "` shows those there are",
+               options.name};
+}
+
+Status list_volumes(Context& context, const std::string& organisation) {
+  auto owner = context.organisation(organisation);
+  if (!owner) return owner.error();
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto all = (*admin)->volumes(context.call(), *owner);
+  if (!all) return all.error();
+  Json document = Json::array();
+  Table table({{"VOLUME", Align::left, Colour::bold},
+               {"USED", Align::right},
+               {"NODES", Align::right},
+               {"SEQ", Align::right},
+               {"CONFLICTS"}});
+  for (const Volume& one : *all) {
+    document.push_back({{"name", one.name},
+                        {"policy", name_of(one.policy)},
+                        {"strict", one.strict},
+                        {"used_bytes", one.used_bytes},
+                        {"quota_bytes", one.quota_bytes},
+                        {"used_nodes", one.used_nodes},
+                        {"quota_nodes", one.quota_nodes},
+                        {"seq", one.head.value}});
+    table.add({one.name, used_of(one.used_bytes, one.quota_bytes, true),
+               used_of(one.used_nodes, one.quota_nodes, false), to_string(one.head),
+               std::string(name_of(one.policy)) + (one.strict ? ", strict" : "")});
+  }
+  if (context.json()) print_json(context.screen(), document);
+  if (!context.json()) {
+    table.print(context.screen(),
+                "No volume yet: `outboard volume create " + *owner + "/skills` makes one.");
+  }
+  return success();
+}
+
+}  // namespace outboard::cli

@@ -1,0 +1,32 @@
+// org, user, volume: make and list what an organisation consists of.
+//
+// Each prints what it did, or a listing (JSON with --json), and says why not as an Error.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/context.h"
+
+namespace outboard::cli {
+
+Status create_organisation(Context& context, const std::string& name);
+Status list_organisations(Context& context);
+
+// `user` is "acme/ada".
+Status create_user(Context& context, const std::string& user);
+Status list_users(Context& context, const std::string& organisation);
+
+// What was given on the command line; unset stays as it is (or the default, for a new volume).
+struct VolumeOptions {
+  std::string name;  // "acme/skills"
+  std::optional<std::string> policy;
+  std::optional<std::string> quota_bytes;
+  std::optional<std::uint64_t> quota_nodes;
+  std::optional<bool> strict;
+};
+Status create_volume(Context& context, const VolumeOptions& options);
+Status change_volume(Context& context, const VolumeOptions& options);
+Status list_volumes(Context& context, const std::string& organisation);
+
+}  // namespace outboard::cli

@@ -1,0 +1,108 @@
+#include "cli/amounts.h"
+
+#include <array>
+#include <charconv>
+#include <optional>
+
+namespace outboard::cli {
+namespace {
+
+Error wrong(std::string_view text, std::string_view rule) {
+  return Error{Code::invalid, "\"" + std::string(text) + "\" " + std::string(rule),
+               std::string(text)};
+}
+
+struct Amount {
+  std::uint64_t number = 0;
+  std::string_view unit;
+};
+
+std::optional<Amount> split_amount(std::string_view text) {
+  Amount amount;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, amount.number);
+  if (parsed.ec != std::errc{} || amount.number > (1ULL << 40U)) return std::nullopt;
+  amount.unit = std::string_view(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
+  return amount;
+}
+
+}  // namespace
+
+Result<std::chrono::seconds> parse_duration(std::string_view text) {
+  const auto amount = split_amount(text);
+  if (amount) {
+    const auto number = std::chrono::seconds(amount->number);
+    if (amount->unit == "s") return number;
+    if (amount->unit == "m") return number * 60;
+    if (amount->unit == "h") return number * 3'600;
+    if (amount->unit == "d") return number * 86'400;
+  }
+  return wrong(text, "is no duration: write a number and s, m, h or d, as in 12h or 30d");
+}
+
+Result<std::uint64_t> parse_size(std::string_view text) {
+  const auto amount = split_amount(text);
+  constexpr std::array<std::pair<std::string_view, unsigned>, 10> kUnits = {{{"", 0},
+                                                                             {"B", 0},
+                                                                             {"K", 10},
+                                                                             {"KiB", 10},
+                                                                             {"M", 20},
+                                                                             {"MiB", 20},
+                                                                             {"G", 30},
+                                                                             {"GiB", 30},
+                                                                             {"T", 40},
+                                                                             {"TiB", 40}}};
+  for (const auto& [unit, shift] : kUnits) {
+    if (!amount || amount->unit != unit) continue;
+    if (amount->number > (~0ULL >> 1U) >> shift) break;  // SQL counts in signed 64 bits
+    return amount->number << shift;
+  }
+  return wrong(text, "is no size: write bytes, or a number and KiB, MiB or GiB, as in 10GiB");
+}
+
+Result<GrantByName> parse_grant(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const std::string_view mode = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+  if (colon == 0 || (mode != "ro" && mode != "rw")) {
+    return wrong(text,
+                 "is no grant: write ORG/VOLUME:ro to read or ORG/VOLUME:rw to read and "
+                 "write, as in acme/skills:ro");
+  }
+  GrantByName grant;
+  grant.volume = std::string(text.substr(0, colon));
+  grant.write = mode == "rw";
+  return grant;
+}
+
+Result<std::pair<std::string, std::string>> parse_user(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos || slash == 0 || slash + 1 == text.size() ||
+      text.find('/', slash + 1) != std::string_view::npos) {
+    return wrong(text, "is no user: write ORG/USER, as in acme/ada");
+  }
+  return std::pair{std::string(text.substr(0, slash)), std::string(text.substr(slash + 1))};
+}
+
+Result<Policy> parse_policy(std::string_view text) {
+  for (const Policy policy : {Policy::last_writer, Policy::merge, Policy::refuse}) {
+    if (text == name_of(policy)) return policy;
+  }
+  return wrong(text, "is no policy: write last-writer, merge or refuse");
+}
+
+std::string_view name_of(Policy policy) {
+  switch (policy) {
+    case Policy::last_writer: return "last-writer";
+    case Policy::merge: return "merge";
+    case Policy::refuse: return "refuse";
+  }
+  return "last-writer";
+}
+
+std::string to_text(const GrantByName& grant) {
+  std::string text = grant.volume;
+  if (grant.prefix != "/") text += grant.prefix;
+  return text + (grant.write ? ":rw" : ":ro");
+}
+
+}  // namespace outboard::cli

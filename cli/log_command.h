@@ -1,0 +1,20 @@
+// log: what happened in a volume, or to one file: seq, time, who, what.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/context.h"
+
+namespace outboard::cli {
+
+struct LogOptions {
+  std::string path;    // empty: the whole volume
+  std::string volume;  // empty: <organisation>/memory
+  std::uint32_t limit = 20;
+  std::uint64_t before = 0;  // only changes ahead of this seq; 0: from the newest
+};
+// Newest first.
+Status show_log(Context& context, const LogOptions& options);
+
+}  // namespace outboard::cli

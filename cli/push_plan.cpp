@@ -1,0 +1,126 @@
+#include "cli/push_plan.h"
+
+#include <functional>
+#include <set>
+
+#include "core/path.h"
+
+namespace outboard::cli {
+namespace {
+
+constexpr std::uint32_t kExecute = 0111;
+
+// The entries of `tree` at and below `root`. ("/ab" sorts between "/a" and "/a/b", hence the test.)
+template <class Tree, class F>
+void each_within(const Tree& tree, const std::string& root, F&& visit) {
+  for (auto at = tree.lower_bound(root); at != tree.end(); ++at) {
+    if (!at->first.starts_with(root)) break;
+    if (is_within(at->first, root)) visit(at->first, at->second);
+  }
+}
+
+class Planner {
+ public:
+  Planner(const LocalTree& local, const std::map<std::string, Node>& remote, bool remove,
+          const SameContent& same)
+      : local_(local), remote_(remote), remove_(remove), same_(same) {}
+
+  Result<PushPlan> plan(const std::string& root) {
+    each_within(remote_, root,
+                [&](const std::string& path, const Node& node) { consider_removal(path, node); });
+    std::optional<Error> failed;
+    each_within(local_, root, [&](const std::string& path, const LocalNode& node) {
+      if (failed) return;
+      if (auto considered = consider(path, node); !considered) failed = considered.error();
+    });
+    if (failed) return *failed;
+    return std::move(plan_);
+  }
+
+ private:
+  // Whether a directory above is removed already, with all that is in it.
+  bool goes_with_parent(std::string_view path) const {
+    while (path.size() > 1 && !dropped_.empty()) {
+      path = split_last(path).first;
+      if (dropped_.contains(path)) return true;
+    }
+    return false;
+  }
+
+  void drop(const std::string& path, const Node& node) {
+    if (!node.is(Kind::directory)) ++plan_.removed;
+    if (goes_with_parent(path)) return;
+    plan_.steps.push_back({Deed::remove, path, {}, node});
+    if (node.is(Kind::directory)) dropped_.insert(path);
+  }
+
+  void consider_removal(const std::string& path, const Node& node) {
+    const auto here = local_.find(path);
+    if (here == local_.end()) {
+      if (remove_) return drop(path, node);
+      if (!node.is(Kind::directory)) ++plan_.left;
+      return;
+    }
+    if (here->second.kind == node.kind) return;
+    if (node.is(Kind::directory) && !remove_) return;  // refused by consider()
+    drop(path, node);
+  }
+
+  Status consider(const std::string& path, const LocalNode& here) {
+    const auto found = remote_.find(path);
+    const bool replaced = found != remote_.end() && found->second.kind != here.kind;
+    if (replaced && found->second.is(Kind::directory) && !remove_) {
+      return Error{Code::exists,
+                   "a directory stands at " + path + ", where " + here.source.string() +
+                       " should go: push with --delete to replace it",
+                   path};
+    }
+    if (found == remote_.end() || replaced) {
+      if (!here.is_directory()) ++plan_.added;
+      plan_.bytes += here.size;
+      plan_.steps.push_back({Deed::add, path, here, std::nullopt});
+      return success();
+    }
+    if (here.is_directory()) return success();
+    return compare(path, here, found->second);
+  }
+
+  Status compare(const std::string& path, const LocalNode& here, const Node& there) {
+    bool equal = here.target == there.target;
+    if (here.kind == Kind::file) {
+      auto asked = same_(here, there);
+      if (!asked) return asked.error();
+      equal = *asked;
+    }
+    const bool executable = (there.attributes.mode & kExecute) != 0;
+    const bool mode_differs = here.kind == Kind::file && executable != here.executable;
+    if (equal && !mode_differs) {
+      ++plan_.unchanged;
+      return success();
+    }
+    ++plan_.changed;
+    if (!equal) plan_.bytes += here.size;
+    if (here.kind == Kind::symlink) plan_.steps.push_back({Deed::remove, path, {}, there});
+    const Deed deed = here.kind == Kind::symlink ? Deed::add
+                      : equal                    ? Deed::attributes
+                                                 : Deed::change;
+    plan_.steps.push_back({deed, path, here, there});
+    return success();
+  }
+
+  const LocalTree& local_;
+  const std::map<std::string, Node>& remote_;
+  const bool remove_;
+  const SameContent& same_;
+  PushPlan plan_;
+  std::set<std::string, std::less<>> dropped_;  // directories
+};
+
+}  // namespace
+
+Result<PushPlan> plan_push(const LocalTree& local, const std::map<std::string, Node>& remote,
+                           const std::string& root, bool remove, const SameContent& same) {
+  return Planner(local, remote, remove, same).plan(root);
+}
+
+}  // namespace outboard::cli

@@ -1,0 +1,57 @@
+#include "cli/remote_server.h"
+
+#include <utility>
+
+#include "client/grpc_admin.h"
+#include "client/grpc_store.h"
+
+namespace outboard::cli {
+namespace {
+
+class RemoteServer final : public Server {
+ public:
+  explicit RemoteServer(RemoteAddress address) : address_(std::move(address)) {}
+
+  Result<Store*> store() override {
+    if (!store_) {
+      auto connected = client::GrpcStore::connect(channel(), deadline());
+      if (!connected) return connected.error();
+      store_ = std::move(*connected);
+    }
+    return store_.get();
+  }
+
+  Result<Admin*> admin() override {
+    if (!admin_) {
+      auto connected = client::GrpcAdmin::connect(channel(), deadline());
+      if (!connected) return connected.error();
+      admin_ = std::move(*connected);
+    }
+    return admin_.get();
+  }
+
+  ClientId client() const override { return store_->client(); }
+  std::string version() const override { return store_->server_version(); }
+
+ private:
+  client::ChannelConfig channel() const {
+    client::ChannelConfig config;
+    config.address = address_.server;
+    config.token = [token = address_.token] { return token; };
+    config.tls_ca_file = address_.tls_ca_file;
+    return config;
+  }
+  Moment deadline() const { return SystemClock().now() + address_.timeout; }
+
+  const RemoteAddress address_;
+  std::unique_ptr<client::GrpcStore> store_;
+  std::unique_ptr<client::GrpcAdmin> admin_;
+};
+
+}  // namespace
+
+std::unique_ptr<Server> remote_server(RemoteAddress address) {
+  return std::make_unique<RemoteServer>(std::move(address));
+}
+
+}  // namespace outboard::cli

@@ -1,0 +1,23 @@
+// RemoteServer: a Server somewhere else, connected to when first used.
+//
+// Built by main.cpp; used by one thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "cli/server.h"
+
+namespace outboard::cli {
+
+struct RemoteAddress {
+  std::string server;       // "unix:/path" or "host:port"
+  std::string token;        // the secret itself; empty: none is sent
+  std::string tls_ca_file;  // PEM; empty: no TLS
+  std::chrono::milliseconds timeout{};
+};
+
+std::unique_ptr<Server> remote_server(RemoteAddress address);
+
+}  // namespace outboard::cli

@@ -1,0 +1,27 @@
+// Server: what the commands talk to: a Store, an Admin, and who this process is to them.
+//
+// RemoteServer reaches a real one over gRPC; the tests' MemoryServer holds everything itself.
+#pragma once
+
+#include <string>
+
+#include "core/admin.h"
+#include "core/store.h"
+
+namespace outboard::cli {
+
+class Server {
+ public:
+  virtual ~Server() = default;
+
+  // Good for the Server's life. The first use of either may connect.
+  virtual Result<Store*> store() = 0;
+  virtual Result<Admin*> admin() = 0;
+
+  // For request ids. REQUIRES: store() has answered.
+  virtual ClientId client() const = 0;
+  // As the server calls itself: "0.1.0". REQUIRES: store() has answered.
+  virtual std::string version() const = 0;
+};
+
+}  // namespace outboard::cli
