@@ -86,6 +86,19 @@ inline constexpr std::uint64_t kGroupBytesMax = 8ULL << 20U;
 inline constexpr std::size_t kCommitQueueMax = 4'096;
 // An admin's open transaction may hold a row: the committer waits this long, then takes the rest.
 inline constexpr std::chrono::milliseconds kRowLockWait = 50ms;
+// The same for a blocked write tried alone, and for one on the slow side: all others wait meanwhile.
+inline constexpr std::chrono::milliseconds kRowLockWaitAlone = 5ms;
+inline constexpr std::chrono::milliseconds kRowLockWaitSlow = 2ms;
+// Between two tries of a blocked write, from the first to the last of the doubling pauses.
+inline constexpr std::chrono::milliseconds kSlowPauseMin = 20ms;
+inline constexpr std::chrono::milliseconds kSlowPauseMax = 320ms;
+// Volumes that one server commits to at once: each takes a thread and a connection, and waits for
+// the disk most of its time.
+inline constexpr std::size_t kCommitterThreads = 4;
+// Postgres itself ends a read after this long: nobody waits for its answer any more.
+inline constexpr std::chrono::milliseconds kReadStatementMax = 60s;
+// Bringing the schema of a large database up to date may rewrite tables.
+inline constexpr std::chrono::milliseconds kMigrationDeadline = 3'600s;
 // An admin's transaction left open is ended after this long.
 inline constexpr std::chrono::milliseconds kIdleTransactionMax = 60s;
 // Changes a feed keeps in memory for watchers that come back, per volume.
@@ -129,5 +142,32 @@ inline constexpr std::chrono::milliseconds kAppendAge = 1s;
 inline constexpr std::uint64_t kBlockCacheBytesMax = 256ULL << 20U;
 // Notifications waiting for the kernel, per directory, before the directory is dropped whole.
 inline constexpr std::size_t kNotifyQueueMax = 65'536;
+// Threads of the control socket: a few callers of one sandbox, each of which may wait in a barrier.
+inline constexpr int kControlCallsMax = 16;
+
+// ── The sandbox ──────────────────────────────────────────────────────────────────────────────────
+// Kept of a command's output, half from its head and half from its tail: what a model reads of it
+// is 30,000 characters, a person who looks for the reason reads more.
+inline constexpr std::uint64_t kOutputBytesDefault = 1U << 20U;
+inline constexpr std::uint64_t kOutputBytesMax = 64U << 20U;
+// One part of a command's output on its way to a harness.
+inline constexpr std::size_t kOutputPartBytes = 65'536;
+// Commands that run at once in one sandbox; the next is refused with `unavailable`.
+inline constexpr std::size_t kCommandsRunningMax = 256;
+// Ended commands whose output is kept; of older ones only how they ended.
+inline constexpr std::size_t kCommandsKeptMax = 1'000;
+// A command's arguments and environment together: what execve takes by default.
+inline constexpr std::size_t kCommandBytesMax = 2U << 20U;
+// A file as the read, write and edit tools take it; larger ones are for programs.
+inline constexpr std::uint64_t kToolFileBytesMax = 64ULL << 20U;
+// The exec agent's threads for calls that wait for a disk or a mount, and calls that wait for one.
+inline constexpr std::size_t kExecWorkers = 8;
+inline constexpr std::size_t kExecQueueMax = 256;
+// The inner layer answers a request at once, if it is alive.
+inline constexpr std::chrono::milliseconds kInnerAnswerWait = 5s;
+// Freezing waits for processes that are in the kernel; longer, and it is deferred.
+inline constexpr std::chrono::milliseconds kFreezeWait = 1s;
+// A sandbox is up in 100 ms; a machine with a thousand starting at once takes longer.
+inline constexpr std::chrono::milliseconds kSandboxStartWait = 30s;
 
 }  // namespace outboard

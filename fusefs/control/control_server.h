@@ -1,0 +1,54 @@
+// ControlServer: the daemon's local socket: barrier, status, token. Serves mount.proto.
+//
+// outer layer of the sandbox → unix socket (0600) → here → MountedVolume. Few callers, so gRPC's
+// own threads may wait in a barrier; they are at most kControlCallsMax.
+//
+// What always holds: nothing here reaches the store with other rights than the daemon's own token;
+// a token that arrives is never logged. What mount.proto promises and this daemon does not do yet
+// is answered UNIMPLEMENTED with the way out.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+
+struct ControlledView {
+  std::string path;  // mountpoint
+  MountedVolume& volume;
+};
+
+// What the daemon lets its socket see and do. The functions may be called from any thread.
+struct ControlledDaemon {
+  std::string version;
+  std::string server;  // its address
+  std::vector<ControlledView> views;
+  std::function<Moment()> current_as_of;  // when the server was last heard
+  std::function<bool()> connected;
+  // Takes the token into use; refuses one that the server does not accept, and keeps the old.
+  std::function<Status(const std::string& token)> renew_token;
+};
+
+class ControlServer {
+ public:
+  // Listens on `socket`, replacing a socket that nobody serves any more. unavailable: it cannot.
+  // The volumes and `clock` must outlive it.
+  static Result<std::unique_ptr<ControlServer>> start(const std::string& socket,
+                                                      ControlledDaemon daemon, const Clock& clock);
+  // Ends calls that wait.
+  ~ControlServer();
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+ private:
+  struct Parts;
+  explicit ControlServer(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace outboard::fusefs

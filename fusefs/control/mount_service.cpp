@@ -1,0 +1,133 @@
+#include "fusefs/control/mount_service.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/limits.h"
+#include "proto/status.h"
+
+namespace outboard::fusefs {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// The caller's deadline on this process' steady clock, at most kBarrierDeadline from now.
+Moment deadline_of(const grpc::ServerContext& context, Moment now) {
+  const auto left = context.deadline() - std::chrono::system_clock::now();
+  return now + std::min(duration_cast<milliseconds>(left), kBarrierDeadline);
+}
+
+grpc::Status refuse(Code code, std::string message, std::string subject = {}) {
+  Error error;
+  error.code = code;
+  error.message = std::move(message);
+  error.subject = std::move(subject);
+  return wire::to_status(error);
+}
+
+grpc::Status unbuilt(const std::string& verb, const std::string& way_out) {
+  return refuse(Code::unsupported, "this daemon has no " + verb + " yet; " + way_out);
+}
+
+}  // namespace
+
+bool MountService::is_mounted(const std::string& volume) const {
+  return std::any_of(daemon_.views.begin(), daemon_.views.end(), [&](const ControlledView& view) {
+    return view.volume.volume().name == volume;
+  });
+}
+
+Seq MountService::shown(const std::string& volume) const {
+  Seq lowest{~0ULL};
+  for (const ControlledView& view : daemon_.views) {
+    if (view.volume.volume().name == volume) lowest = std::min(lowest, view.volume.seq());
+  }
+  return lowest;
+}
+
+grpc::Status MountService::Barrier(grpc::ServerContext* context, const v1::BarrierRequest* request,
+                                   v1::BarrierResponse* response) {
+  for (const auto& [volume, seq] : request->seqs()) {
+    if (is_mounted(volume)) continue;
+    return refuse(Code::not_found, "the volume \"" + volume + "\" is not mounted here", volume);
+  }
+  const Moment deadline = deadline_of(*context, clock_.now());
+  for (const ControlledView& view : daemon_.views) {
+    const std::string& name = view.volume.volume().name;
+    const auto wanted = request->seqs().find(name);
+    if (wanted == request->seqs().end()) continue;
+    if (view.volume.wait_until(Seq{wanted->second}, deadline)) continue;
+    return refuse(Code::timed_out,
+                  view.path + " (volume " + name + ") shows seq " + to_string(view.volume.seq()) +
+                      ", seq " + std::to_string(wanted->second) +
+                      " did not arrive in time: is the server reachable, and was it committed?",
+                  name);
+  }
+  for (const auto& [volume, seq] : request->seqs()) {
+    (*response->mutable_seqs())[volume] = shown(volume).value;
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status MountService::Status(grpc::ServerContext*, const v1::MountStatusRequest*,
+                                  v1::MountStatusResponse* response) {
+  response->set_version(daemon_.version);
+  response->set_server(daemon_.server);
+  const bool connected = daemon_.connected();
+  response->set_connected(connected);
+  if (!connected) {
+    const auto since = clock_.now() - daemon_.current_as_of();
+    response->set_disconnected_ms(duration_cast<milliseconds>(since).count());
+  }
+  for (const ControlledView& controlled : daemon_.views) {
+    v1::ViewStatus* view = response->add_views();
+    view->mutable_view()->set_path(controlled.path);
+    view->mutable_view()->set_volume(controlled.volume.volume().name);
+    view->mutable_view()->set_writable(!controlled.volume.view().read_only);
+    view->set_seq(controlled.volume.seq().value);
+    view->set_stale(controlled.volume.stale());
+    const Census census = controlled.volume.census();
+    view->set_nodes(census.nodes);
+    view->set_cached_bytes(census.cached_bytes);
+    view->set_unsaved_bytes(census.unsaved_bytes);
+    view->set_open_handles(census.open_handles);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status MountService::RenewToken(grpc::ServerContext*, const v1::RenewTokenRequest* request,
+                                      v1::RenewTokenResponse*) {
+  if (request->token().empty()) {
+    return refuse(Code::invalid, "no token was given; send the whole secret in `token`");
+  }
+  const outboard::Status taken = daemon_.renew_token(request->token());
+  return taken ? grpc::Status::OK : wire::to_status(taken.error());
+}
+
+grpc::Status MountService::SetViews(grpc::ServerContext*, const v1::SetViewsRequest*,
+                                    v1::SetViewsResponse*) {
+  return unbuilt("SetViews", "stop it and start one with the wanted --mount options");
+}
+
+grpc::Status MountService::Prewarm(grpc::ServerContext*, const v1::PrewarmRequest*,
+                                   v1::PrewarmResponse*) {
+  return unbuilt("Prewarm", "read the files once through the mount");
+}
+
+grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendRequest*,
+                                   v1::SuspendResponse*) {
+  return unbuilt("Suspend", "close files before freezing, and call Barrier after thawing");
+}
+
+grpc::Status MountService::Resume(grpc::ServerContext*, const v1::ResumeRequest*,
+                                  v1::ResumeResponse*) {
+  return unbuilt("Resume", "call Barrier with the seqs that must be shown");
+}
+
+grpc::Status MountService::Handover(
+    grpc::ServerContext*, grpc::ServerReaderWriter<v1::HandoverResponse, v1::HandoverRequest>*) {
+  return unbuilt("Handover", "unmount and start the new daemon");
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,46 @@
+// MountService: mount.proto's verbs over the mounted volumes. Called by gRPC's threads.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "fusefs/control/control_server.h"
+#include "outboard/v1/mount.grpc.pb.h"
+
+namespace outboard::fusefs {
+
+class MountService final : public v1::MountService::Service {
+ public:
+  MountService(ControlledDaemon daemon, const Clock& clock)
+      : daemon_(std::move(daemon)), clock_(clock) {}
+
+  // [S6]
+  grpc::Status Barrier(grpc::ServerContext* context, const v1::BarrierRequest* request,
+                       v1::BarrierResponse* response) override;
+  grpc::Status Status(grpc::ServerContext* context, const v1::MountStatusRequest* request,
+                      v1::MountStatusResponse* response) override;
+  grpc::Status RenewToken(grpc::ServerContext* context, const v1::RenewTokenRequest* request,
+                          v1::RenewTokenResponse* response) override;
+
+  // Not built yet; each says what to do instead.
+  grpc::Status SetViews(grpc::ServerContext* context, const v1::SetViewsRequest* request,
+                        v1::SetViewsResponse* response) override;
+  grpc::Status Prewarm(grpc::ServerContext* context, const v1::PrewarmRequest* request,
+                       v1::PrewarmResponse* response) override;
+  grpc::Status Suspend(grpc::ServerContext* context, const v1::SuspendRequest* request,
+                       v1::SuspendResponse* response) override;
+  grpc::Status Resume(grpc::ServerContext* context, const v1::ResumeRequest* request,
+                      v1::ResumeResponse* response) override;
+  grpc::Status Handover(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::HandoverResponse, v1::HandoverRequest>* stream) override;
+
+ private:
+  bool is_mounted(const std::string& volume) const;
+  // The lowest seq that the volume's views show.
+  Seq shown(const std::string& volume) const;
+
+  const ControlledDaemon daemon_;
+  const Clock& clock_;
+};
+
+}  // namespace outboard::fusefs
