@@ -11,10 +11,6 @@ bool is_directory(const StoredNode& stored) {
   return stored.node.is(Kind::directory);
 }
 
-void add_links(StoredNode& stored, std::uint32_t by) {
-  stored.node.attributes.links += by;
-}
-
 // A directory cannot be moved below itself; in an exchange neither can.
 Status check_loop(const Rename& op, const Place& from, const Place& to) {
   const bool down = is_directory(*from.there) && is_within(to.path, from.path);

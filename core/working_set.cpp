@@ -68,22 +68,22 @@ Result<std::optional<Inode>> WorkingSet::child(const Dentry& name) {
   return (*slot)->value;
 }
 
+// What the source knows becomes slots first; a slot that is there already is newer.
 Result<std::vector<std::pair<std::string, Inode>>> WorkingSet::children(Inode directory) {
-  std::map<std::string, Inode> merged;
   if (!is_new(directory)) {
     auto read = source_.children(directory);
-    if (!read) return read.error();
-    merged.insert(read->begin(), read->end());
-  }
-  for (auto at = names_.lower_bound(Dentry{directory, ""});
-       at != names_.end() && at->first.parent == directory; ++at) {
-    if (at->second.value) {
-      merged[at->first.name] = *at->second.value;
-    } else {
-      merged.erase(at->first.name);
+    if (!read) return read;
+    for (const auto& [name, inode] : *read) {
+      names_.emplace(Dentry{directory, name}, NameSlot{inode, true, false});
+      placed_.emplace(inode, Dentry{directory, name});
     }
   }
-  return std::vector<std::pair<std::string, Inode>>(merged.begin(), merged.end());
+  std::vector<std::pair<std::string, Inode>> all;
+  for (auto at = names_.lower_bound(Dentry{directory, ""});
+       at != names_.end() && at->first.parent == directory; ++at) {
+    if (at->second.value) all.emplace_back(at->first.name, *at->second.value);
+  }
+  return all;
 }
 
 Result<bool> WorkingSet::has_children(Inode directory) {

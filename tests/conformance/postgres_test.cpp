@@ -1,0 +1,47 @@
+#include "server/postgres/database.h"
+#include "tests/conformance/store_suite.h"
+#include "tests/support/test_postgres.h"
+
+namespace outboard::tests {
+namespace {
+
+using server::Database;
+
+// One database for the program, in which each test has a volume of its own.
+Database& shared_database() {
+  static const std::unique_ptr<Database> database = [] {
+    auto opened = Database::open({.url = TestPostgres::shared().fresh_database()});
+    if (!opened) {
+      ADD_FAILURE() << opened.error().message;
+      std::abort();
+    }
+    auto made = (*opened)->admin().create_organisation(internal_call(Moment::max()), "acme");
+    EXPECT_TRUE(made);
+    return *std::move(opened);
+  }();
+  return *database;
+}
+
+class PostgresFixture final : public StoreFixture {
+ public:
+  Store& store() override { return shared_database().store(); }
+  VolumeId make_volume(const VolumeSettings& settings) override {
+    static int volumes = 0;
+    auto made = shared_database().admin().create_volume(
+        call(), "acme/volume-" + std::to_string(++volumes), settings);
+    EXPECT_TRUE(made) << made.error().message;
+    return made->id;
+  }
+  Call call() override { return internal_call(clock_.now() + kCallWait); }
+
+ private:
+  SystemClock clock_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Postgres, StoreSuite,
+                         ::testing::Values(StoreMaker{
+                             "postgres", [] { return std::make_unique<PostgresFixture>(); }}),
+                         store_name);
+
+}  // namespace
+}  // namespace outboard::tests
