@@ -1,0 +1,69 @@
+// Channel: one gRPC channel to a server, and what every call on it carries.
+//
+// For the files of this room only: others would have to read gRPC's headers. Any thread.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "client/channel_config.h"
+#include "client/retry.h"
+#include "core/call.h"
+#include "core/result.h"
+#include "proto/status.h"
+
+namespace outboard::client {
+
+class Channel {
+ public:
+  // Opens and shakes hands until `deadline`; errors as GrpcStore::connect.
+  static Result<std::unique_ptr<Channel>> connect(const ChannelConfig& config, Moment deadline);
+
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  ClientId client() const { return client_; }
+  const std::string& server_version() const { return server_version_; }
+  // The token as it is now, without the line's end of its file.
+  std::string token() const;
+
+  // Deadline, token and client of one try. `token`: as token() said.
+  void prepare(grpc::ClientContext& context, Moment deadline) const;
+  void identify(grpc::ClientContext& context, const std::string& token) const;
+  Retry retry_until(Moment deadline) const;
+
+ private:
+  Channel(const ChannelConfig& config, std::shared_ptr<grpc::Channel> channel);
+  Status shake_hands(Moment deadline);
+
+  const ChannelConfig config_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const ClientId client_;
+  std::string server_version_;
+};
+
+// `deadline`, or `usual` from now when the call has none.
+Moment bounded(Moment deadline, std::chrono::milliseconds usual);
+
+enum class Again : bool { no, yes };
+
+// Tries `attempt(context)` → grpc::Status until it answers, or retrying is over.
+template <class Attempt>
+Status ask(const Channel& channel, Moment deadline, Again again, Attempt attempt) {
+  Retry retry = channel.retry_until(deadline);
+  for (;;) {
+    grpc::ClientContext context;
+    channel.prepare(context, deadline);
+    const grpc::Status status = attempt(context);
+    if (status.ok()) return success();
+    Error error = wire::to_error(status);
+    if (again == Again::no) return error;
+    const auto next = retry.next(error, std::chrono::steady_clock::now());
+    if (!next) return error;
+    std::this_thread::sleep_until(*next);
+  }
+}
+
+}  // namespace outboard::client

@@ -1,0 +1,63 @@
+// Desk: what every service needs to take a request in: the store behind Access, the admin, the
+// tokens, the workers. And serve(): one unary call from its arrival to its answer.
+//
+// Place in the flow: gRPC's thread → serve() → a worker: token, body → Finish. gRPC's own threads
+// never block. Owned by RpcServer; outlives every call.
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <atomic>
+#include <utility>
+
+#include "core/admin.h"
+#include "core/limits.h"
+#include "core/store.h"
+#include "proto/status.h"
+#include "server/rpc/caller.h"
+#include "server/rpc/worker_pool.h"
+#include "server/token_reader.h"
+
+namespace outboard::server {
+
+struct Desk {
+  Store& store;  // an Access
+  Admin& admin;
+  TokenReader& tokens;
+  WorkerPool& workers;    // calls
+  WorkerPool& producers;  // streams of content: each holds its thread while the reader reads
+  std::atomic<std::uint64_t> arriving_bytes{0};  // of batches that arrive in parts
+};
+
+inline Error too_busy() {
+  Error error;
+  error.code = Code::unavailable;
+  error.message = "the server has more requests than it can take; try again a little later";
+  error.retry_after_ms = static_cast<std::uint32_t>(kRpcRetryAfter.count());
+  return error;
+}
+
+// Runs `body(call)`, which fills the response and returns a Status, on a worker.
+template <class Body>
+grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context, Body body) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const bool taken = desk.workers.post([&desk, context, reactor, body = std::move(body)] {
+    if (context->IsCancelled()) {  // it gave up while it waited for a worker
+      reactor->Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the caller has gone"));
+      return;
+    }
+    const Moment deadline = deadline_of(context->deadline(), kCallDeadlineMax);
+    auto call = read_call(context->client_metadata(), deadline, desk.tokens);
+    if (!call) {
+      reactor->Finish(wire::to_status(call.error()));
+      return;
+    }
+    const Status done = body(*call);
+    reactor->Finish(done ? grpc::Status() : wire::to_status(done.error()));
+  });
+  if (!taken) reactor->Finish(wire::to_status(too_busy()));
+  return reactor;
+}
+
+}  // namespace outboard::server

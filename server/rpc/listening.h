@@ -1,0 +1,24 @@
+// Where a server listens and what it shows: addresses and credentials.
+#pragma once
+
+#include <grpcpp/security/server_credentials.h>
+
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "server/rpc/rpc_server.h"
+
+namespace outboard::server {
+
+bool is_unix(const std::string& address);
+// "localhost", 127.0.0.0/8 or [::1], with a port.
+bool is_loopback(const std::string& address);
+// "host:0" with the port that the system gave.
+std::string with_port(const std::string& address, int port);
+
+// invalid: TCP beyond loopback without TLS, half a TLS configuration, or a file that is not there.
+Result<std::shared_ptr<grpc::ServerCredentials>> credentials_for(const std::string& address,
+                                                                 const RpcConfig& config);
+
+}  // namespace outboard::server

@@ -1,0 +1,114 @@
+#include "server/rpc/rpc_server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "server/access.h"
+#include "server/rpc/admin_service.h"
+#include "server/rpc/desk.h"
+#include "server/rpc/listening.h"
+#include "server/rpc/store_service.h"
+#include "server/rpc/watch_service.h"
+
+namespace outboard::server {
+namespace {
+
+// Room for a message's envelope beside its content.
+constexpr int kReceiveBytesMax = static_cast<int>(kMessageBytesMax + kPartBytes);
+
+void set_channel_arguments(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
+  builder.SetMaxSendMessageSize(static_cast<int>(kAnswerBytesMax));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS,
+                             static_cast<int>(kKeepaliveInterval.count()));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             static_cast<int>(kKeepaliveTimeout.count()));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Clients ping as often as we do, and a little early.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             static_cast<int>(kKeepaliveInterval.count() / 2));
+  // Without it a second server on the same port would quietly take half of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace
+
+// Declaration order is the shutdown order, reversed: server_ goes first, by drain().
+struct RpcServer::Parts {
+  Parts(const RpcConfig& config, Store& store, Admin& admin, TokenReader& tokens)
+      : access(store),
+        workers("outboard-rpc", std::max<std::size_t>(config.workers, 1), kRpcQueueMax),
+        producers("outboard-stream", std::max<std::size_t>(config.workers / 4, 1), kRpcQueueMax),
+        desk{access, admin, tokens, workers, producers},
+        store_service(desk),
+        watch_service(desk),
+        admin_service(desk) {}
+
+  Access access;
+  WorkerPool workers;
+  WorkerPool producers;
+  Desk desk;
+  StoreService store_service;
+  WatchService watch_service;
+  AdminService admin_service;
+  std::vector<std::string> addresses;
+  std::unique_ptr<grpc::Server> server;
+};
+
+Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Store& store,
+                                                    Admin& admin, TokenReader& tokens) {
+  auto parts = std::make_unique<Parts>(config, store, admin, tokens);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  set_channel_arguments(builder);
+  std::vector<int> ports(config.listen.size(), 0);
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    auto credentials = credentials_for(config.listen[i], config);
+    if (!credentials) return credentials.error();
+    builder.AddListeningPort(config.listen[i], *credentials, &ports[i]);
+  }
+  builder.RegisterService(&parts->store_service);
+  builder.RegisterService(&parts->watch_service);
+  builder.RegisterService(&parts->admin_service);
+  parts->server = builder.BuildAndStart();
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const std::string& address = config.listen[i];
+    if (!parts->server || ports[i] == 0) {
+      Error error;
+      error.code = Code::unavailable;
+      error.message =
+          "cannot listen on " + address + "; is another server there, and may this user open it?";
+      error.subject = address;
+      return error;
+    }
+    parts->addresses.push_back(is_unix(address) ? address : with_port(address, ports[i]));
+  }
+  return std::unique_ptr<RpcServer>(new RpcServer(std::move(parts)));
+}
+
+RpcServer::RpcServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+RpcServer::~RpcServer() {
+  drain(std::chrono::steady_clock::now());
+}
+
+std::vector<std::string> RpcServer::addresses() const {
+  return parts_->addresses;
+}
+
+void RpcServer::drain(Moment until) {
+  if (!parts_->server) return;
+  parts_->server->GetHealthCheckService()->SetServingStatus(false);
+  parts_->watch_service.stop();
+  const auto left = until - std::chrono::steady_clock::now();
+  parts_->server->Shutdown(std::chrono::system_clock::now() +
+                           std::chrono::duration_cast<std::chrono::milliseconds>(left));
+  parts_->server.reset();
+  parts_->workers.stop();
+  parts_->producers.stop();
+}
+
+}  // namespace outboard::server

@@ -1,0 +1,259 @@
+#include "server/rpc/watch_stream.h"
+
+#include <utility>
+
+#include "proto/convert.h"
+
+namespace outboard::server {
+namespace {
+
+// One subscription's way into its stream.
+class StreamSink final : public FeedSink {
+ public:
+  StreamSink(std::shared_ptr<WatchStream> stream, std::uint64_t subscription)
+      : stream_(std::move(stream)), subscription_(subscription) {}
+
+  bool offer(const std::shared_ptr<const FeedItem>& item) override {
+    return stream_->offer(subscription_, item);
+  }
+
+ private:
+  const std::shared_ptr<WatchStream> stream_;
+  const std::uint64_t subscription_;
+};
+
+Error refusal(std::string message, std::uint64_t subscription) {
+  Error error;
+  error.code = Code::invalid;
+  error.message = std::move(message);
+  error.subject = std::to_string(subscription);
+  return error;
+}
+
+}  // namespace
+
+WatchStream::WatchStream(Desk& desk, WorkerPool& writers, grpc::CallbackServerContext* context,
+                         std::function<void(WatchStream*)> done)
+    : desk_(desk), writers_(writers), context_(context), done_(std::move(done)) {}
+
+void WatchStream::start() {
+  self_ = shared_from_this();
+  const bool taken = desk_.workers.post([self = self_] { self->begin(); });
+  if (!taken) close(FeedEnd::connection_lost, wire::to_status(too_busy()));
+}
+
+void WatchStream::begin() {
+  secret_ = bearer_of(context_->client_metadata()).value_or("");
+  const Moment deadline = std::chrono::steady_clock::now() + kReadDeadline;
+  auto call = read_call(context_->client_metadata(), deadline, desk_.tokens);
+  if (!call) return close(FeedEnd::access_revoked, wire::to_status(call.error()));
+  const Lock lock(mutex_);
+  caller_ = std::move(call->caller);
+  begun_ = true;
+  // Under the lock: after Finish no read may start.
+  if (!closing_) StartRead(&request_);
+}
+
+void WatchStream::OnReadDone(bool ok) {
+  if (!ok) {  // the watcher has said all, or has gone
+    return close(FeedEnd::closed, grpc::Status());
+  }
+  handle(request_);
+  const Lock lock(mutex_);
+  if (!closing_) StartRead(&request_);
+}
+
+void WatchStream::handle(const v1::WatchRequest& request) {
+  switch (request.item_case()) {
+    case v1::WatchRequest::kSubscribe: return subscribe(request.subscribe());
+    case v1::WatchRequest::kUnsubscribe: return unsubscribe(request.unsubscribe().subscription());
+    case v1::WatchRequest::kAcknowledge: return acknowledge(request.acknowledge());
+    case v1::WatchRequest::kHello:  // who and in which state: for strict volumes, once there are
+    case v1::WatchRequest::kState:
+    case v1::WatchRequest::ITEM_NOT_SET: return;  // a newer watcher's word: ignored
+  }
+}
+
+void WatchStream::subscribe(const v1::WatchSubscribe& request) {
+  const std::uint64_t subscription = request.subscription();
+  const VolumeId volume{request.volume()};
+  {
+    const Lock lock(mutex_);
+    if (closing_) return;
+    if (!outbox_.open(subscription, volume)) {
+      // Its number is in use: ending that one is the only word the watcher would understand.
+      outbox_.end(subscription, FeedEnd::closed,
+                  refusal("a subscription's number was used twice", subscription));
+    } else if (outbox_.size() > kWatchSubscriptionsMax) {
+      outbox_.end(subscription, FeedEnd::closed,
+                  refusal("too many subscriptions on one stream; open another", subscription));
+    } else {
+      held_.emplace(subscription, nullptr);
+      const Seq after{request.after()};
+      const bool taken =
+          desk_.workers.post([self = shared_from_this(), subscription, volume, after] {
+            self->subscribe_on_worker(subscription, volume, after);
+          });
+      if (taken) return;
+      held_.erase(subscription);
+      outbox_.end(subscription, FeedEnd::connection_lost, too_busy());
+    }
+  }
+  wake();
+}
+
+void WatchStream::subscribe_on_worker(std::uint64_t subscription, VolumeId volume, Seq after) {
+  Call call = Call::until(std::chrono::steady_clock::now() + kReadDeadline);
+  {
+    const Lock lock(mutex_);
+    if (closing_ || !held_.contains(subscription)) return;
+    call.caller = caller_;
+  }
+  auto sink = std::make_shared<StreamSink>(shared_from_this(), subscription);
+  auto answer = desk_.store.subscribe(call, volume, after, std::move(sink));
+  Held late;  // destroyed outside the lock
+  {
+    const Lock lock(mutex_);
+    const auto found = held_.find(subscription);
+    if (!answer) {
+      if (found != held_.end()) held_.erase(found);
+      const bool gone = answer.error().code == Code::history_gone;
+      outbox_.end(subscription, gone ? FeedEnd::history_gone : FeedEnd::closed, answer.error());
+    } else if (found != held_.end() && !closing_) {
+      found->second = *std::move(answer);
+      outbox_.confirm(subscription);
+    } else {
+      late = *std::move(answer);
+    }
+  }
+  wake();
+}
+
+void WatchStream::unsubscribe(std::uint64_t subscription) {
+  Held gone;
+  {
+    const Lock lock(mutex_);
+    const auto found = held_.find(subscription);
+    if (found == held_.end()) return;
+    gone = std::move(found->second);
+    held_.erase(found);
+    outbox_.end(subscription, FeedEnd::closed);
+  }
+  wake();
+}
+
+void WatchStream::acknowledge(const v1::WatchAcknowledge& request) {
+  Held held;
+  {
+    const Lock lock(mutex_);
+    const auto found = held_.find(request.subscription());
+    if (found != held_.end()) held = found->second;
+  }
+  if (held) held->acknowledge(Seq{request.seq()});
+}
+
+bool WatchStream::offer(std::uint64_t subscription, const std::shared_ptr<const FeedItem>& item) {
+  bool taken = false;
+  {
+    const Lock lock(mutex_);
+    if (closing_) return true;
+    taken = outbox_.offer(subscription, item);
+  }
+  wake();
+  return taken;
+}
+
+void WatchStream::wake() {
+  {
+    const Lock lock(mutex_);
+    if (waking_ || writing_ || finished_) return;
+    waking_ = true;
+  }
+  // The writers' queue has room for every stream once; after their end nobody needs to be woken.
+  (void)writers_.post([self = shared_from_this()] { self->pump(); });
+}
+
+void WatchStream::pump() {
+  std::optional<Parcel> parcel;
+  Held ended;  // destroyed outside the lock: it waits for an offer under way, which takes the lock
+  grpc::Status status;
+  {
+    const Lock lock(mutex_);
+    waking_ = false;
+    if (writing_ || finished_) return;
+    parcel = outbox_.take();
+    if (parcel) {
+      const auto held = parcel->end ? held_.find(parcel->subscription) : held_.end();
+      if (held != held_.end()) {
+        ended = std::move(held->second);
+        held_.erase(held);
+      }
+      writing_ = true;
+    } else if (closing_) {
+      finished_ = true;
+      status = *closing_;
+    } else {
+      return;
+    }
+  }
+  if (!parcel) return Finish(status);
+  write(*parcel, &response_);
+  StartWrite(&response_);
+}
+
+void WatchStream::OnWriteDone(bool ok) {
+  if (!ok) close(FeedEnd::connection_lost, grpc::Status());
+  {
+    const Lock lock(mutex_);
+    writing_ = false;
+    if (!ok) outbox_.clear();
+  }
+  pump();
+}
+
+void WatchStream::close(FeedEnd reason, const grpc::Status& status) {
+  std::map<std::uint64_t, Held> gone;  // destroyed outside the lock
+  {
+    const Lock lock(mutex_);
+    if (closing_) return;
+    closing_ = status;
+    gone.swap(held_);
+    outbox_.end_all(reason);
+  }
+  wake();
+}
+
+void WatchStream::OnCancel() {
+  close(FeedEnd::connection_lost,
+        grpc::Status(grpc::StatusCode::CANCELLED, "the watcher has gone"));
+  {
+    const Lock lock(mutex_);
+    outbox_.clear();
+  }
+  wake();
+}
+
+void WatchStream::OnDone() {
+  const auto self = std::move(self_);  // the last of gRPC's; sinks may still share it
+  done_(this);
+}
+
+bool WatchStream::recheck(Moment deadline) {
+  Caller known;
+  {
+    const Lock lock(mutex_);
+    if (!begun_ || closing_) return true;
+    known = caller_;
+  }
+  auto caller = desk_.tokens.read(secret_, deadline);
+  if (caller) caller->client = known.client;
+  if (caller && *caller == known) return true;
+  if (!caller && caller.error().code != Code::unauthenticated) return false;
+  Error error;
+  error.code = Code::unauthenticated;
+  error.message = "the token has ended, or allows something else by now; show a new one";
+  close(FeedEnd::access_revoked, wire::to_status(error));
+  return true;
+}
+
+}  // namespace outboard::server
