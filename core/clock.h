@@ -1,6 +1,6 @@
 // Clock: time as a thing one is given, so that tests own it.
 //
-// Two times, never mixed: Moment for deadlines (steady, this process only) and Timestamp for what is
+// Two times, never mixed: Moment for deadlines (steady, in this process) and Timestamp for what is
 // stored and shown (wall clock). Leases and expiries are decided by the database's clock alone.
 #pragma once
 

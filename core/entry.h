@@ -13,7 +13,8 @@
 namespace outboard {
 
 // The last four exist as metadata only: a name with a type and a device number.
-enum class Kind : std::uint8_t { file, directory, symlink, fifo, socket, char_device, block_device };
+enum class Kind : std::uint8_t { file, directory, symlink, fifo, socket, char_device,
+                                 block_device };
 
 // What stat shows and chmod, chown, utimens and truncate change.
 struct Attributes {

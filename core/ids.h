@@ -25,7 +25,7 @@ struct Id {
 
 // The volume's number in its store. Names ("acme/skills") are resolved once, by Store::open_volume.
 using VolumeId = Id<struct VolumeTag>;
-// A node of one volume; stable for its life, never used again. The key of a node is (volume, inode).
+// A node of one volume; stable for its life, never used again. A node's key is (volume, inode).
 using Inode = Id<struct InodeTag>;
 // A point in one volume's total order of changes. 0 is before the first; no gaps.
 using Seq = Id<struct SeqTag>;

@@ -86,7 +86,7 @@ inline constexpr std::uint64_t kGroupBytesMax = 8ULL << 20U;
 inline constexpr std::size_t kCommitQueueMax = 4'096;
 // An admin's open transaction may hold a row: the committer waits this long, then takes the rest.
 inline constexpr std::chrono::milliseconds kRowLockWait = 50ms;
-// The same for a blocked write tried alone, and for one on the slow side: all others wait meanwhile.
+// The same for a blocked write tried alone, and for one on the slow side: all others wait for it.
 inline constexpr std::chrono::milliseconds kRowLockWaitAlone = 5ms;
 inline constexpr std::chrono::milliseconds kRowLockWaitSlow = 2ms;
 // Between two tries of a blocked write, from the first to the last of the doubling pauses.

@@ -28,7 +28,7 @@ struct NameRef {
   friend bool operator==(const NameRef&, const NameRef&) = default;
 };
 
-// What must hold when the op runs; else the batch is refused with `conflict`. All that are set count.
+// What must hold when the op runs; else the batch is refused with `conflict`. All set ones count.
 // For an op on a name they speak of the node that stands there.
 struct Precondition {
   bool absent = false;               // nothing stands at the name
