@@ -16,8 +16,8 @@ enum class Waited { ready, timed_out, failed };
 
 int timeout_ms(Moment until) {
   if (until == Moment::max()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      until - std::chrono::steady_clock::now());
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
 }
 
@@ -27,7 +27,8 @@ Waited wait_socket(int fd, short events, int wake_fd, Moment until) {
     pollfd polled[2] = {{fd, events, 0}, {wake_fd, POLLIN, 0}};
     const int ready = ::poll(polled, wake_fd < 0 ? 1 : 2, timeout_ms(until));
     if (ready > 0) return Waited::ready;
-    if (ready == 0 && (until == Moment::max() || std::chrono::steady_clock::now() < until)) continue;
+    if (ready == 0 && (until == Moment::max() || std::chrono::steady_clock::now() < until))
+      continue;
     if (ready == 0) return Waited::timed_out;
     if (errno != EINTR) return Waited::failed;
   }
@@ -59,8 +60,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& url, Mom
   }
   PQsetNoticeReceiver(connection, ignore_notice, nullptr);
   CHECK(PQsetnonblocking(connection, 1) == 0);
-  std::string text = "SET client_encoding = 'UTF8'; SET search_path = outboard, pg_catalog; "
-                     "SET bytea_output = 'hex'; SET timezone = 'UTC'";
+  std::string text =
+      "SET client_encoding = 'UTF8'; SET search_path = outboard; "
+      "SET bytea_output = 'hex'; SET timezone = 'UTC'";
   for (const auto& setting : settings) {
     const std::size_t equals = setting.find('=');
     text += "; SET " + setting.substr(0, equals) + " = '" + setting.substr(equals + 1) + "'";
@@ -69,7 +71,13 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& url, Mom
   return opened;
 }
 
-Connection::~Connection() { PQfinish(connection_); }
+Connection::~Connection() {
+  PQfinish(connection_);
+}
+
+bool Connection::transaction_failed() const {
+  return PQtransactionStatus(connection_) == PQTRANS_INERROR;
+}
 
 Error Connection::lost() {
   broken_ = true;
@@ -112,8 +120,8 @@ Status Connection::send(const std::vector<Request>& requests, std::vector<bool>&
     const bool prepare = !prepared_.contains(sql.name) && coming.insert(sql.name).second;
     prepares.push_back(prepare);
     const std::string name(sql.name);
-    if (prepare && PQsendPrepare(connection_, name.c_str(), std::string(sql.text).c_str(), 0,
-                                 nullptr) == 0) {
+    if (prepare &&
+        PQsendPrepare(connection_, name.c_str(), std::string(sql.text).c_str(), 0, nullptr) == 0) {
       return lost();
     }
     std::vector<const char*> values(params.size());

@@ -60,6 +60,8 @@ class Connection {
   Result<std::vector<std::string>> notifications(int wake_fd, Moment until);
 
   bool broken() const { return broken_; }
+  // A statement of the open transaction has failed: nothing but ROLLBACK will do.
+  bool transaction_failed() const;
   const Failure& failure() const { return failure_; }
 
  private:

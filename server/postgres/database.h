@@ -17,8 +17,9 @@
 namespace outboard::server {
 
 struct DatabaseConfig {
-  std::string url;               // as libpq takes it: "postgresql://…" or "host=… dbname=…"
-  std::size_t connections = 16;  // for reads; the committer, the listener and the feed have their own
+  std::string url;  // as libpq takes it: "postgresql://…" or "host=… dbname=…"
+  std::size_t connections =
+      16;  // for reads; the committer, the listener and the feed have their own
 };
 
 class Database {

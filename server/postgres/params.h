@@ -18,11 +18,18 @@ namespace outboard::server {
 // Columns of a set-based statement, one value per row: `unnest($1::bigint[], …)`.
 class Column {
  public:
-  enum class Type : std::uint32_t { boolean = 16, bytea = 17, int8 = 20, int2 = 21, int4 = 23,
-                                    text = 25, uuid = 2950 };
+  enum class Type : std::uint32_t {
+    boolean = 16,
+    bytea = 17,
+    int8 = 20,
+    int2 = 21,
+    int4 = 23,
+    text = 25,
+    uuid = 2950
+  };
   explicit Column(Type type) : type_(type) {}
 
-  void add(std::int64_t value);   // int8, int4, int2, boolean
+  void add(std::int64_t value);  // int8, int4, int2, boolean
   void add(std::uint64_t value) { add(static_cast<std::int64_t>(value)); }
   void add_bytes(std::string_view value);  // text, bytea
   void add_uuid(const Uuid& value);        // the nil uuid is null

@@ -3,16 +3,18 @@
 namespace outboard::server {
 namespace {
 
-bool in_class(std::string_view state, std::string_view kind) { return state.substr(0, 2) == kind; }
+bool in_class(std::string_view state, std::string_view kind) {
+  return state.substr(0, 2) == kind;
+}
 
 Code code_of(std::string_view state) {
-  if (state == "57014") return Code::timed_out;             // query cancelled: statement_timeout
-  if (state == kLockNotAvailable) return Code::timed_out;   // lock_timeout
-  if (state == "53100") return Code::no_space;              // disk full
-  if (state == "23505") return Code::exists;                // unique violation
+  if (state == "57014") return Code::timed_out;            // query cancelled: statement_timeout
+  if (state == kLockNotAvailable) return Code::timed_out;  // lock_timeout
+  if (state == "53100") return Code::no_space;             // disk full
+  if (state == "23505") return Code::exists;               // unique violation
   if (state == "22021" || state == "22P05") return Code::invalid;  // bytes that are no text
-  if (state == "42501") return Code::no_access;             // insufficient privilege
-  if (state == "25006") return Code::unavailable;           // a standby: the primary has moved
+  if (state == "42501") return Code::no_access;                    // insufficient privilege
+  if (state == "25006") return Code::unavailable;  // a standby: the primary has moved
   if (in_class(state, "08") || in_class(state, "57") || in_class(state, "53") ||
       in_class(state, "58") || in_class(state, "40") || in_class(state, "25")) {
     return Code::unavailable;  // connection, shutdown, resources, I/O, serialization, transaction

@@ -80,7 +80,7 @@ create sequence outboard.inode_numbers start 256 increment 256;
 
 -- Removed nodes keep their row with links = 0: their history stays reachable.
 create table outboard.inodes (
-  volume bigint not null references outboard.volumes,
+  volume bigint not null,
   inode bigint not null,
   kind smallint not null,                           -- 0 file, 1 directory, 2 symlink, 3 fifo, 4 socket, 5 char, 6 block
   mode integer not null,

@@ -1,0 +1,200 @@
+#include "server/committer.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+namespace outboard::server {
+Committer::Committer(std::vector<std::unique_ptr<GroupWriter>> writers)
+    : writers_(std::move(writers)) {
+  for (std::size_t i = 0; i < writers_.size(); ++i) {
+    threads_.emplace_back([this, i] { work(*writers_[i], i); });
+  }
+}
+
+Committer::~Committer() {
+  {
+    Lock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+Result<Applied> Committer::apply(const Call& call, VolumeId volume, const Batch& batch) {
+  auto waiting = std::make_shared<Waiting>();
+  waiting->write = PendingWrite{call, batch, std::nullopt};
+  Lock lock(mutex_);
+  Lane& lane = lanes_[volume];
+  if (stopping_) return Error{Code::unavailable, "the server is stopping: send it again elsewhere"};
+  if (lane.queue.size() + lane.slow.size() >= kCommitQueueMax) {
+    return Error{
+        Code::unavailable,
+        std::to_string(kCommitQueueMax) + " writes wait for this volume already: try again later",
+        {},
+        0,
+        0,
+        100};
+  }
+  lane.queue.push_back(waiting);
+  list(volume, lane);
+  while (waiting->place != Place::done) {
+    if (waiting->answered.wait_until(mutex_, call.deadline)) continue;
+    if (waiting->place != Place::done) return gave_up(*waiting, lane);
+  }
+  return *std::move(waiting->write.answer);
+}
+
+// The caller's deadline has passed. What nobody has begun is taken back.
+Error Committer::gave_up(Waiting& waiting, Lane& lane) {
+  const auto is_it = [&](const WaitingPtr& other) { return other.get() == &waiting; };
+  switch (waiting.place) {
+    case Place::queued:
+      std::erase_if(lane.queue, is_it);
+      return Error{Code::timed_out,
+                   "the write waited behind others until its deadline; nothing of "
+                   "it was written"};
+    case Place::slow:
+      slow_ -= std::erase_if(lane.slow, is_it);
+      return Error{Code::timed_out,
+                   "another transaction held what this write changes until the deadline (an SQL "
+                   "transaction left open?); nothing of it was written"};
+    case Place::in_flight:
+    case Place::done: break;
+  }
+  return Error{Code::timed_out,
+               "the deadline passed while the write was being committed: it may or "
+               "may not have happened; ask again with the same request id"};
+}
+
+void Committer::poke(VolumeId volume) {
+  Lock lock(mutex_);
+  const auto lane = lanes_.find(volume);
+  if (lane == lanes_.end() || lane->second.slow.empty()) return;
+  for (const auto& waiting : lane->second.slow) waiting->due = Moment{};
+  changed_.notify_all();
+}
+
+void Committer::list(VolumeId volume, Lane& lane) {
+  if (lane.busy || lane.listed || lane.queue.empty()) return;
+  lane.listed = true;
+  ready_.push_back(volume);
+  changed_.notify_one();
+}
+
+bool Committer::next(Work& work) {
+  if (ready_.empty()) return next_slow(work);
+  work.volume = ready_.front();
+  ready_.pop_front();
+  Lane& lane = lanes_[work.volume];
+  lane.listed = false;
+  lane.busy = true;
+  work.lock_wait = kRowLockWait;
+  std::uint64_t bytes = 0;
+  while (!lane.queue.empty() && work.group.size() < kGroupBatchesMax) {
+    bytes += bytes_of(lane.queue.front()->write.batch);
+    if (!work.group.empty() && bytes > kGroupBytesMax) break;
+    work.group.push_back(std::move(lane.queue.front()));
+    lane.queue.pop_front();
+    work.group.back()->place = Place::in_flight;
+  }
+  return true;
+}
+
+bool Committer::next_slow(Work& work) {
+  if (slow_ == 0) return false;
+  const Moment now = std::chrono::steady_clock::now();
+  for (auto& [volume, lane] : lanes_) {
+    if (lane.busy) continue;
+    const auto due =
+        std::find_if(lane.slow.begin(), lane.slow.end(),
+                     [&](const WaitingPtr& waiting) { return waiting->due <= now || stopping_; });
+    if (due == lane.slow.end()) continue;
+    work.volume = volume;
+    work.group = {*due};
+    work.lock_wait = kRowLockWaitSlow;
+    (*due)->place = Place::in_flight;
+    lane.slow.erase(due);
+    --slow_;
+    lane.busy = true;
+    return true;
+  }
+  return false;
+}
+
+Moment Committer::next_due() {
+  Moment due = Moment::max();
+  if (slow_ == 0) return due;
+  for (const auto& [volume, lane] : lanes_) {
+    if (lane.busy) continue;  // its end wakes us
+    for (const auto& waiting : lane.slow) due = std::min(due, waiting->due);
+  }
+  return due;
+}
+
+void Committer::work(GroupWriter& writer, std::size_t index) {
+  pthread_setname_np(pthread_self(), ("commit-" + std::to_string(index)).c_str());
+  for (;;) {
+    Work work;
+    {
+      Lock lock(mutex_);
+      while (!next(work)) {
+        if (stopping_) return;
+        const Moment due = next_due();
+        if (due == Moment::max()) {
+          changed_.wait(mutex_);
+        } else {
+          changed_.wait_until(mutex_, due);
+        }
+      }
+    }
+    commit(writer, work);
+  }
+}
+
+GroupEnd Committer::commit_group(GroupWriter& writer, const Work& work) {
+  std::vector<PendingWrite*> group;
+  group.reserve(work.group.size());
+  for (const auto& waiting : work.group) group.push_back(&waiting->write);
+  return writer.commit(work.volume, group, work.lock_wait);
+}
+
+void Committer::commit(GroupWriter& writer, Work& work) {
+  if (commit_group(writer, work) != GroupEnd::answered && work.group.size() > 1) {
+    for (const auto& waiting : work.group) {
+      if (waiting->write.answer) continue;
+      commit_group(writer, Work{work.volume, {waiting}, kRowLockWaitAlone});
+    }
+  }
+  settle(work);
+}
+
+// Answered ones go to their callers, blocked ones to the slow side.
+void Committer::settle(const Work& work) {
+  Lock lock(mutex_);
+  Lane& lane = lanes_[work.volume];
+  const Moment now = std::chrono::steady_clock::now();
+  for (const auto& waiting : work.group) {
+    if (!waiting->write.answer && stopping_) {
+      waiting->write.answer = Error{Code::unavailable,
+                                    "the server is stopping and another transaction holds what "
+                                    "this write changes; nothing of it was written"};
+    }
+    if (waiting->write.answer) {
+      waiting->place = Place::done;
+      waiting->answered.notify_all();
+      continue;
+    }
+    if (waiting->write.call.deadline <= now) continue;  // its caller has gone
+    waiting->place = Place::slow;
+    waiting->pause = std::clamp(waiting->pause * 2, kSlowPauseMin, kSlowPauseMax);
+    waiting->due = now + waiting->pause;
+    lane.slow.push_back(waiting);
+    ++slow_;
+  }
+  lane.busy = false;
+  list(work.volume, lane);
+  if (!lane.slow.empty()) changed_.notify_one();
+}
+
+}  // namespace outboard::server

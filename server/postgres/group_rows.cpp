@@ -1,0 +1,278 @@
+#include "server/postgres/group_rows.h"
+
+#include "core/path.h"
+#include "server/postgres/node_rows.h"
+
+namespace outboard::server {
+namespace {
+
+using Type = Column::Type;
+
+constexpr Sql kDeleteNames{"write_delete_names",
+                           "DELETE FROM dentries d USING unnest($2::bigint[], $3::text[]) "
+                           "AS gone(parent, name) WHERE d.volume = $1::bigint "
+                           "AND d.parent = gone.parent AND d.name = gone.name"};
+// Strictly below `from`: "0" is the character behind "/".
+constexpr Sql kMove{"write_move",
+                    "UPDATE dentries SET path = $3::text || substr(path, length($2::text) + 1) "
+                    "WHERE volume = $1::bigint "
+                    "AND left(path, 600) >= left($2::text || '/', 600) "
+                    "AND left(path, 600) <= left($2::text || '0', 600) "
+                    "AND path > $2::text || '/' AND path < $2::text || '0'"};
+constexpr Sql kPutNames{"write_put_names",
+                        "INSERT INTO dentries (volume, parent, name, inode, path) "
+                        "SELECT $1::bigint, p, n, i, path FROM "
+                        "unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[]) "
+                        "AS t(p, n, i, path) ON CONFLICT (volume, parent, name) "
+                        "DO UPDATE SET inode = excluded.inode, path = excluded.path"};
+#define OUTBOARD_NODE_ARRAYS                                                               \
+  "unnest($2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], "           \
+  "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], "               \
+  "$12::bigint[], $13::bigint[], $14::bytea[], $15::bytea[], $16::int[], $17::boolean[]) " \
+  "AS t(inode, kind, mode, uid, gid, size, links, device, accessed, modified, changed, "   \
+  "version, digest, target, xattr_bytes, chunked)"
+constexpr Sql kInsertNodes{
+    "write_insert_nodes",
+    "INSERT INTO inodes (volume, inode, kind, mode, uid, gid, size, links, device, accessed, "
+    "modified, changed, version, digest, target, xattr_bytes, chunked) "
+    "SELECT $1::bigint, t.* FROM " OUTBOARD_NODE_ARRAYS};
+constexpr Sql kUpdateNodes{
+    "write_update_nodes",
+    "UPDATE inodes n SET mode = t.mode, uid = t.uid, gid = t.gid, size = t.size, "
+    "links = t.links, device = t.device, accessed = t.accessed, modified = t.modified, "
+    "changed = t.changed, version = t.version, digest = t.digest, target = t.target, "
+    "xattr_bytes = t.xattr_bytes, chunked = t.chunked FROM " OUTBOARD_NODE_ARRAYS
+    " WHERE n.volume = $1::bigint AND n.inode = t.inode"};
+constexpr Sql kXattrs{"write_xattrs",
+                      "UPDATE inodes n SET xattrs = t.x FROM "
+                      "unnest($2::bigint[], $3::bytea[]) AS t(inode, x) "
+                      "WHERE n.volume = $1::bigint AND n.inode = t.inode"};
+constexpr Sql kVersions{
+    "write_versions",
+    "INSERT INTO versions (volume, inode, version, seq, size, digest, chunked, is_text, "
+    "conflict, data, principal, session, turn, op, epoch, generation, client, number, at) "
+    "SELECT $1::bigint, t.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], "
+    "$5::bigint[], $6::bytea[], $7::boolean[], $8::boolean[], $9::boolean[], $10::bytea[], "
+    "$11::text[], $12::uuid[], $13::bigint[], $14::uuid[], $15::bigint[], $16::bigint[], "
+    "$17::uuid[], $18::bigint[], $19::bigint[]) AS t"};
+constexpr Sql kChanges{
+    "write_changes",
+    "INSERT INTO changes (volume, " OUTBOARD_CHANGE_COLUMNS
+    ") SELECT $1::bigint, t.* FROM "
+    "unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::smallint[], $6::int[], "
+    "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], "
+    "$13::bigint[], $14::bigint[], $15::bigint[], $16::bytea[], $17::bytea[], $18::int[], "
+    "$19::bigint[], $20::text[], $21::bigint[], $22::text[], $23::bigint[], $24::bigint[], "
+    "$25::boolean[], $26::text[], $27::boolean[], $28::boolean[], $29::text[], $30::uuid[], "
+    "$31::bigint[], $32::uuid[], $33::bigint[], $34::bigint[], $35::uuid[], $36::bigint[], "
+    "$37::bigint[]) AS t"};
+constexpr Sql kVolume{"write_volume",
+                      "UPDATE volumes SET head_seq = $2::bigint, used_bytes = $3::bigint, "
+                      "used_nodes = $4::bigint WHERE id = $1::bigint"};
+constexpr Sql kNotify{"write_notify",
+                      "SELECT pg_notify('outboard', $1::bigint || ':' || $2::bigint)"};
+
+Params key(const WorkingSet& set) {
+  Params params;
+  params.int8(set.volume().id.value);
+  return params;
+}
+
+// A table's columns under construction, by the types of its arrays.
+class Table {
+ public:
+  Table(std::initializer_list<Type> types) {
+    for (const Type type : types) columns_.emplace_back(type);
+  }
+  Column& operator[](std::size_t i) { return columns_[i]; }
+  // The next column of the row that is being filled, from the first again after the last.
+  Column& next() {
+    Column& column = columns_[at_];
+    at_ = (at_ + 1) % columns_.size();
+    return column;
+  }
+  bool empty() const { return columns_.front().size() == 0; }
+  Params params(const WorkingSet& set) const {
+    Params params = key(set);
+    for (const Column& column : columns_) params.array(column);
+    return params;
+  }
+
+ private:
+  std::vector<Column> columns_;
+  std::size_t at_ = 0;
+};
+
+void add_time(Column& to, Timestamp at) {
+  to.add(at.nanoseconds);
+}
+
+void add_node(Table& t, const Node& node) {
+  const Attributes& a = node.attributes;
+  t.next().add(node.inode.value);
+  t.next().add(static_cast<std::int64_t>(node.kind));
+  t.next().add(std::int64_t{a.mode});
+  t.next().add(std::int64_t{a.uid});
+  t.next().add(std::int64_t{a.gid});
+  t.next().add(a.size);
+  t.next().add(std::int64_t{a.links});
+  t.next().add(a.device);
+  add_time(t.next(), a.accessed);
+  add_time(t.next(), a.modified);
+  add_time(t.next(), a.changed);
+  t.next().add(node.version.value);
+  t.next().add_digest(node.digest);
+  Column& target = t.next();
+  if (node.is(Kind::symlink)) {
+    target.add_bytes(node.target);
+  } else {
+    target.add_null();
+  }
+  t.next().add(std::int64_t{node.xattr_bytes});
+}
+
+void add_origin(Table& t, const Origin& origin) {
+  t.next().add_bytes(origin.principal);
+  t.next().add_uuid(origin.session.uuid);
+  t.next().add(origin.turn);
+  t.next().add_uuid(origin.op.uuid);
+  t.next().add(origin.epoch.value);
+  t.next().add(origin.generation.value);
+  t.next().add_uuid(origin.client.uuid);
+  t.next().add(origin.number);
+}
+
+void add_dentry(Table& t, const std::optional<Dentry>& dentry) {
+  Column& parent = t.next();
+  Column& name = t.next();
+  if (!dentry) {
+    parent.add_null();
+    name.add_null();
+    return;
+  }
+  parent.add(dentry->parent.value);
+  name.add_bytes(dentry->name);
+}
+
+void add_change(Table& t, const Change& change) {
+  t.next().add(change.seq.value);
+  t.next().add(static_cast<std::int64_t>(change.kind));
+  add_node(t, change.node);
+  add_dentry(t, change.before);
+  add_dentry(t, change.after);
+  Column& inode = t.next();
+  Column& links = t.next();
+  Column& exchanged = t.next();
+  if (change.other) {
+    inode.add(change.other->inode.value);
+    links.add(std::int64_t{change.other->links});
+    exchanged.add(std::int64_t{change.other->exchanged});
+  } else {
+    for (Column* column : {&inode, &links, &exchanged}) column->add_null();
+  }
+  t.next().add_bytes(change.path);
+  t.next().add(std::int64_t{change.conflict});
+  t.next().add(std::int64_t{change.redacted});
+  add_origin(t, change.origin);
+  add_time(t.next(), change.at);
+}
+
+void put_changes(const WorkingSet& set, std::vector<Request>& to) {
+  constexpr auto i8 = Type::int8;
+  constexpr auto flag = Type::boolean;
+  Table t{i8,         Type::int2, i8,         Type::int2, Type::int4, i8, i8,          i8,
+          i8,         i8,         i8,         i8,         i8,         i8, Type::bytea, Type::bytea,
+          Type::int4, i8,         Type::text, i8,         Type::text, i8, i8,          flag,
+          Type::text, flag,       flag,       Type::text, Type::uuid, i8, Type::uuid,  i8,
+          i8,         Type::uuid, i8,         i8};
+  for (const Change& change : set.changes()) add_change(t, change);
+  if (!t.empty()) to.push_back(Request{kChanges, t.params(set)});
+}
+
+void put_nodes(const WorkingSet& set, std::vector<Request>& to) {
+  constexpr auto i8 = Type::int8;
+  const Table shape{i8, Type::int2,  Type::int4,  i8,         i8,           i8, i8, i8, i8, i8, i8,
+                    i8, Type::bytea, Type::bytea, Type::int4, Type::boolean};
+  Table fresh = shape;
+  Table known = shape;
+  for (const auto& [stored, is_new] : set.changed_nodes()) {
+    Table& t = is_new ? fresh : known;
+    add_node(t, stored.node);
+    t.next().add(std::int64_t{stored.chunked});
+  }
+  if (!fresh.empty()) to.push_back(Request{kInsertNodes, fresh.params(set)});
+  if (!known.empty()) to.push_back(Request{kUpdateNodes, known.params(set)});
+  Table xattrs{i8, Type::bytea};
+  for (const auto& [inode, values] : set.changed_xattrs()) {
+    xattrs.next().add(inode.value);
+    xattrs.next().add_bytes(write_xattrs(values));
+  }
+  if (!xattrs.empty()) to.push_back(Request{kXattrs, xattrs.params(set)});
+}
+
+void put_versions(const WorkingSet& set, std::vector<Request>& to) {
+  if (set.contents().empty()) return;
+  const std::uint64_t first = set.changes().front().seq.value;
+  constexpr auto i8 = Type::int8;
+  constexpr auto flag = Type::boolean;
+  Table t{i8,         i8,         i8, i8,         Type::bytea, flag, flag,       flag, Type::bytea,
+          Type::text, Type::uuid, i8, Type::uuid, i8,          i8,   Type::uuid, i8,   i8};
+  for (const ContentEdit& edit : set.contents()) {
+    const Change& change = set.changes()[edit.seq.value - first];
+    t.next().add(edit.inode.value);
+    t.next().add(edit.version.value);
+    t.next().add(edit.seq.value);
+    t.next().add(edit.bytes ? edit.bytes->size() : edit.size);
+    t.next().add_digest(edit.digest);
+    t.next().add(std::int64_t{!edit.bytes});
+    t.next().add(std::int64_t{edit.bytes && is_text(*edit.bytes)});
+    t.next().add(std::int64_t{edit.conflict});
+    Column& data = t.next();
+    if (edit.bytes) {
+      data.add_bytes(*edit.bytes);
+    } else {
+      data.add_null();
+    }
+    add_origin(t, change.origin);
+    add_time(t.next(), change.at);
+  }
+  to.push_back(Request{kVersions, t.params(set)});
+}
+
+Status put_names(WorkingSet& set, std::vector<Request>& to) {
+  Table gone{Type::int8, Type::text};
+  Table put{Type::int8, Type::text, Type::int8, Type::text};
+  for (const auto& [name, inode] : set.changed_names()) {
+    Table& t = inode ? put : gone;
+    t.next().add(name.parent.value);
+    t.next().add_bytes(name.name);
+    if (!inode) continue;
+    auto path = set.path_of(name);
+    if (!path) return path.error();
+    t.next().add(inode->value);
+    t.next().add_bytes(*path);
+  }
+  if (!gone.empty()) to.push_back(Request{kDeleteNames, gone.params(set)});
+  for (const SubtreeMove& move : set.moves()) {
+    to.push_back(Request{kMove, key(set).bytes(move.from).bytes(move.to)});
+  }
+  if (!put.empty()) to.push_back(Request{kPutNames, put.params(set)});
+  return success();
+}
+
+}  // namespace
+
+Result<std::vector<Request>> rows_of(WorkingSet& set) {
+  std::vector<Request> requests;
+  if (auto named = put_names(set, requests); !named) return named.error();
+  put_nodes(set, requests);
+  put_versions(set, requests);
+  put_changes(set, requests);
+  const Volume& volume = set.volume();
+  requests.push_back(Request{
+      kVolume, key(set).int8(volume.head.value).int8(volume.used_bytes).int8(volume.used_nodes)});
+  requests.push_back(Request{kNotify, key(set).int8(volume.head.value)});
+  return requests;
+}
+
+}  // namespace outboard::server

@@ -1,0 +1,348 @@
+#include "server/postgres/pg_commit.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/commit.h"
+#include "core/limits.h"
+#include "server/postgres/group_rows.h"
+#include "server/postgres/node_rows.h"
+#include "server/postgres/pg_chunks.h"
+#include "server/postgres/sqlstate.h"
+#include "server/postgres/volume_rows.h"
+
+namespace outboard::server {
+namespace {
+
+constexpr int kTriesMax = 4;
+constexpr std::size_t kForgottenMax = 65'536;
+
+constexpr Sql kBegin{"commit_begin", "BEGIN"};
+constexpr Sql kCommit{"commit_commit", "COMMIT"};
+// NO KEY UPDATE: does not wait for rows that only refer to the volume.
+constexpr Sql kLockVolume{"commit_lock_volume",
+                          "SELECT " OUTBOARD_VOLUME_COLUMNS
+                          ", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 "
+                          "FROM volumes v JOIN organisations o ON o.id = v.organisation "
+                          "WHERE v.id = $1::bigint FOR NO KEY UPDATE OF v"};
+constexpr Sql kLockWait{"commit_lock_wait",
+                        "SELECT set_config('lock_timeout', $1::bigint::text, true)"};
+// 1 unknown or revoked, 2 expired, 3 fenced; good ones do not appear.
+constexpr Sql kTokens{
+    "commit_tokens",
+    "SELECT asked.id, CASE WHEN t.id IS NULL OR t.revoked IS NOT NULL THEN 1 "
+    "WHEN t.expires <= clock_timestamp() THEN 2 ELSE 3 END FROM unnest($1::bigint[]) AS asked(id) "
+    "LEFT JOIN tokens t ON t.id = asked.id LEFT JOIN sessions s ON s.id = t.session "
+    "WHERE t.id IS NULL OR t.revoked IS NOT NULL OR t.expires <= clock_timestamp() "
+    "OR s.epoch > t.epoch OR s.generation > t.generation"};
+constexpr Sql kKept{"commit_kept",
+                    "SELECT r.client, r.number, r.principal, r.volume, r.first_seq, r.last_seq, "
+                    "r.outcomes FROM unnest($1::uuid[], $2::bigint[]) AS asked(client, number) "
+                    "JOIN requests r ON r.client = asked.client AND r.number = asked.number"};
+constexpr Sql kKeep{"commit_keep",
+                    "INSERT INTO requests (client, number, principal, volume, first_seq, "
+                    "last_seq, outcomes) SELECT t.* FROM unnest($1::uuid[], $2::bigint[], "
+                    "$3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[]) AS t"};
+constexpr Sql kForget{"commit_forget",
+                      "DELETE FROM requests r USING unnest($1::uuid[], $2::bigint[]) "
+                      "AS t(client, number) WHERE r.client = t.client AND r.number <= t.number"};
+
+Error bad_token(std::int64_t why) {
+  if (why == 3) {
+    return Error{Code::fenced, "a newer worker or sandbox has taken this session over: stop here"};
+  }
+  return Error{Code::unauthenticated, why == 2 ? "the token has expired: get a new one"
+                                               : "the token is unknown or revoked: get a new one"};
+}
+
+}  // namespace
+
+// What one attempt works on.
+struct PgCommit::Attempt {
+  Attempt(VolumeId id, Connection& connection, InodeNumbers& numbers, Moment until)
+      : volume(id), deadline(until), source(connection, numbers, id, until) {}
+
+  const VolumeId volume;
+  const Moment deadline;
+  PgTreeSource source;
+  std::vector<PendingWrite*> writes;                    // those without an answer
+  std::vector<std::optional<Result<Applied>>> answers;  // theirs, once COMMIT has succeeded
+  std::optional<WorkingSet> set;
+
+  bool has_client(std::size_t i) const { return bool(writes[i]->batch.request.client); }
+  Params asked() const {
+    Column clients(Column::Type::uuid);
+    Column numbers(Column::Type::int8);
+    for (const PendingWrite* write : writes) {
+      if (!write->batch.request.client) continue;
+      clients.add_uuid(write->batch.request.client.uuid);
+      numbers.add(write->batch.request.number);
+    }
+    return Params().array(clients).array(numbers);
+  }
+  Params tokens() const {
+    std::set<std::uint64_t> ids;
+    for (const PendingWrite* write : writes) {
+      if (write->call.caller.token != 0) ids.insert(write->call.caller.token);
+    }
+    Column column(Column::Type::int8);
+    for (const std::uint64_t id : ids) column.add(id);
+    return Params().array(column);
+  }
+};
+
+GroupEnd PgCommit::commit(VolumeId volume, const std::vector<PendingWrite*>& group,
+                          std::chrono::milliseconds lock_wait) {
+  const auto answer_all = [&](const Error& error, bool only_without_id) {
+    for (PendingWrite* write : group) {
+      if (!write->answer && !(only_without_id && write->batch.request.client))
+        write->answer = error;
+    }
+  };
+  for (int tries = 1;; ++tries) {
+    const Try end = attempt(volume, group, lock_wait);
+    const bool again = tries < kTriesMax;
+    switch (end) {
+      case Try::done: return GroupEnd::answered;
+      case Try::blocked: return GroupEnd::blocked;
+      case Try::in_doubt:
+        answer_all(Error{Code::unavailable,
+                         "the database went away while the write was being committed: it may or "
+                         "may not have happened (" +
+                             error_.message + ")"},
+                   again);
+        if (again) continue;
+        return GroupEnd::answered;
+      case Try::lost:
+      case Try::race:
+        if (again) continue;
+        answer_all(error_, false);
+        return GroupEnd::answered;
+      case Try::failed:
+        if (group.size() > 1) return GroupEnd::spoiled;
+        answer_all(error_, false);
+        return GroupEnd::answered;
+    }
+  }
+}
+
+Status PgCommit::ensure_connection(Moment deadline) {
+  if (connection_ && !connection_->broken()) return success();
+  connection_.reset();
+  auto opened = Connection::open(
+      url_, deadline,
+      {"plan_cache_mode=force_generic_plan", "jit=off", "application_name=outboard-committer"});
+  if (!opened) return opened.error();
+  connection_ = *std::move(opened);
+  return success();
+}
+
+PgCommit::Try PgCommit::attempt(VolumeId volume, const std::vector<PendingWrite*>& group,
+                                std::chrono::milliseconds lock_wait) {
+  const Moment deadline = std::chrono::steady_clock::now() + kWriteDeadline;
+  if (auto open = ensure_connection(deadline); !open) {
+    error_ = open.error();
+    for (PendingWrite* write : group) {
+      if (!write->answer) write->answer = error_;
+    }
+    return Try::done;
+  }
+  Attempt attempt(volume, *connection_, numbers_, deadline);
+  for (PendingWrite* write : group) {
+    if (!write->answer) attempt.writes.push_back(write);
+  }
+  if (attempt.writes.empty()) return Try::done;
+  attempt.answers.resize(attempt.writes.size());
+  if (const Try begun = begin(attempt, lock_wait); begun != Try::done) return begun;
+  apply(attempt);
+  if (connection_->broken() || connection_->transaction_failed()) {
+    return failed(Error{Code::unavailable, "the database failed while a write was being prepared"},
+                  false);
+  }
+  if (const Try written = write(attempt); written != Try::done) return written;
+  if (attempt.set && !attempt.set->empty()) feed_.published(volume, attempt.set->changes());
+  for (std::size_t i = 0; i < attempt.writes.size(); ++i) {
+    attempt.writes[i]->answer = std::move(attempt.answers[i]);
+  }
+  return Try::done;
+}
+
+// The first round trip: everything that must be known.
+PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_wait) {
+  GroupNames names;
+  for (const PendingWrite* write : attempt.writes) names.add(write->batch);
+  std::vector<Request> requests;
+  requests.push_back({kBegin, {}});
+  requests.push_back({kLockVolume, Params().int8(attempt.volume.value)});
+  requests.push_back({kLockWait, Params().int8(std::int64_t{lock_wait.count()})});
+  requests.push_back({kTokens, attempt.tokens()});
+  requests.push_back({kKept, attempt.asked()});
+  const std::size_t first = requests.size();
+  for (Request& request : attempt.source.prefetch(names)) requests.push_back(std::move(request));
+  auto rows = connection_->run(requests, attempt.deadline);
+  if (!rows) return failed(rows.error(), false);
+  if ((*rows)[1].empty()) {
+    for (auto& answer : attempt.answers) {
+      answer = Error{Code::not_found, "there is no volume " + to_string(attempt.volume)};
+    }
+    return Try::done;
+  }
+  attempt.source.take(names, *rows, first);
+  attempt.set.emplace(attempt.source, read_volume((*rows)[1], 0),
+                      Timestamp{(*rows)[1].number(0, kVolumeColumns)});
+  if (auto good = check_tokens(attempt, (*rows)[3]); !good) return failed(good.error(), false);
+  if (auto good = answer_repeats(attempt, (*rows)[4]); !good) return failed(good.error(), false);
+  return Try::done;
+}
+
+Status PgCommit::check_tokens(Attempt& attempt, const Rows& tokens) {
+  std::map<std::uint64_t, std::int64_t> bad;
+  for (std::size_t row = 0; row < tokens.size(); ++row) {
+    bad[tokens.count(row, 0)] = tokens.number(row, 1);
+  }
+  for (std::size_t i = 0; i < attempt.writes.size() && !bad.empty(); ++i) {
+    const auto found = bad.find(attempt.writes[i]->call.caller.token);
+    if (found != bad.end()) attempt.answers[i] = bad_token(found->second);
+  }
+  return success();
+}
+
+// A request that has happened gets the answer it got then. [S8]
+Status PgCommit::answer_repeats(Attempt& attempt, const Rows& kept) {
+  for (std::size_t row = 0; row < kept.size(); ++row) {
+    const RequestId id{ClientId{kept.uuid(row, 0)}, kept.count(row, 1)};
+    for (std::size_t i = 0; i < attempt.writes.size(); ++i) {
+      const PendingWrite& write = *attempt.writes[i];
+      if (write.batch.request != id || attempt.answers[i]) continue;
+      if (kept.bytes(row, 2) != write.call.caller.principal ||
+          kept.count(row, 3) != attempt.volume.value) {
+        attempt.answers[i] = Error{
+            Code::invalid, "request number " + std::to_string(id.number) +
+                               " was used for another request: numbers rise and are used once"};
+        continue;
+      }
+      auto outcomes = read_outcomes(kept.bytes(row, 6));
+      if (!outcomes) return outcomes.error();
+      attempt.answers[i] =
+          Applied{Seq{kept.count(row, 4)}, Seq{kept.count(row, 5)}, *std::move(outcomes), true};
+    }
+  }
+  return success();
+}
+
+void PgCommit::apply(Attempt& attempt) {
+  if (!attempt.set) return;
+  std::map<RequestId, std::size_t> seen;
+  for (std::size_t i = 0; i < attempt.writes.size(); ++i) {
+    if (attempt.answers[i]) continue;
+    const PendingWrite& write = *attempt.writes[i];
+    if (attempt.has_client(i)) {
+      const auto [first, is_first] = seen.emplace(write.batch.request, i);
+      if (!is_first) {
+        attempt.answers[i] = attempt.answers[first->second];
+        if (*attempt.answers[i]) (*attempt.answers[i])->repeated = true;
+        continue;
+      }
+    }
+    const Origin origin = origin_of(write.call.caller, write.batch.request);
+    attempt.answers[i] = apply_batch(*attempt.set, origin, write.batch);
+    if (connection_->broken() || connection_->transaction_failed()) return;
+  }
+}
+
+namespace {
+
+// What to remember of the answers, and what clients have said they will not ask about again.
+std::vector<Request> requests_rows(const std::vector<PendingWrite*>& writes,
+                                   const std::vector<std::optional<Result<Applied>>>& answers,
+                                   VolumeId volume, std::map<ClientId, std::uint64_t>& forgotten) {
+  using Type = Column::Type;
+  Column clients(Type::uuid), numbers(Type::int8), principals(Type::text), volumes(Type::int8);
+  Column firsts(Type::int8), lasts(Type::int8), outcomes(Type::bytea);
+  Column old_clients(Type::uuid), old_numbers(Type::int8);
+  if (forgotten.size() > kForgottenMax) forgotten.clear();
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    const Batch& batch = writes[i]->batch;
+    if (!batch.request.client) continue;
+    const std::uint64_t number = batch.request.number;
+    const std::uint64_t behind = number > kRequestWindow ? number - kRequestWindow : 0;
+    const std::uint64_t upto =
+        std::min(std::max(batch.acknowledged, behind), number > 0 ? number - 1 : 0);
+    std::uint64_t& known = forgotten[batch.request.client];
+    if (upto > known) {
+      known = upto;
+      old_clients.add_uuid(batch.request.client.uuid);
+      old_numbers.add(upto);
+    }
+    if (!*answers[i] || (*answers[i])->repeated) continue;
+    const Applied& applied = **answers[i];
+    clients.add_uuid(batch.request.client.uuid);
+    numbers.add(number);
+    principals.add_bytes(writes[i]->call.caller.principal);
+    volumes.add(volume.value);
+    firsts.add(applied.first.value);
+    lasts.add(applied.last.value);
+    outcomes.add_bytes(write_outcomes(applied.outcomes));
+  }
+  std::vector<Request> requests;
+  if (clients.size() > 0) {
+    requests.push_back({kKeep, Params()
+                                   .array(clients)
+                                   .array(numbers)
+                                   .array(principals)
+                                   .array(volumes)
+                                   .array(firsts)
+                                   .array(lasts)
+                                   .array(outcomes)});
+  }
+  if (old_clients.size() > 0) {
+    requests.push_back({kForget, Params().array(old_clients).array(old_numbers)});
+  }
+  return requests;
+}
+
+}  // namespace
+
+// The second round trip: the differences and COMMIT; before it, large contents chunk by chunk.
+PgCommit::Try PgCommit::write(Attempt& attempt) {
+  std::vector<Request> requests;
+  if (attempt.set && !attempt.set->empty()) {
+    for (const ContentEdit& edit : attempt.set->contents()) {
+      if (edit.bytes) continue;
+      auto stored = write_chunks(*connection_, *attempt.set, edit, attempt.deadline);
+      if (!stored) return failed(stored.error(), false);
+    }
+    auto rows = rows_of(*attempt.set);
+    if (!rows) return failed(rows.error(), false);
+    requests = *std::move(rows);
+  }
+  for (Request& request :
+       requests_rows(attempt.writes, attempt.answers, attempt.volume, forgotten_)) {
+    requests.push_back(std::move(request));
+  }
+  if (requests.empty()) {
+    roll_back();
+    return Try::done;
+  }
+  requests.push_back({kCommit, {}});
+  auto done = connection_->run(requests, attempt.deadline);
+  return done ? Try::done : failed(done.error(), true);
+}
+
+// Sorts a failure, and leaves the connection without a transaction.
+PgCommit::Try PgCommit::failed(const Error& error, bool committing) {
+  error_ = error;
+  const std::string state = connection_->failure().state;
+  forgotten_.clear();  // what was deleted with the transaction is there again
+  if (connection_->broken()) return committing ? Try::in_doubt : Try::lost;
+  roll_back();
+  if (state == kLockNotAvailable) return Try::blocked;
+  return is_race(state) ? Try::race : Try::failed;
+}
+
+void PgCommit::roll_back() {
+  const Moment deadline = std::chrono::steady_clock::now() + kReadDeadline;
+  if (!connection_->broken() && !connection_->execute("ROLLBACK", deadline)) connection_.reset();
+}
+
+}  // namespace outboard::server

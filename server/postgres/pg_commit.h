@@ -1,0 +1,62 @@
+// PgCommit: one transaction for many callers' batches on one volume.
+//
+// committer → commit(): lock the volume's row, fetch what the batches name (one round trip), apply
+// the rules of core/commit.h to all of them on one WorkingSet, write the differences and COMMIT
+// (one round trip), tell the feed, answer.
+//
+// What always holds: seqs are allotted under the volume's row lock, so several servers and SQL
+// clients keep one order without gaps. A COMMIT whose answer was lost is in doubt: the same batches
+// are asked for again by their request ids, under the same lock, and those without one are told so.
+// Used by one thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/committer.h"
+#include "server/feed.h"
+#include "server/postgres/connection.h"
+#include "server/postgres/pg_tree_source.h"
+
+namespace outboard::server {
+
+class PgCommit final : public GroupWriter {
+ public:
+  PgCommit(std::string url, Feed& feed) : url_(std::move(url)), feed_(feed) {}
+
+  GroupEnd commit(VolumeId volume, const std::vector<PendingWrite*>& group,
+                  std::chrono::milliseconds lock_wait) override;
+
+ private:
+  // How one attempt ended.
+  enum class Try {
+    done,      // all answered
+    lost,      // the connection went before COMMIT was sent: nothing happened
+    in_doubt,  // it went after
+    race,      // another transaction was in the way: the same again may succeed
+    blocked,   // lock_wait ran out
+    failed,    // error_ says why
+  };
+  struct Attempt;
+
+  Try attempt(VolumeId volume, const std::vector<PendingWrite*>& group,
+              std::chrono::milliseconds lock_wait);
+  Status ensure_connection(Moment deadline);
+  Try begin(Attempt& attempt, std::chrono::milliseconds lock_wait);
+  Status check_tokens(Attempt& attempt, const Rows& tokens);
+  Status answer_repeats(Attempt& attempt, const Rows& kept);
+  void apply(Attempt& attempt);
+  Try write(Attempt& attempt);
+  Try failed(const Error& error, bool committing);
+  void roll_back();
+
+  const std::string url_;
+  Feed& feed_;
+  std::unique_ptr<Connection> connection_;
+  InodeNumbers numbers_;
+  std::map<ClientId, std::uint64_t> forgotten_;  // up to which numbers answers were deleted
+  Error error_;
+};
+
+}  // namespace outboard::server

@@ -1,0 +1,245 @@
+#include "server/postgres/pg_store.h"
+
+#include <algorithm>
+
+#include "core/limits.h"
+#include "core/path.h"
+#include "server/postgres/group_names.h"
+#include "server/postgres/node_rows.h"
+#include "server/postgres/read_errors.h"
+#include "server/postgres/volume_rows.h"
+
+namespace outboard::server {
+namespace {
+
+constexpr Sql kOpen{"store_open", "SELECT " OUTBOARD_VOLUME_COLUMNS
+                                  " FROM volumes v "
+                                  "JOIN organisations o ON o.id = v.organisation "
+                                  "WHERE o.name = $1::text AND v.name = $2::text"};
+constexpr Sql kDescribe{"store_describe",
+                        "SELECT " OUTBOARD_VOLUME_COLUMNS
+                        " FROM volumes v "
+                        "JOIN organisations o ON o.id = v.organisation WHERE v.id = $1::bigint"};
+#define OUTBOARD_ENTRY "v.head_seq, d.parent, d.name, " OUTBOARD_NODE_COLUMNS " "
+#define OUTBOARD_ENTRY_NODE "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = d.inode "
+constexpr Sql kAtPath{"store_at_path",
+                      "SELECT " OUTBOARD_ENTRY
+                      "FROM volumes v LEFT JOIN dentries d "
+                      "ON d.volume = v.id AND left(d.path, 600) = left($2::text, 600) "
+                      "AND d.path = $2::text " OUTBOARD_ENTRY_NODE "WHERE v.id = $1::bigint"};
+constexpr Sql kInDirectory{"store_in_directory",
+                           "SELECT " OUTBOARD_ENTRY
+                           ", p.kind, p.links FROM volumes v "
+                           "LEFT JOIN inodes p ON p.volume = v.id AND p.inode = $2::bigint "
+                           "LEFT JOIN dentries d ON d.volume = v.id AND d.parent = $2::bigint "
+                           "AND d.name = $3::text " OUTBOARD_ENTRY_NODE "WHERE v.id = $1::bigint"};
+// Whether anything but a directory stands above a path.
+constexpr Sql kBlocked{"store_blocked",
+                       "SELECT d.path FROM unnest($2::text[]) AS above(path) JOIN dentries d "
+                       "ON d.volume = $1::bigint AND left(d.path, 600) = left(above.path, 600) "
+                       "AND d.path = above.path JOIN inodes n ON n.volume = d.volume "
+                       "AND n.inode = d.inode WHERE n.kind <> 1 LIMIT 1"};
+constexpr Sql kNode{"store_node", "SELECT v.head_seq, " OUTBOARD_NODE_COLUMNS
+                                  " FROM volumes v "
+                                  "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = $2::bigint "
+                                  "WHERE v.id = $1::bigint"};
+constexpr Sql kList{"store_list",
+                    "SELECT " OUTBOARD_ENTRY
+                    ", p.kind, p.links FROM volumes v "
+                    "LEFT JOIN inodes p ON p.volume = v.id AND p.inode = $2::bigint "
+                    "LEFT JOIN LATERAL (SELECT e.parent, e.name, e.inode FROM dentries e "
+                    "WHERE e.volume = v.id AND e.parent = $2::bigint AND e.name > $3::text "
+                    "ORDER BY e.name LIMIT $4::bigint) d ON true " OUTBOARD_ENTRY_NODE
+                    "WHERE v.id = $1::bigint ORDER BY d.name"};
+constexpr Sql kXattrs{"store_xattrs",
+                      "SELECT n.inode, n.xattrs FROM inodes n "
+                      "WHERE n.volume = $1::bigint AND n.inode = $2::bigint"};
+constexpr int kAfterEntry = 3 + kNodeColumns;
+
+Params key(VolumeId volume) {
+  Params params;
+  params.int8(volume.value);
+  return params;
+}
+
+Entry read_entry(const Rows& rows, std::size_t row) {
+  return Entry{Dentry{Inode{rows.count(row, 1)}, rows.text(row, 2)}, read_node(rows, row, 3).node};
+}
+
+// The columns p.kind and p.links: nothing when they are those of a directory that is there.
+std::optional<Error> no_directory(const Rows& rows, Inode inode) {
+  if (rows.null(0, kAfterEntry) || rows.number(0, kAfterEntry + 1) == 0) return no_node(inode);
+  if (rows.number(0, kAfterEntry) == static_cast<std::int64_t>(Kind::directory)) return {};
+  return Error{Code::not_directory, "node " + to_string(inode) + " is no directory",
+               to_string(inode)};
+}
+
+}  // namespace
+
+Result<Volume> PgStore::open_volume(const Call& call, std::string_view name) {
+  const std::size_t slash = name.find('/');
+  const Error none{Code::not_found,
+                   "there is no volume \"" + std::string(name) +
+                       "\": names are organisation/volume, as in acme/skills",
+                   std::string(name)};
+  if (slash == std::string_view::npos || !is_text(name)) return none;
+  auto rows = pool_.run(kOpen, Params().bytes(name.substr(0, slash)).bytes(name.substr(slash + 1)),
+                        call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return none;
+  return read_volume(*rows, 0);
+}
+
+Result<Volume> PgStore::describe(const Call& call, VolumeId volume) {
+  auto rows = pool_.run(kDescribe, key(volume), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume(volume);
+  return read_volume(*rows, 0);
+}
+
+Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
+  if (auto good = check_batch(batch); !good) return good.error();
+  if (auto good = check_names_are_text(batch); !good) return good.error();
+  return committer_.apply(call, volume, batch);
+}
+
+template <class T, class F>
+Result<At<T>> PgStore::answer_at(const Call& call, VolumeId volume, const ReadAt& at, F&& once) {
+  if (at.revision) {
+    return Error{Code::unsupported, "published revisions are not built yet: read the head",
+                 *at.revision};
+  }
+  if (!at.at_least) return once();
+  // The head first: an answer, also "not found", from before at_least is none.
+  for (;;) {
+    auto root = node_at(call, volume, kRootInode);
+    if (!root) return root.error();
+    if (root->seq >= at.at_least) return once();
+    if (!feed_.wait(volume, at.at_least, call.deadline)) {
+      return Error{Code::timed_out, "the volume is at seq " + to_string(root->seq) +
+                                        " and did not reach " + to_string(at.at_least) +
+                                        " before the deadline"};
+    }
+  }
+}
+
+Result<At<Entry>> PgStore::lookup(const Call& call, VolumeId volume, const NameRef& name,
+                                  const ReadAt& at) {
+  return answer_at<Entry>(call, volume, at, [&]() -> Result<At<Entry>> {
+    if (auto good = check_name(name.name); !good) return good.error();
+    if (const auto* path = std::get_if<std::string>(&name.parent)) {
+      if (auto good = check_path(*path); !good) return good.error();
+      return entry_at_path(call, volume, join(*path, name.name));
+    }
+    return entry_in(call, volume, std::get<Inode>(name.parent), name.name);
+  });
+}
+
+Result<At<Entry>> PgStore::entry_at_path(const Call& call, VolumeId volume,
+                                         const std::string& path) {
+  if (!is_text(path)) return no_name(path);
+  auto rows = pool_.run(kAtPath, key(volume).bytes(path), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume(volume);
+  if (rows->null(0, 1)) return nothing_at(call, volume, path);
+  return At<Entry>{read_entry(*rows, 0), Seq{rows->count(0, 0)}};
+}
+
+Error PgStore::nothing_at(const Call& call, VolumeId volume, const std::string& path) {
+  Column above(Column::Type::text);
+  for (std::string_view at = path; at != "/";) {
+    at = split_last(at).first;
+    above.add_bytes(at);
+  }
+  auto rows = pool_.run(kBlocked, key(volume).array(above), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_name(path);
+  return Error{Code::not_directory,
+               path + " goes through " + rows->text(0, 0) + ", which is no directory", path};
+}
+
+Result<At<Entry>> PgStore::entry_in(const Call& call, VolumeId volume, Inode parent,
+                                    const std::string& name) {
+  if (!is_text(name)) return no_name(name);
+  auto rows = pool_.run(kInDirectory, key(volume).int8(parent.value).bytes(name), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume(volume);
+  if (auto error = no_directory(*rows, parent)) return *error;
+  if (rows->null(0, 1)) return no_name(name);
+  return At<Entry>{read_entry(*rows, 0), Seq{rows->count(0, 0)}};
+}
+
+Result<At<Node>> PgStore::attributes(const Call& call, VolumeId volume, const NodeRef& node,
+                                     const ReadAt& at) {
+  return answer_at<Node>(call, volume, at, [&]() -> Result<At<Node>> {
+    const auto* path = std::get_if<std::string>(&node);
+    if (path == nullptr) return node_at(call, volume, std::get<Inode>(node));
+    if (auto good = check_path(*path); !good) return good.error();
+    auto entry = entry_at_path(call, volume, *path);
+    if (!entry) return entry.error();
+    return At<Node>{std::move(entry->value.node), entry->seq};
+  });
+}
+
+Result<At<Node>> PgStore::node_at(const Call& call, VolumeId volume, Inode inode) {
+  auto rows = pool_.run(kNode, key(volume).int8(inode.value), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume(volume);
+  if (rows->null(0, 1)) return no_node(inode);
+  return At<Node>{read_node(*rows, 0, 1).node, Seq{rows->count(0, 0)}};
+}
+
+Result<Inode> PgStore::inode_of(const Call& call, VolumeId volume, const NodeRef& ref) {
+  const auto* path = std::get_if<std::string>(&ref);
+  if (path == nullptr) return std::get<Inode>(ref);
+  if (auto good = check_path(*path); !good) return good.error();
+  auto entry = entry_at_path(call, volume, *path);
+  if (!entry) return entry.error();
+  return entry->value.node.inode;
+}
+
+Result<At<Page>> PgStore::list(const Call& call, VolumeId volume, const NodeRef& directory,
+                               std::string_view after, std::uint32_t limit, const ReadAt& at) {
+  return answer_at<Page>(call, volume, at,
+                         [&] { return page(call, volume, directory, after, limit); });
+}
+
+Result<At<Page>> PgStore::page(const Call& call, VolumeId volume, const NodeRef& directory,
+                               std::string_view after, std::uint32_t limit) {
+  auto inode = inode_of(call, volume, directory);
+  if (!inode) return inode.error();
+  const std::uint32_t most = std::clamp(limit, 1u, kPageEntriesMax);
+  // One more than asked for tells whether there is a next page.
+  auto rows =
+      pool_.run(kList, key(volume).int8(inode->value).bytes(after).int8(std::int64_t{most} + 1),
+                call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume(volume);
+  if (auto error = no_directory(*rows, *inode)) return *error;
+  At<Page> answer{{}, Seq{rows->count(0, 0)}};
+  if (rows->null(0, 1)) return answer;
+  for (std::size_t row = 0; row < std::min<std::size_t>(rows->size(), most); ++row) {
+    answer.value.entries.push_back(read_entry(*rows, row));
+  }
+  if (rows->size() > most) answer.value.next = answer.value.entries.back().dentry.name;
+  return answer;
+}
+
+Result<Xattrs> PgStore::xattrs(const Call& call, VolumeId volume, Inode inode) {
+  auto rows = pool_.run(kXattrs, key(volume).int8(inode.value), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_node(inode);
+  return read_xattrs(rows->bytes(0, 1));
+}
+
+Result<std::unique_ptr<Subscription>> PgStore::subscribe(const Call&, VolumeId volume, Seq after,
+                                                         std::shared_ptr<FeedSink> sink) {
+  return feed_.subscribe(volume, after, std::move(sink));
+}
+
+Status PgStore::lock(const Call&, VolumeId, const LockQuery&) {
+  return Error{Code::unsupported,
+               "locks across mounts are not built yet: use O_EXCL lock files, which are"};
+}
+
+}  // namespace outboard::server

@@ -1,0 +1,63 @@
+// PgStore: the Store over Postgres. Writes go to the committer; reads are single indexed statements
+// on a pool of connections, each reading the volume's head in the same snapshot as its rows.
+//
+// Grants are not asked here: server/access wraps this store. Any thread may call.
+#pragma once
+
+#include "core/store.h"
+#include "server/committer.h"
+#include "server/feed.h"
+#include "server/postgres/connection_pool.h"
+
+namespace outboard::server {
+
+class PgStore final : public Store {
+ public:
+  PgStore(ConnectionPool& pool, Committer& committer, Feed& feed)
+      : pool_(pool), committer_(committer), feed_(feed) {}
+
+  Result<Volume> open_volume(const Call& call, std::string_view name) override;
+  Result<Volume> describe(const Call& call, VolumeId volume) override;
+  Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override;
+  Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,
+                           const ReadAt& at) override;
+  Result<At<Node>> attributes(const Call& call, VolumeId volume, const NodeRef& node,
+                              const ReadAt& at) override;
+  Result<At<Page>> list(const Call& call, VolumeId volume, const NodeRef& directory,
+                        std::string_view after, std::uint32_t limit, const ReadAt& at) override;
+  Result<At<Content>> read(const Call& call, VolumeId volume, Inode inode, Version version,
+                           std::uint64_t offset, std::size_t size) override;
+  Result<At<std::vector<Result<Content>>>> read_many(const Call& call, VolumeId volume,
+                                                     const std::vector<ContentKey>& keys) override;
+  Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
+                       const std::function<void(SnapshotPart)>& take) override;
+  Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override;
+  Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,
+                                          const HistoryQuery& query) override;
+  Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,
+                                                const NodeRef& node) override;
+  Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
+                                                  std::shared_ptr<FeedSink> sink) override;
+  // unsupported, until leases are built.
+  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+
+ private:
+  // Runs `once`, and again when its answer is from before at.at_least and the feed has come so far.
+  template <class T, class F>
+  Result<At<T>> answer_at(const Call& call, VolumeId volume, const ReadAt& at, F&& once);
+  Result<At<Entry>> entry_at_path(const Call& call, VolumeId volume, const std::string& path);
+  Result<At<Entry>> entry_in(const Call& call, VolumeId volume, Inode parent,
+                             const std::string& name);
+  // why there is nothing at `path`: not_found, or not_directory on the way
+  Error nothing_at(const Call& call, VolumeId volume, const std::string& path);
+  Result<At<Node>> node_at(const Call& call, VolumeId volume, Inode inode);
+  Result<Inode> inode_of(const Call& call, VolumeId volume, const NodeRef& ref);
+  Result<At<Page>> page(const Call& call, VolumeId volume, const NodeRef& directory,
+                        std::string_view after, std::uint32_t limit);
+
+  ConnectionPool& pool_;
+  Committer& committer_;
+  Feed& feed_;
+};
+
+}  // namespace outboard::server

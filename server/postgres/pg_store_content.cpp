@@ -1,0 +1,286 @@
+// PgStore's reading of contents: versions, snapshots, history.
+#include <algorithm>
+
+#include "core/limits.h"
+#include "server/postgres/node_rows.h"
+#include "server/postgres/pg_chunks.h"
+#include "server/postgres/pg_store.h"
+#include "server/postgres/read_errors.h"
+
+namespace outboard::server {
+namespace {
+
+constexpr Sql kRead{
+    "content_read",
+    "SELECT v.head_seq, n.kind, n.version, x.version, x.size, x.chunked, x.redacted, "
+    "substr(x.data, $4::int + 1, $5::int) FROM volumes v "
+    "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = $2::bigint "
+    "LEFT JOIN versions x ON x.volume = v.id AND x.inode = n.inode AND x.version = "
+    "CASE WHEN $3::bigint = 0 THEN n.version ELSE $3::bigint END WHERE v.id = $1::bigint"};
+constexpr Sql kReadMany{
+    "content_read_many",
+    "SELECT v.head_seq, n.kind, n.version, x.version, x.size, x.chunked, x.redacted, x.data "
+    "FROM volumes v CROSS JOIN unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY "
+    "AS asked(inode, version, place) "
+    "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = asked.inode "
+    "LEFT JOIN versions x ON x.volume = v.id AND x.inode = n.inode AND x.version = "
+    "CASE WHEN asked.version = 0 THEN n.version ELSE asked.version END "
+    "WHERE v.id = $1::bigint ORDER BY asked.place"};
+constexpr Sql kBegin{"content_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+constexpr Sql kCommit{"content_commit", "COMMIT"};
+constexpr Sql kHead{"content_head", "SELECT head_seq FROM volumes WHERE id = $1::bigint"};
+// By path: a directory's path is a prefix of those below it, so parents come first.
+constexpr Sql kPart{"content_part",
+                    "SELECT d.path, d.parent, d.name, " OUTBOARD_NODE_COLUMNS
+                    " FROM dentries d "
+                    "JOIN inodes n ON n.volume = d.volume AND n.inode = d.inode "
+                    "WHERE d.volume = $1::bigint AND left(d.path, 600) >= left($2::text, 600) "
+                    "AND d.path > $2::text ORDER BY left(d.path, 600), d.path LIMIT $3::bigint"};
+constexpr Sql kBodies{"content_bodies",
+                      "SELECT x.inode, x.version, x.data FROM unnest($2::bigint[], $3::bigint[]) "
+                      "AS asked(inode, version) JOIN versions x ON x.volume = $1::bigint "
+                      "AND x.inode = asked.inode AND x.version = asked.version AND NOT x.chunked "
+                      "AND NOT x.redacted"};
+#define OUTBOARD_HISTORY(order)                \
+  "SELECT " OUTBOARD_CHANGE_COLUMNS            \
+  " FROM changes WHERE volume = $1::bigint "   \
+  "AND seq > $2::bigint AND seq < $3::bigint " \
+  "ORDER BY seq " order " LIMIT $4::bigint"
+#define OUTBOARD_HISTORY_OF_NODE(order)                               \
+  "SELECT " OUTBOARD_CHANGE_COLUMNS                                   \
+  " FROM changes WHERE volume = $1::bigint "                          \
+  "AND seq > $2::bigint AND seq < $3::bigint AND inode = $5::bigint " \
+  "ORDER BY seq " order " LIMIT $4::bigint"
+constexpr Sql kNewest{"content_newest", OUTBOARD_HISTORY("DESC")};
+constexpr Sql kOldest{"content_oldest", OUTBOARD_HISTORY("ASC")};
+constexpr Sql kNewestOf{"content_newest_of", OUTBOARD_HISTORY_OF_NODE("DESC")};
+constexpr Sql kOldestOf{"content_oldest_of", OUTBOARD_HISTORY_OF_NODE("ASC")};
+constexpr Sql kVersions{
+    "content_versions",
+    "SELECT v.head_seq, x.version, x.seq, x.size, x.digest, x.at, x.conflict, x.redacted, "
+    "x.principal, x.session, x.turn, x.op, x.epoch, x.generation, x.client, x.number "
+    "FROM volumes v LEFT JOIN versions x ON x.volume = v.id AND x.inode = $2::bigint "
+    "AND x.seq IS NOT NULL WHERE v.id = $1::bigint ORDER BY x.version DESC"};
+
+Params key(VolumeId volume) {
+  Params params;
+  params.int8(volume.value);
+  return params;
+}
+
+// The row of kRead or kReadMany without the bytes, or why there are none.
+Result<Content> read_frame(const Rows& rows, std::size_t row, ContentKey asked) {
+  if (rows.null(row, 1)) return no_node(asked.inode);
+  if (rows.number(row, 1) != static_cast<std::int64_t>(Kind::file)) return no_file(asked.inode);
+  if (rows.null(row, 3)) {
+    const bool never_written = rows.count(row, 2) == 0 && !asked.version;
+    return never_written ? Result<Content>(Content{}) : no_version(asked.inode, asked.version);
+  }
+  if (rows.flag(row, 6)) {
+    return Error{Code::not_found, "the bytes of this version were redacted",
+                 to_string(asked.inode)};
+  }
+  return Content{Version{rows.count(row, 3)}, rows.count(row, 4), {}};
+}
+
+}  // namespace
+
+Result<At<Content>> PgStore::read(const Call& call, VolumeId volume, Inode inode, Version version,
+                                  std::uint64_t offset, std::size_t size) {
+  if (size > kReadBytesMax) {
+    return Error{Code::too_big, "a read of " + std::to_string(size) + " bytes, the limit is " +
+                                    std::to_string(kReadBytesMax) + ": read in pieces"};
+  }
+  const auto start = static_cast<std::int32_t>(std::min<std::uint64_t>(offset, kFileBytesMax));
+  auto borrowed = pool_.borrow(call.deadline);
+  if (!borrowed) return borrowed.error();
+  auto rows = (*borrowed)->run(kRead,
+                               key(volume)
+                                   .int8(inode.value)
+                                   .int8(version.value)
+                                   .int4(start)
+                                   .int4(static_cast<std::int32_t>(size)),
+                               call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume(volume);
+  auto content = read_frame(*rows, 0, {inode, version});
+  if (!content) return content.error();
+  if (rows->flag(0, 5)) {
+    auto bytes = read_chunks(**borrowed, volume, inode, content->version, content->size, offset,
+                             size, call.deadline);
+    if (!bytes) return bytes.error();
+    content->bytes = *std::move(bytes);
+  } else if (!rows->null(0, 7)) {
+    content->bytes = rows->text(0, 7);
+  }
+  return At<Content>{*std::move(content), Seq{rows->count(0, 0)}};
+}
+
+Result<At<std::vector<Result<Content>>>> PgStore::read_many(const Call& call, VolumeId volume,
+                                                            const std::vector<ContentKey>& keys) {
+  if (keys.size() > kReadManyMax) {
+    return Error{Code::too_big, std::to_string(keys.size()) + " files at once, the limit is " +
+                                    std::to_string(kReadManyMax) + ": ask in parts"};
+  }
+  Column inodes(Column::Type::int8);
+  Column wanted(Column::Type::int8);
+  for (const ContentKey& asked : keys) {
+    inodes.add(asked.inode.value);
+    wanted.add(asked.version.value);
+  }
+  auto borrowed = pool_.borrow(call.deadline);
+  if (!borrowed) return borrowed.error();
+  auto rows = (*borrowed)->run(kReadMany, key(volume).array(inodes).array(wanted), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->size() != keys.size()) return no_volume(volume);
+  At<std::vector<Result<Content>>> answer;
+  std::uint64_t left = kBatchBytesMax;
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    answer.seq = Seq{rows->count(row, 0)};
+    auto content = read_frame(*rows, row, keys[row]);
+    if (content && content->size > left) {
+      content = Error{Code::too_big, "the files asked for at once are too large together: use read",
+                      to_string(keys[row].inode)};
+    }
+    if (content && rows->flag(row, 5)) {
+      auto bytes = read_chunks(**borrowed, volume, keys[row].inode, content->version, content->size,
+                               0, content->size, call.deadline);
+      if (!bytes) return bytes.error();
+      content->bytes = *std::move(bytes);
+    } else if (content) {
+      content->bytes = rows->text(row, 7);
+    }
+    if (content) left -= content->bytes.size();
+    answer.value.push_back(std::move(content));
+  }
+  return answer;
+}
+
+namespace {
+
+// The bodies of a part's small files, while the budget lasts.
+Status add_bodies(Connection& connection, const Call& call, VolumeId volume, SnapshotPart& part,
+                  std::uint64_t& budget) {
+  Column inodes(Column::Type::int8);
+  Column versions(Column::Type::int8);
+  for (const Entry& entry : part.entries) {
+    const std::uint64_t size = entry.node.attributes.size;
+    if (!entry.node.is(Kind::file) || !entry.node.version || size > kSnapshotBodyBytesMax) continue;
+    if (size > budget) continue;
+    budget -= size;
+    inodes.add(entry.node.inode.value);
+    versions.add(entry.node.version.value);
+  }
+  if (inodes.size() == 0) return success();
+  auto rows = connection.run(kBodies, key(volume).array(inodes).array(versions), call.deadline);
+  if (!rows) return rows.error();
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    part.bodies.emplace_back(ContentKey{Inode{rows->count(row, 0)}, Version{rows->count(row, 1)}},
+                             rows->text(row, 2));
+  }
+  return success();
+}
+
+Status stream_parts(Connection& connection, const Call& call, VolumeId volume, std::uint64_t budget,
+                    const std::function<void(SnapshotPart)>& take) {
+  std::string after;
+  for (;;) {
+    auto rows = connection.run(kPart, key(volume).bytes(after).int8(std::int64_t{kPageEntriesMax}),
+                               call.deadline);
+    if (!rows) return rows.error();
+    if (rows->empty()) return success();
+    SnapshotPart part;
+    part.entries.reserve(rows->size());
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      part.entries.push_back(Entry{Dentry{Inode{rows->count(row, 1)}, rows->text(row, 2)},
+                                   read_node(*rows, row, 3).node});
+    }
+    after = rows->text(rows->size() - 1, 0);
+    const bool last = rows->size() < kPageEntriesMax;
+    if (auto added = add_bodies(connection, call, volume, part, budget); !added) return added;
+    take(std::move(part));
+    if (last) return success();
+  }
+}
+
+}  // namespace
+
+Result<Seq> PgStore::snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
+                              const std::function<void(SnapshotPart)>& take) {
+  if (query.at.revision) {
+    return Error{Code::unsupported, "published revisions are not built yet: read the head"};
+  }
+  for (;;) {
+    auto borrowed = pool_.borrow(call.deadline);
+    if (!borrowed) return borrowed.error();
+    Connection& connection = **borrowed;
+    auto opened = connection.run({{kBegin, {}}, {kHead, key(volume)}}, call.deadline);
+    if (!opened) return opened.error();
+    if ((*opened)[1].empty()) {
+      if (auto ended = connection.run(kCommit, {}, call.deadline); !ended) return ended.error();
+      return no_volume(volume);
+    }
+    const Seq head{(*opened)[1].count(0, 0)};
+    const bool reached = head >= query.at.at_least;
+    const Status streamed =
+        reached ? stream_parts(connection, call, volume, query.bodies_bytes_max, take) : success();
+    auto ended = connection.run(kCommit, {}, call.deadline);
+    if (!streamed) return streamed.error();
+    if (!ended) return ended.error();
+    if (reached) return head;
+    if (!feed_.wait(volume, query.at.at_least, call.deadline)) {
+      return Error{Code::timed_out, "the volume is at seq " + to_string(head) +
+                                        " and did not reach " + to_string(query.at.at_least) +
+                                        " before the deadline"};
+    }
+  }
+}
+
+Result<At<std::vector<Change>>> PgStore::history(const Call& call, VolumeId volume,
+                                                 const HistoryQuery& query) {
+  // The head first: the log below it does not change any more.
+  auto head = node_at(call, volume, kRootInode);
+  if (!head) return head.error();
+  const std::uint64_t bound = head->seq.value + 1;
+  Params params = key(volume);
+  params.int8(query.after.value)
+      .int8(query.before ? std::min(query.before.value, bound) : bound)
+      .int8(std::int64_t{std::clamp(query.limit, 1u, kPageEntriesMax)});
+  Sql sql = query.newest_first ? kNewest : kOldest;
+  if (query.node) {
+    auto inode = inode_of(call, volume, *query.node);
+    if (!inode) return inode.error();
+    params.int8(inode->value);
+    sql = query.newest_first ? kNewestOf : kOldestOf;
+  }
+  auto rows = pool_.run(sql, params, call.deadline);
+  if (!rows) return rows.error();
+  At<std::vector<Change>> answer{{}, head->seq};
+  answer.value.reserve(rows->size());
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    answer.value.push_back(read_change(*rows, row));
+  }
+  return answer;
+}
+
+Result<At<std::vector<VersionInfo>>> PgStore::versions(const Call& call, VolumeId volume,
+                                                       const NodeRef& node) {
+  auto inode = inode_of(call, volume, node);
+  if (!inode) return inode.error();
+  auto found = node_at(call, volume, *inode);
+  if (!found) return found.error();
+  if (!found->value.is(Kind::file)) return no_file(*inode);
+  auto rows = pool_.run(kVersions, key(volume).int8(inode->value), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume(volume);
+  At<std::vector<VersionInfo>> answer{{}, Seq{rows->count(0, 0)}};
+  for (std::size_t row = 0; row < rows->size() && !rows->null(row, 1); ++row) {
+    answer.value.push_back(VersionInfo{Version{rows->count(row, 1)}, Seq{rows->count(row, 2)},
+                                       rows->count(row, 3), rows->digest(row, 4),
+                                       read_origin(*rows, row, 8), Timestamp{rows->number(row, 5)},
+                                       rows->flag(row, 6), rows->flag(row, 7)});
+  }
+  return answer;
+}
+
+}  // namespace outboard::server

@@ -1,0 +1,259 @@
+#include "server/postgres/pg_tree_source.h"
+
+#include "core/path.h"
+#include "server/postgres/node_rows.h"
+#include "server/postgres/pg_chunks.h"
+
+namespace outboard::server {
+namespace {
+
+// take_entries() reads these: a dentry, its path, its node.
+#define OUTBOARD_ENTRY_COLUMNS "d.parent, d.name, d.path, " OUTBOARD_NODE_COLUMNS
+#define OUTBOARD_ENTRY_JOIN " JOIN inodes n ON n.volume = $1::bigint AND n.inode = d.inode "
+
+constexpr Sql kNumbers{"inode_numbers", "SELECT nextval('outboard.inode_numbers')"};
+constexpr std::uint64_t kNumbersBlock = 256;  // the sequence's increment, see 0001_tables.sql
+
+// The given nodes with all names of theirs, and the directories above those up to the root.
+constexpr Sql kUp{"source_up",
+                  "WITH RECURSIVE up AS ("
+                  "SELECT d.parent, d.name, d.path, d.inode FROM dentries d "
+                  "WHERE d.volume = $1::bigint AND d.inode = ANY($2::bigint[]) "
+                  "UNION SELECT d.parent, d.name, d.path, d.inode FROM up "
+                  "JOIN dentries d ON d.volume = $1::bigint AND d.inode = up.parent) "
+                  "SELECT " OUTBOARD_ENTRY_COLUMNS " FROM up d" OUTBOARD_ENTRY_JOIN};
+// Nodes without a name are removed ones, held open.
+constexpr Sql kNodes{"source_nodes", "SELECT " OUTBOARD_NODE_COLUMNS
+                                     " FROM inodes n "
+                                     "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[])"};
+constexpr Sql kNames{"source_names",
+                     "SELECT " OUTBOARD_ENTRY_COLUMNS
+                     " FROM "
+                     "unnest($2::bigint[], $3::text[]) AS wanted(parent, name) "
+                     "JOIN dentries d ON d.volume = $1::bigint AND d.parent = wanted.parent "
+                     "AND d.name = wanted.name" OUTBOARD_ENTRY_JOIN};
+constexpr Sql kPaths{"source_paths", "SELECT " OUTBOARD_ENTRY_COLUMNS
+                                     " FROM unnest($2::text[]) AS wanted(path) "
+                                     "JOIN dentries d ON d.volume = $1::bigint "
+                                     "AND left(d.path, 600) = left(wanted.path, 600) "
+                                     "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN};
+constexpr Sql kContents{"source_contents",
+                        "SELECT n.inode, n.version, x.data FROM inodes n JOIN versions x "
+                        "ON x.volume = n.volume AND x.inode = n.inode AND x.version = n.version "
+                        "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[]) "
+                        "AND NOT x.chunked"};
+constexpr Sql kPathContents{
+    "source_path_contents",
+    "SELECT n.inode, n.version, x.data FROM unnest($2::text[]) AS wanted(path) "
+    "JOIN dentries d ON d.volume = $1::bigint AND left(d.path, 600) = left(wanted.path, 600) "
+    "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN
+    "JOIN versions x ON x.volume = n.volume AND x.inode = n.inode AND x.version = n.version "
+    "WHERE NOT x.chunked"};
+constexpr Sql kChildren{"source_children",
+                        "SELECT name, inode FROM dentries WHERE volume = $1::bigint "
+                        "AND parent = $2::bigint ORDER BY name"};
+constexpr Sql kHasChildren{"source_has_children",
+                           "SELECT EXISTS (SELECT 1 FROM dentries WHERE volume = $1::bigint "
+                           "AND parent = $2::bigint)"};
+constexpr Sql kVersion{"source_version",
+                       "SELECT size, digest, chunked FROM versions WHERE volume = $1::bigint "
+                       "AND inode = $2::bigint AND version = $3::bigint"};
+constexpr Sql kContent{"source_content",
+                       "SELECT data, redacted FROM versions WHERE volume = $1::bigint "
+                       "AND inode = $2::bigint AND version = $3::bigint AND NOT chunked"};
+constexpr Sql kXattrs{"source_xattrs",
+                      "SELECT xattrs FROM inodes WHERE volume = $1::bigint AND inode = $2::bigint"};
+
+Error no_version(Inode inode, Version version) {
+  return Error{Code::not_found,
+               "version " + to_string(version) + " of node " + to_string(inode) + " is not kept",
+               to_string(inode)};
+}
+
+Column numbers_of(const std::set<Inode>& inodes) {
+  Column column(Column::Type::int8);
+  for (const Inode inode : inodes) column.add(inode.value);
+  return column;
+}
+
+Column texts_of(const std::set<std::string>& texts) {
+  Column column(Column::Type::text);
+  for (const auto& text : texts) column.add_bytes(text);
+  return column;
+}
+
+}  // namespace
+
+Result<Inode> InodeNumbers::next(Connection& connection, Moment deadline) {
+  if (next_ == end_) {
+    auto rows = connection.run(kNumbers, {}, deadline);
+    if (!rows) return rows.error();
+    next_ = rows->count(0, 0);
+    end_ = next_ + kNumbersBlock;
+  }
+  return Inode{next_++};
+}
+
+std::vector<Request> PgTreeSource::prefetch(const GroupNames& names) {
+  std::vector<Request> requests;
+  asked_.clear();
+  const auto ask = [&](int which, const Sql& sql, Params params) {
+    asked_.push_back(which);
+    requests.push_back(Request{sql, std::move(params)});
+  };
+  if (!names.inodes.empty()) {
+    const Column inodes = numbers_of(names.inodes);
+    ask(0, kUp, key().array(inodes));
+    ask(1, kNodes, key().array(inodes));
+  }
+  if (!names.names.empty()) {
+    Column parents(Column::Type::int8);
+    Column texts(Column::Type::text);
+    for (const Dentry& name : names.names) {
+      parents.add(name.parent.value);
+      texts.add_bytes(name.name);
+    }
+    ask(0, kNames, key().array(parents).array(texts));
+  }
+  if (!names.paths.empty()) ask(0, kPaths, key().array(texts_of(names.paths)));
+  if (!names.contents.empty()) ask(2, kContents, key().array(numbers_of(names.contents)));
+  if (!names.content_paths.empty()) {
+    ask(2, kPathContents, key().array(texts_of(names.content_paths)));
+  }
+  return requests;
+}
+
+void PgTreeSource::take(const GroupNames& names, const std::vector<Rows>& answers,
+                        std::size_t first) {
+  for (std::size_t i = 0; i < asked_.size(); ++i) {
+    const Rows& rows = answers[first + i];
+    if (asked_[i] == 0) take_entries(rows);
+    if (asked_[i] == 2) take_contents(rows);
+    if (asked_[i] != 1) continue;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const StoredNode node = read_node(rows, row, 0);
+      nodes_.emplace(node.node.inode, node.node.removed() ? std::nullopt : std::optional(node));
+    }
+  }
+  note_absent(names);
+}
+
+void PgTreeSource::take_entries(const Rows& rows) {
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const StoredNode node = read_node(rows, row, 3);
+    Dentry name{Inode{rows.count(row, 0)}, rows.text(row, 1)};
+    paths_[rows.text(row, 2)] = node.node.inode;
+    children_[name] = node.node.inode;
+    names_[node.node.inode] = std::move(name);
+    nodes_[node.node.inode] = node;
+  }
+}
+
+void PgTreeSource::take_contents(const Rows& rows) {
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    contents_[{Inode{rows.count(row, 0)}, Version{rows.count(row, 1)}}] = rows.text(row, 2);
+  }
+}
+
+// What was asked for and did not come is not there; the volume's lock keeps it so.
+void PgTreeSource::note_absent(const GroupNames& names) {
+  for (const Dentry& name : names.names) children_.try_emplace(name, std::nullopt);
+  for (const Inode inode : names.inodes) nodes_.try_emplace(inode, std::nullopt);
+  for (const std::string& path : names.paths) {
+    if (path == "/" || paths_.contains(path)) continue;
+    const auto [above, name] = split_last(path);
+    const auto parent = paths_.find(std::string(above));
+    if (parent == paths_.end()) continue;
+    children_.try_emplace(Dentry{parent->second, std::string(name)}, std::nullopt);
+  }
+}
+
+Result<std::optional<StoredNode>> PgTreeSource::node(Inode inode) {
+  if (const auto known = nodes_.find(inode); known != nodes_.end()) return known->second;
+  Column wanted(Column::Type::int8);
+  wanted.add(inode.value);
+  auto rows = run(kNodes, key().array(wanted));
+  if (!rows) return rows.error();
+  std::optional<StoredNode> found;
+  if (!rows->empty()) found = read_node(*rows, 0, 0);
+  if (found && found->node.removed()) found.reset();
+  return nodes_[inode] = found;
+}
+
+Result<std::optional<Inode>> PgTreeSource::child(const Dentry& name) {
+  if (const auto known = children_.find(name); known != children_.end()) return known->second;
+  Column parent(Column::Type::int8);
+  Column text(Column::Type::text);
+  parent.add(name.parent.value);
+  text.add_bytes(name.name);
+  auto rows = run(kNames, key().array(parent).array(text));
+  if (!rows) return rows.error();
+  take_entries(*rows);
+  return children_.try_emplace(name, std::nullopt).first->second;
+}
+
+Result<Dentry> PgTreeSource::name_of(Inode inode) {
+  if (const auto known = names_.find(inode); known != names_.end()) return known->second;
+  Column wanted(Column::Type::int8);
+  wanted.add(inode.value);
+  auto rows = run(kUp, key().array(wanted));
+  if (!rows) return rows.error();
+  take_entries(*rows);
+  if (const auto known = names_.find(inode); known != names_.end()) return known->second;
+  return Error{Code::not_found, "node " + to_string(inode) + " has no name", to_string(inode)};
+}
+
+Result<std::vector<std::pair<std::string, Inode>>> PgTreeSource::children(Inode directory) {
+  auto rows = run(kChildren, key().int8(directory.value));
+  if (!rows) return rows.error();
+  std::vector<std::pair<std::string, Inode>> found;
+  found.reserve(rows->size());
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    found.emplace_back(rows->text(row, 0), Inode{rows->count(row, 1)});
+  }
+  return found;
+}
+
+Result<bool> PgTreeSource::has_children(Inode directory) {
+  auto rows = run(kHasChildren, key().int8(directory.value));
+  if (!rows) return rows.error();
+  return rows->flag(0, 0);
+}
+
+Result<std::optional<StoredVersion>> PgTreeSource::version(Inode inode, Version version) {
+  auto rows = run(kVersion, key().int8(inode.value).int8(version.value));
+  if (!rows) return rows.error();
+  if (rows->empty()) return std::optional<StoredVersion>{};
+  return std::optional(
+      StoredVersion{version, rows->count(0, 0), rows->digest(0, 1), rows->flag(0, 2)});
+}
+
+Result<std::string> PgTreeSource::inline_content(Inode inode, Version version) {
+  if (const auto known = contents_.find({inode, version}); known != contents_.end()) {
+    return known->second;
+  }
+  auto rows = run(kContent, key().int8(inode.value).int8(version.value));
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_version(inode, version);
+  return rows->text(0, 0);
+}
+
+Result<Sha256> PgTreeSource::digest(Inode inode, Version version) {
+  auto stored = this->version(inode, version);
+  if (!stored) return stored.error();
+  if (!*stored) return no_version(inode, version);
+  if ((*stored)->digest) return *(*stored)->digest;
+  auto bytes = (*stored)->chunked ? read_chunks(connection_, volume_, inode, version,
+                                                (*stored)->size, 0, (*stored)->size, deadline_)
+                                  : inline_content(inode, version);
+  if (!bytes) return bytes.error();
+  return sha256(*bytes);
+}
+
+Result<Xattrs> PgTreeSource::xattrs(Inode inode) {
+  auto rows = run(kXattrs, key().int8(inode.value));
+  if (!rows) return rows.error();
+  return rows->empty() ? Xattrs{} : read_xattrs(rows->bytes(0, 0));
+}
+
+}  // namespace outboard::server
