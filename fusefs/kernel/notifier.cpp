@@ -1,0 +1,184 @@
+#include "fusefs/kernel/notifier.h"
+
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "core/check.h"
+#include "core/limits.h"
+#include "fusefs/kernel/signals.h"
+
+namespace outboard::fusefs {
+namespace {
+
+constexpr std::size_t kThreads = 3;
+// FUSE_NOTIFY_INC_EPOCH of linux/fuse.h: every cached name is looked up again. libfuse 3.14 has no
+// call for it, and the header may be older than the kernel.
+constexpr std::int32_t kNotifyIncEpoch = 8;
+
+void drop_name(fuse_session* session, NodeId directory, const std::string& name) {
+  fuse_lowlevel_notify_inval_entry(session, directory.value, name.c_str(), name.size());
+}
+
+void deliver_name(fuse_session* session, const Notice& notice) {
+  // First the name, which waits for listings and lookups under way, then what they had cached.
+  int answer = -ENOENT;
+  if (notice.kind == NoticeKind::name_gone && notice.node) {
+    answer = fuse_lowlevel_notify_delete(session, notice.directory.value, notice.node.value,
+                                         notice.name.c_str(), notice.name.size());
+  }
+  if (answer != 0) drop_name(session, notice.directory, notice.name);
+  fuse_lowlevel_notify_inval_inode(session, notice.directory.value, 0, 0);
+}
+
+void deliver(fuse_session* session, const Notice& notice) {
+  switch (notice.kind) {
+    case NoticeKind::name_gone: [[fallthrough]];
+    case NoticeKind::name_new: return deliver_name(session, notice);
+    case NoticeKind::content: [[fallthrough]];
+    case NoticeKind::attributes: break;
+  }
+  constexpr std::uint64_t kPage = 4096;
+  const bool content = notice.kind == NoticeKind::content;
+  const auto from = content ? static_cast<off_t>(notice.from / kPage * kPage) : off_t{-1};
+  const int answer = fuse_lowlevel_notify_inval_inode(session, notice.node.value, from, 0);
+  if (answer != -ENOENT) return;
+  // The kernel does not know the node yet: a lookup may be on its way with the old attributes. It
+  // holds its directory's lock, so dropping the name waits for it and then takes its answer away.
+  for (const auto& [directory, name] : notice.names) drop_name(session, directory, name);
+}
+
+void deliver_everything(fuse_session* session, const Notice& notice) {
+  fuse_out_header header{};
+  header.len = sizeof header;
+  header.error = kNotifyIncEpoch;
+  [[maybe_unused]] const ssize_t sent = write(fuse_session_fd(session), &header, sizeof header);
+  const NodeId node = notice.directory ? notice.directory : notice.node;
+  fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0);
+}
+
+}  // namespace
+
+Notifier::Notifier() {
+  const BlockedSignals blocked;
+  for (std::size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+Notifier::~Notifier() {
+  {
+    Lock lock(mutex_);
+    CHECK(session_ == nullptr);
+    stop_ = true;
+    work_.notify_all();
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Notifier::attach(fuse_session* session) {
+  Lock lock(mutex_);
+  session_ = session;
+}
+
+void Notifier::detach() {
+  Lock lock(mutex_);
+  session_ = nullptr;
+  for (auto& [key, queue] : queues_) {
+    for (const Job& job : queue.jobs) finish(job);
+    queue.jobs.clear();
+  }
+  while (active_ > 0) done_.wait(mutex_);
+}
+
+Notifier::Key Notifier::key_of(const Notice& notice) {
+  return notice.directory ? Key{notice.directory, true} : Key{notice.node, false};
+}
+
+void Notifier::post(std::vector<Notice> notices) {
+  Lock lock(mutex_);
+  for (Notice& notice : notices) {
+    Job job;
+    job.notice = std::move(notice);
+    if (session_ == nullptr) {
+      if (job.notice.delivered) job.notice.delivered->store(true);
+      continue;
+    }
+    const Key key = key_of(job.notice);
+    job.ticket = ++last_ticket_;
+    open_.insert(job.ticket);
+    Queue& queue = queues_[key];
+    if (queue.jobs.empty() && !queue.busy) ready_.push_back(key);
+    queue.jobs.push_back(std::move(job));
+    if (queue.jobs.size() > kNotifyQueueMax) collapse(queue);
+  }
+  work_.notify_all();
+}
+
+void Notifier::collapse(Queue& queue) {
+  Job all = std::move(queue.jobs.back());
+  all.everything = true;
+  queue.jobs.pop_back();
+  // What the one notice drops, these would have dropped: their tickets end with it.
+  for (const Job& job : queue.jobs) {
+    open_.erase(job.ticket);
+    if (job.notice.delivered) job.notice.delivered->store(true);
+  }
+  queue.jobs.clear();
+  queue.jobs.push_back(std::move(all));
+}
+
+void Notifier::finish(const Job& job) {
+  open_.erase(job.ticket);
+  if (job.notice.delivered) job.notice.delivered->store(true);
+  done_.notify_all();
+}
+
+bool Notifier::flushed(Moment until) {
+  Lock lock(mutex_);
+  const std::uint64_t last = last_ticket_;
+  while (!open_.empty() && *open_.begin() <= last) {
+    if (!done_.wait_until(mutex_, until)) return open_.empty() || *open_.begin() > last;
+  }
+  return true;
+}
+
+void Notifier::run() {
+  pthread_setname_np(pthread_self(), "notify");
+  mutex_.lock();
+  for (;;) {
+    while (!stop_ && ready_.empty()) work_.wait(mutex_);
+    if (stop_) break;
+    const Key key = ready_.front();
+    ready_.pop_front();
+    Queue& queue = queues_[key];
+    if (queue.jobs.empty() || session_ == nullptr) {
+      queues_.erase(key);
+      continue;
+    }
+    const Job job = std::move(queue.jobs.front());
+    queue.jobs.pop_front();
+    queue.busy = true;
+    fuse_session* const session = session_;
+    ++active_;
+    mutex_.unlock();
+    if (job.everything) {
+      deliver_everything(session, job.notice);
+    } else {
+      deliver(session, job.notice);
+    }
+    mutex_.lock();
+    --active_;
+    finish(job);
+    queue.busy = false;
+    if (queue.jobs.empty()) {
+      queues_.erase(key);
+    } else {
+      ready_.push_back(key);
+      work_.notify_one();
+    }
+  }
+  mutex_.unlock();
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,55 @@
+#include "fusefs/kernel/ops.h"
+
+namespace outboard::fusefs {
+namespace {
+
+void want(fuse_conn_info* connection, unsigned capability, bool on) {
+  if (on && (connection->capable & capability) != 0) {
+    connection->want |= capability;
+  } else {
+    connection->want &= ~capability;
+  }
+}
+
+void on_init(void* userdata, fuse_conn_info* connection) {
+  const bool read_only = static_cast<MountedVolume*>(userdata)->view().read_only;
+  // With no_open the truncate of O_TRUNC would never arrive: it must come as a SETATTR then.
+  want(connection, FUSE_CAP_ATOMIC_O_TRUNC, !read_only);
+  want(connection, FUSE_CAP_NO_OPEN_SUPPORT, read_only);
+  want(connection, FUSE_CAP_NO_OPENDIR_SUPPORT, read_only);
+  // The kernel keeps what it has until it is told: it must not guess from times and sizes.
+  want(connection, FUSE_CAP_AUTO_INVAL_DATA, false);
+  want(connection, FUSE_CAP_EXPLICIT_INVAL_DATA, true);
+  want(connection, FUSE_CAP_WRITEBACK_CACHE, false);  // it would hide O_APPEND
+  want(connection, FUSE_CAP_READDIRPLUS, true);
+  want(connection, FUSE_CAP_READDIRPLUS_AUTO, false);
+  want(connection, FUSE_CAP_PARALLEL_DIROPS, true);
+  want(connection, FUSE_CAP_CACHE_SYMLINKS, true);
+  want(connection, FUSE_CAP_ASYNC_READ, true);
+  want(connection, FUSE_CAP_SPLICE_READ, false);
+  want(connection, FUSE_CAP_SPLICE_WRITE, false);
+  want(connection, FUSE_CAP_SPLICE_MOVE, false);
+  // Locks within this mount are the kernel's own.
+  want(connection, FUSE_CAP_POSIX_LOCKS, false);
+  want(connection, FUSE_CAP_FLOCK_LOCKS, false);
+}
+
+}  // namespace
+
+Requester requester_of(fuse_req_t request) {
+  const View& view = volume_of(request).view();
+  if (view.owners == Owners::view) return {view.uid, view.gid};
+  const fuse_ctx* context = fuse_req_ctx(request);
+  return {context->uid, context->gid};
+}
+
+fuse_lowlevel_ops make_ops() {
+  fuse_lowlevel_ops ops{};
+  ops.init = on_init;
+  add_name_ops(ops);
+  add_content_ops(ops);
+  add_attribute_ops(ops);
+  return ops;
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,62 @@
+// KernelSession: one mounted view: the descriptor of /dev/fuse and the workers that read it.
+//
+// kernel ~/dev/fuse~ → a worker → ops → MountedVolume → the answer, on the same thread. No libfuse
+// type shows here, so that main.cpp can own one.
+//
+// What always holds: after stop() the mountpoint is a plain directory again and no worker runs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "fusefs/volume/invalidator.h"
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+
+class Notifier;
+
+// Owns the threads that tell the kernel; made before the volume, which posts to it.
+class KernelNotifier {
+ public:
+  KernelNotifier();
+  ~KernelNotifier();
+  KernelNotifier(const KernelNotifier&) = delete;
+  KernelNotifier& operator=(const KernelNotifier&) = delete;
+  Invalidator& invalidator();
+
+ private:
+  friend class KernelSession;
+  std::unique_ptr<Notifier> notifier_;
+};
+
+struct SessionConfig {
+  std::string mountpoint;          // an existing directory
+  std::size_t workers = 12;        // requests answered at once; the next wait in the kernel
+  std::function<void()> on_ended;  // unmounted from outside; called once, on a worker
+};
+
+class KernelSession {
+ public:
+  // Mounts and starts the workers. invalid: the mountpoint is no directory, or a dead mount.
+  static Result<std::unique_ptr<KernelSession>> start(const SessionConfig& config,
+                                                      MountedVolume& volume,
+                                                      KernelNotifier& notifier);
+  ~KernelSession();
+  KernelSession(const KernelSession&) = delete;
+  KernelSession& operator=(const KernelSession&) = delete;
+
+  // Takes the view out of the tree (lazily when it is in use), answers what is under way, publishes
+  // what is unsaved, ends the workers. From the main thread; a second call does nothing.
+  void stop();
+
+ private:
+  struct Parts;
+  explicit KernelSession(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,110 @@
+#include "fusefs/volume/block_cache.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace outboard::fusefs {
+namespace {
+
+// One request fetches this much: files up to it arrive whole.
+constexpr std::uint64_t kReadAheadBytes = 1U << 20U;
+static_assert(kReadAheadBytes % kChunkBytes == 0 && kReadAheadBytes <= kReadBytesMax);
+
+}  // namespace
+
+std::size_t BlockCache::KeyHash::operator()(const Key& key) const noexcept {
+  std::size_t hash = std::hash<std::uint64_t>{}(key.inode.value);
+  hash = hash * 1'000'003 + key.version.value;
+  return hash * 1'000'003 + key.block;
+}
+
+Result<std::string> BlockCache::read(const VersionRef& version, std::uint64_t offset,
+                                     std::uint64_t size, Moment deadline) {
+  std::string bytes;
+  const std::uint64_t end = std::min(version.size, offset + size);
+  while (offset < end) {
+    const std::uint64_t block = offset / kChunkBytes;
+    const std::uint64_t start = block * kChunkBytes;
+    if (const Block found = find({version.inode, version.version, block})) {
+      if (found->size() <= offset - start) {
+        return Error{Code::corrupt, "a cached block ends before the file does", "block"};
+      }
+      const auto part = std::min<std::uint64_t>(end, start + found->size()) - offset;
+      bytes.append(*found, offset - start, part);
+      offset += part;
+      continue;
+    }
+    auto fetched = fetch(version, offset, deadline);
+    if (!fetched) return std::move(fetched).error();
+    const auto& [from, window] = *fetched;
+    const auto part = std::min<std::uint64_t>(end, from + window.size()) - offset;
+    bytes.append(window, offset - from, part);
+    offset += part;
+  }
+  return bytes;
+}
+
+Result<std::pair<std::uint64_t, std::string>> BlockCache::fetch(const VersionRef& version,
+                                                                std::uint64_t offset,
+                                                                Moment deadline) {
+  const bool whole = version.size <= kReadAheadBytes;
+  const std::uint64_t from = whole ? 0 : offset / kChunkBytes * kChunkBytes;
+  const std::uint64_t size = std::min(kReadAheadBytes, version.size - from);
+  auto read = store_.read(Call::until(deadline), volume_, version.inode, version.version, from,
+                          static_cast<std::size_t>(size));
+  if (!read) return std::move(read).error();
+  std::string bytes = std::move(read->value.bytes);
+  if (bytes.size() != size) {
+    return Error{Code::corrupt,
+                 "the store sent " + std::to_string(bytes.size()) + " bytes where " +
+                     std::to_string(size) + " belong",
+                 to_string(version.inode)};
+  }
+  if (whole && version.digest && sha256(bytes) != *version.digest) {
+    return Error{Code::corrupt, "the bytes that arrived do not match their digest",
+                 to_string(version.inode)};
+  }
+  for (std::uint64_t at = 0; at < size; at += kChunkBytes) {
+    const Key key{version.inode, version.version, (from + at) / kChunkBytes};
+    put(key, std::string_view(bytes).substr(at, kChunkBytes));
+  }
+  return std::pair{from, std::move(bytes)};
+}
+
+void BlockCache::put_whole(Inode inode, Version version, std::string_view bytes) {
+  for (std::uint64_t at = 0; at < bytes.size(); at += kChunkBytes) {
+    put({inode, version, at / kChunkBytes}, bytes.substr(at, kChunkBytes));
+  }
+}
+
+std::uint64_t BlockCache::bytes() const {
+  return state_.with([](const State& state) { return state.bytes; });
+}
+
+BlockCache::Block BlockCache::find(const Key& key) {
+  return state_.with([&](State& state) -> Block {
+    const auto found = state.slots.find(key);
+    if (found == state.slots.end()) return nullptr;
+    state.used.splice(state.used.begin(), state.used, found->second);
+    return found->second->block;
+  });
+}
+
+void BlockCache::put(const Key& key, std::string_view bytes) {
+  auto block = std::make_shared<const std::string>(bytes);
+  state_.with([&](State& state) {
+    if (state.slots.contains(key)) return;
+    state.used.push_front({key, std::move(block)});
+    state.slots[key] = state.used.begin();
+    state.bytes += bytes.size();
+    while (state.bytes > bytes_max_) {
+      const Slot& oldest = state.used.back();
+      state.bytes -= oldest.block->size();
+      state.slots.erase(oldest.key);
+      state.used.pop_back();
+    }
+  });
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,75 @@
+// BlockCache: content of versions in blocks of kChunkBytes, least recently used out first.
+//
+// volume_io → read() → a block here, or Store::read. A version's bytes never change, so nothing
+// here is ever stale. Any thread may call it; the store is called with no lock held.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "core/entry.h"
+#include "core/guarded.h"
+#include "core/limits.h"
+#include "core/store.h"
+
+namespace outboard::fusefs {
+
+// What a read needs to know of the version it reads.
+struct VersionRef {
+  Inode inode;
+  Version version;
+  std::uint64_t size = 0;
+  std::optional<Sha256> digest;  // checked when the whole arrives in one piece
+};
+
+class BlockCache {
+ public:
+  BlockCache(Store& store, VolumeId volume, std::uint64_t bytes_max = kBlockCacheBytesMax)
+      : store_(store), volume_(volume), bytes_max_(bytes_max) {}
+
+  // Bytes [offset, offset + size), clipped to the version's size. Misses ask the store until
+  // `deadline`. corrupt: the bytes do not match the digest.
+  Result<std::string> read(const VersionRef& version, std::uint64_t offset, std::uint64_t size,
+                           Moment deadline);
+  // The whole content of a version, known from elsewhere (snapshot, own publish).
+  void put_whole(Inode inode, Version version, std::string_view bytes);
+  std::uint64_t bytes() const;
+
+ private:
+  struct Key {
+    Inode inode;
+    Version version;
+    std::uint64_t block = 0;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const noexcept;
+  };
+  using Block = std::shared_ptr<const std::string>;
+  struct Slot {
+    Key key;
+    Block block;
+  };
+  struct State {
+    std::list<Slot> used;  // most recent first
+    std::unordered_map<Key, std::list<Slot>::iterator, KeyHash> slots;
+    std::uint64_t bytes = 0;
+  };
+
+  Block find(const Key& key);
+  void put(const Key& key, std::string_view bytes);
+  // Fetches a window around `offset` and keeps it; the answer starts at the returned offset.
+  Result<std::pair<std::uint64_t, std::string>> fetch(const VersionRef& version,
+                                                      std::uint64_t offset, Moment deadline);
+
+  Store& store_;
+  const VolumeId volume_;
+  const std::uint64_t bytes_max_;
+  Guarded<State> state_;
+};
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,31 @@
+// Flusher: the thread that publishes what nobody asks for: appends that have waited kAppendAge, and
+// bytes that a release could not publish because the store was away.
+#pragma once
+
+#include <thread>
+
+#include "core/guarded.h"
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+
+class Flusher {
+ public:
+  // Starts the thread "flush". The volume must outlive it.
+  explicit Flusher(MountedVolume& volume);
+  ~Flusher();
+  Flusher(const Flusher&) = delete;
+  Flusher& operator=(const Flusher&) = delete;
+
+ private:
+  void run();
+
+  MountedVolume& volume_;
+  Mutex mutex_;
+  Condition woken_;
+  bool stop_ GUARDED_BY(mutex_) = false;
+  bool news_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,89 @@
+#include "fusefs/volume/follower.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "core/log.h"
+
+namespace outboard::fusefs {
+
+Follower::Follower(Store& store, MountedVolume& volume, const Clock& clock)
+    : store_(store), volume_(volume), clock_(clock), thread_([this] { run(); }) {}
+
+Follower::~Follower() {
+  {
+    Lock lock(mutex_);
+    stop_ = true;
+    if (queue_) queue_->wake();
+    woken_.notify_all();
+  }
+  thread_.join();
+}
+
+bool Follower::stopping() const {
+  Lock lock(mutex_);
+  return stop_;
+}
+
+void Follower::run() {
+  pthread_setname_np(pthread_self(), "follow");
+  std::chrono::milliseconds pause = kReconnectWaitMin;
+  while (!stopping()) {
+    if (follow_once()) pause = kReconnectWaitMin;
+    volume_.set_stale(true);
+    wait(pause);
+    pause = std::min(pause * 2, kReconnectWaitMax);
+  }
+}
+
+bool Follower::follow_once() {
+  auto queue = std::make_shared<FeedQueue>();
+  {
+    Lock lock(mutex_);
+    if (stop_) return false;
+    queue_ = queue;
+  }
+  auto subscription = store_.subscribe(Call::until(clock_.now() + kReadDeadline),
+                                       volume_.volume().id, volume_.seq(), queue);
+  if (!subscription) {
+    if (subscription.error().code == Code::history_gone) handle_end(FeedEnd::history_gone);
+    return false;
+  }
+  bool worked = false;
+  while (!stopping()) {
+    const auto item = queue->next(Moment::max());
+    if (!item) continue;
+    if (item->upto) {
+      volume_.absorb_feed(*item);
+      (*subscription)->acknowledge(item->upto);
+    }
+    if (item->end) {
+      handle_end(*item->end);
+      return worked;
+    }
+    if (!worked) volume_.set_stale(false);
+    worked = true;
+  }
+  return worked;
+}
+
+void Follower::handle_end(FeedEnd end) {
+  if (end == FeedEnd::closed) return;
+  log(Severity::info, "the feed ended; connecting again",
+      {{"volume", volume_.volume().name}, {"why", std::string(name_of(end))}});
+  if (end != FeedEnd::history_gone) return;
+  const auto loaded = volume_.resynchronise(clock_.now() + kBarrierDeadline);
+  if (loaded) return;
+  log(Severity::warning, "the tree could not be loaded anew",
+      {{"volume", volume_.volume().name}, {"why", loaded.error().message}});
+}
+
+void Follower::wait(std::chrono::milliseconds time) {
+  Lock lock(mutex_);
+  const Moment until = std::chrono::steady_clock::now() + time;
+  while (!stop_ && woken_.wait_until(mutex_, until)) {
+  }
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,45 @@
+// Follower: keeps a mounted volume current: subscribes, hands each feed item to it, reconnects.
+//
+// store's feed thread → FeedQueue → the follower's thread → MountedVolume::absorb_feed. When the
+// log no longer reaches back it loads the tree anew; while the stream is down the volume is stale.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "core/feed.h"
+#include "core/guarded.h"
+#include "core/store.h"
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+
+class Follower {
+ public:
+  // Starts the thread "follow". All three must outlive it.
+  Follower(Store& store, MountedVolume& volume, const Clock& clock);
+  // Ends the subscription, then the thread.
+  ~Follower();
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+ private:
+  void run();
+  // Until the stream ends. Whether it worked at all.
+  bool follow_once();
+  void handle_end(FeedEnd end);
+  void wait(std::chrono::milliseconds time);
+  bool stopping() const;
+
+  Store& store_;
+  MountedVolume& volume_;
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  Condition woken_;
+  bool stop_ GUARDED_BY(mutex_) = false;
+  std::shared_ptr<FeedQueue> queue_ GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace outboard::fusefs

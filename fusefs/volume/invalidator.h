@@ -1,0 +1,53 @@
+// Invalidator: where the volume says what the kernel must drop. The kernel caches for ever, so a
+// change it is not told of is stale for ever.
+//
+// follower, volume → post() → the notifier's own threads → the kernel. post() only queues and may
+// be called from any thread, also from one that answers a request; nothing here waits for the
+// kernel but flushed().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/ids.h"
+
+namespace outboard::fusefs {
+
+// The kernel's number for a node of one view: (inode, content generation). 64 bits, never reused
+// within a daemon. The root is 1.
+using NodeId = Id<struct NodeIdTag>;
+inline constexpr NodeId kRootId{1};
+
+enum class NoticeKind : std::uint8_t {
+  name_gone,   // what stood at (directory, name) is no longer `node` (0: any)
+  name_new,    // something stands at (directory, name), which may be cached as absent
+  content,     // bytes of `node` from `from` on, and its attributes
+  attributes,  // of `node`
+};
+
+struct Notice {
+  NoticeKind kind = NoticeKind::attributes;
+  NodeId node;
+  NodeId directory;
+  std::string name;
+  std::uint64_t from = 0;
+  // Of content and attributes: the names under which a lookup may be under way that read the old
+  // attributes and whose answer the kernel has not seen yet.
+  std::vector<std::pair<NodeId, std::string>> names;
+  std::shared_ptr<std::atomic<bool>> delivered;  // set once the kernel has dropped it
+};
+
+class Invalidator {
+ public:
+  virtual ~Invalidator() = default;
+  virtual void post(std::vector<Notice> notices) = 0;
+  // Whether all that was posted before the call has reached the kernel; false when `until` passed.
+  virtual bool flushed(Moment until) = 0;
+};
+
+}  // namespace outboard::fusefs

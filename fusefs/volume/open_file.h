@@ -1,0 +1,74 @@
+// OpenFile: the unsaved bytes of one node id, shared by all handles on it, so that local processes
+// see each other's writes before they are published, as on a local disk.
+//
+// The content is a stack: the version in the tree (or the pinned one), then the parcels that are on
+// their way or in doubt, oldest first, then the buffer that takes writes. Guarded by the volume's
+// lock.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "core/op.h"
+#include "fusefs/volume/invalidator.h"
+#include "fusefs/volume/write_buffer.h"
+
+namespace outboard::fusefs {
+
+using HandleId = Id<struct HandleTag>;
+
+struct OpenMode {
+  bool read = false;
+  bool write = false;
+  bool append = false;
+  bool truncate = false;
+};
+
+struct Handle {
+  NodeId node;
+  OpenMode mode;
+};
+
+// A published or about to be published buffer.
+struct Parcel {
+  std::shared_ptr<const Batch> batch;  // sent again, same request id, when its fate is in doubt
+  WriteBuffer buffer;
+  std::optional<Version> landed;  // an append that is committed, but whose place the feed must tell
+};
+
+struct OpenFile {
+  Inode inode;
+  std::uint32_t handles = 0;
+  std::uint32_t writers = 0;
+  WriteBuffer top;
+  std::deque<Parcel> parcels;
+  bool publishing = false;            // one thread at a time sends
+  std::optional<Timestamp> modified;  // set by utimens or by the last write, not yet published
+  bool times_set = false;             // by utimens: published with the bytes
+  Moment dirty_since;                 // of the oldest byte in `top`
+
+  bool dirty() const {
+    return !top.empty() || times_set || (!parcels.empty() && !parcels.back().landed);
+  }
+  // Holds bytes with a fixed place: another's append must not slip under them.
+  bool overlays() const {
+    if (!top.empty() && !top.appends_only()) return true;
+    for (const Parcel& parcel : parcels) {
+      if (!parcel.buffer.appends_only()) return true;
+    }
+    return false;
+  }
+  std::uint64_t size_below_top(std::uint64_t base) const {
+    for (const Parcel& parcel : parcels) base = parcel.buffer.size(base);
+    return base;
+  }
+  std::uint64_t size(std::uint64_t base) const { return top.size(size_below_top(base)); }
+  std::uint64_t bytes_held() const {
+    std::uint64_t held = top.bytes_held();
+    for (const Parcel& parcel : parcels) held += parcel.buffer.bytes_held();
+    return held;
+  }
+};
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,45 @@
+// View: how a mount shows a volume: where, to whom, and whether it may be written. [D13]
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/entry.h"
+#include "core/limits.h"
+#include "fusefs/volume/inode_table.h"
+
+namespace outboard::fusefs {
+
+enum class Owners : std::uint8_t {
+  view,    // everything belongs to the view's uid and gid; modes lose the umask's bits
+  stored,  // as stored, full POSIX
+};
+
+struct View {
+  bool read_only = false;
+  Owners owners = Owners::view;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t umask = 022;
+  std::chrono::milliseconds read_deadline = kReadDeadline;
+  std::chrono::milliseconds write_deadline = kWriteDeadline;
+};
+
+// A node as stat shows it.
+struct Shown {
+  NodeId id;
+  std::uint64_t ino = 0;
+  Kind kind = Kind::file;
+  Attributes attributes;
+  bool settled = true;  // false: unsaved bytes, so that size and times may change unannounced
+};
+
+Shown show(const View& view, const Node& node, NodeId id, std::uint32_t generation);
+
+// Who calls, as the kernel says.
+struct Requester {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,185 @@
+// Opening a volume, and the verbs that the tree answers alone.
+#include "fusefs/volume/volume.h"
+
+#include <algorithm>
+
+#include "core/log.h"
+#include "core/path.h"
+
+namespace outboard::fusefs {
+
+MountedVolume::MountedVolume(Store& store, RequestNumbers& numbers, Invalidator& invalidator,
+                             const Clock& clock, const View& view, Volume volume)
+    : store_(store),
+      numbers_(numbers),
+      invalidator_(invalidator),
+      clock_(clock),
+      view_(view),
+      volume_(std::move(volume)),
+      blocks_(store, volume_.id) {}
+
+Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, RequestNumbers& numbers,
+                                                           Invalidator& invalidator,
+                                                           const Clock& clock,
+                                                           std::string_view name, const View& view,
+                                                           Moment deadline) {
+  auto volume = store.open_volume(Call::until(deadline), name);
+  if (!volume) return std::move(volume).error();
+  View shown = view;
+  if (volume->read_only && !view.read_only) {
+    log(Severity::warning, "the token may only read this volume; mounting it read-only",
+        {{"volume", std::string(name)}});
+    shown.read_only = true;
+  }
+  std::unique_ptr<MountedVolume> mounted(
+      new MountedVolume(store, numbers, invalidator, clock, shown, *std::move(volume)));
+  TreeCache tree;
+  if (auto loaded = mounted->load(tree, deadline); !loaded) return std::move(loaded).error();
+  Lock lock(mounted->mutex_);
+  mounted->state_.posted = tree.seq();
+  mounted->state_.tree = std::move(tree);
+  return mounted;
+}
+
+Status MountedVolume::load(TreeCache& tree, Moment deadline) {
+  SnapshotQuery query;
+  query.bodies_bytes_max = std::min(kSnapshotBodiesBytesMax, kBlockCacheBytesMax / 2);
+  auto seq = store_.snapshot(Call::until(deadline), volume_.id, query, [&](SnapshotPart part) {
+    tree.load(part.entries);
+    for (const auto& [key, bytes] : part.bodies) blocks_.put_whole(key.inode, key.version, bytes);
+  });
+  if (!seq) return std::move(seq).error();
+  tree.loaded(*seq);
+  return success();
+}
+
+const Node* MountedVolume::node_of(const Binding& binding) const {
+  if (binding.pinned) return &*binding.pinned;
+  const TreeNode* node = state_.tree.find(binding.inode);
+  return node == nullptr ? nullptr : &node->node;
+}
+
+const Node* MountedVolume::node_of(NodeId id) const {
+  const Binding* binding = state_.inodes.find(id);
+  return binding == nullptr ? nullptr : node_of(*binding);
+}
+
+Shown MountedVolume::shown_of(const Binding& binding, const Node& node) const {
+  Shown shown = show(view_, node, binding.id, binding.generation);
+  const auto file = state_.files.find(binding.id);
+  if (file == state_.files.end()) return shown;
+  shown.attributes.size = file->second.size(node.attributes.size);
+  shown.settled = !file->second.dirty() && file->second.parcels.empty();
+  if (file->second.modified && !shown.settled) {
+    shown.attributes.modified = *file->second.modified;
+    shown.attributes.changed = std::max(shown.attributes.changed, *file->second.modified);
+  }
+  return shown;
+}
+
+Shown MountedVolume::look_up(Inode inode) {
+  const TreeNode* node = state_.tree.find(inode);
+  const NodeId id = state_.inodes.look_up(inode, node->generation);
+  return shown_of(*state_.inodes.find(id), node->node);
+}
+
+Result<Inode> MountedVolume::directory_of(NodeId id) const {
+  const Node* node = node_of(id);
+  if (node == nullptr || node->removed()) {
+    return Error{Code::not_found, "the directory was removed", to_string(id)};
+  }
+  if (!node->is(Kind::directory)) {
+    return Error{Code::not_directory, "only a directory has names in it", to_string(id)};
+  }
+  return node->inode;
+}
+
+Result<Inode> MountedVolume::inode_of(NodeId id) const {
+  const Binding* binding = state_.inodes.find(id);
+  if (binding == nullptr || node_of(*binding) == nullptr) {
+    return Error{Code::conflict, "the file was replaced or removed: open it again", to_string(id)};
+  }
+  return binding->inode;
+}
+
+Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
+  if (name.size() > kNameBytesMax) {
+    return Error{Code::name_too_long, "a name has at most 255 bytes", std::string(name)};
+  }
+  Lock lock(mutex_);
+  const auto parent = directory_of(directory);
+  if (!parent) return parent.error();
+  const Child* child = state_.tree.child(*parent, name);
+  if (child == nullptr) return Error{Code::not_found, "no such name", std::string(name)};
+  return look_up(child->inode);
+}
+
+void MountedVolume::forget(NodeId node, std::uint64_t lookups) {
+  Lock lock(mutex_);
+  state_.inodes.forget(node, lookups);
+}
+
+Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t cookie,
+                                                std::size_t limit, bool plus) {
+  Lock lock(mutex_);
+  std::vector<Listed> found;
+  const auto inode = directory_of(directory);
+  if (!inode) return found;  // removed while open: an empty listing, as on a local disk
+  const auto bare = [&](const std::string& name, Inode of, std::uint64_t place) {
+    const TreeNode* node = state_.tree.find(of);
+    Shown shown = show(view_, node->node, NodeId{}, node->generation);
+    found.push_back({name, place, shown});
+  };
+  if (cookie < 1) bare(".", *inode, 1);
+  if (cookie < 2) bare("..", state_.tree.parent(*inode), 2);
+  const Children& children = *state_.tree.find(*inode)->children;
+  auto next = children.order.upper_bound(cookie);
+  for (; next != children.order.end() && found.size() < limit; ++next) {
+    const Inode child = children.names.find(next->second)->second.inode;
+    if (plus) {
+      found.push_back({next->second, next->first, look_up(child)});
+    } else {
+      bare(next->second, child, next->first);
+    }
+  }
+  return found;
+}
+
+Space MountedVolume::space() const {
+  constexpr std::uint64_t kUnlimited = 1ULL << 50U;  // what df shows where there is no quota
+  Lock lock(mutex_);
+  Space space;
+  const std::uint64_t used = state_.tree.content_bytes();
+  space.bytes = volume_.quota_bytes > 0 ? volume_.quota_bytes : kUnlimited;
+  space.bytes_free = space.bytes - std::min(space.bytes, used);
+  space.nodes = volume_.quota_nodes > 0 ? volume_.quota_nodes : kUnlimited;
+  space.nodes_free = space.nodes - std::min<std::uint64_t>(space.nodes, state_.tree.nodes());
+  return space;
+}
+
+Seq MountedVolume::seq() const {
+  Lock lock(mutex_);
+  return state_.tree.seq();
+}
+
+void MountedVolume::set_stale(bool stale) {
+  Lock lock(mutex_);
+  state_.stale = stale;
+}
+
+bool MountedVolume::stale() const {
+  Lock lock(mutex_);
+  return state_.stale;
+}
+
+bool MountedVolume::wait_until(Seq seq, Moment deadline) {
+  {
+    Lock lock(mutex_);
+    while (state_.posted < seq) {
+      if (!changed_.wait_until(mutex_, deadline) && state_.posted < seq) return false;
+    }
+  }
+  return invalidator_.flushed(deadline);
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,262 @@
+// MountedVolume: one volume as a filesystem: verbs in, the kernel's caches told what to drop.
+//
+// kernel/ops → a verb here → tree (answers at once), or Store::apply (names, attributes), or the
+// write buffers (content, published at flush). follower → absorb_feed() → tree → Invalidator.
+//
+// What always holds:
+//  - A verb answers by its deadline; the store is never called with the lock held.
+//  - Own changes are not announced to the kernel, which made them; all others are.
+//  - Bytes given to write() are published, answered for by flush() or fsync(), kept for another
+//  try,
+//    written beside the file as a conflict copy, or reported in the log: never lost in silence.
+//    [S2]
+//
+// Any thread may call any verb; destroy it only after the last of them has returned.
+// Lock order: one lock; the Invalidator is called without it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/guarded.h"
+#include "core/store.h"
+#include "fusefs/volume/block_cache.h"
+#include "fusefs/volume/inode_table.h"
+#include "fusefs/volume/invalidator.h"
+#include "fusefs/volume/open_file.h"
+#include "fusefs/volume/request_numbers.h"
+#include "fusefs/volume/tree_cache.h"
+#include "fusefs/volume/view.h"
+
+namespace outboard::fusefs {
+
+struct AttributeChange {
+  std::optional<std::uint32_t> mode;
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> gid;
+  std::optional<std::uint64_t> size;
+  std::optional<Timestamp> accessed;
+  std::optional<Timestamp> modified;
+};
+
+struct Listed {
+  std::string name;
+  std::uint64_t cookie = 0;
+  Shown shown;  // id 0: listed without attributes, nothing was looked up
+};
+
+struct Opened {
+  HandleId handle;
+  bool keep_cache = true;
+};
+
+struct Space {
+  std::uint64_t bytes = 0, bytes_free = 0, nodes = 0, nodes_free = 0;
+};
+
+class MountedVolume {
+ public:
+  // Loads the tree. `store`, `numbers`, `invalidator` and `clock` must outlive it.
+  static Result<std::unique_ptr<MountedVolume>> open(Store& store, RequestNumbers& numbers,
+                                                     Invalidator& invalidator, const Clock& clock,
+                                                     std::string_view name, const View& view,
+                                                     Moment deadline);
+  MountedVolume(const MountedVolume&) = delete;
+  MountedVolume& operator=(const MountedVolume&) = delete;
+
+  const View& view() const { return view_; }
+  const Volume& volume() const { return volume_; }
+
+  // ── Names: volume.cpp, volume_names.cpp ──
+  // Counts one lookup of what it answers. name_too_long before not_found.
+  Result<Shown> lookup(NodeId directory, std::string_view name);
+  void forget(NodeId node, std::uint64_t lookups);
+  // Up to `limit` entries behind `cookie`; with `plus`, counts one lookup for each (not "." "..").
+  Result<std::vector<Listed>> list(NodeId directory, std::uint64_t cookie, std::size_t limit,
+                                   bool plus);
+  Result<Shown> make_directory(NodeId directory, std::string_view name, std::uint32_t mode,
+                               const Requester& who);
+  Result<Shown> make_node(NodeId directory, std::string_view name, Kind kind, std::uint32_t mode,
+                          std::uint64_t device, const Requester& who);
+  Result<Shown> make_symlink(NodeId directory, std::string_view name, std::string_view target,
+                             const Requester& who);
+  Result<Shown> make_link(NodeId node, NodeId directory, std::string_view name);
+  Status remove(NodeId directory, std::string_view name, bool is_directory);
+  Status rename(NodeId directory, std::string_view name, NodeId to_directory,
+                std::string_view to_name, RenameMode mode);
+
+  // ── Attributes: volume_attributes.cpp ──
+  Result<Shown> attributes(NodeId node);
+  // `handle` 0: by name.
+  Result<Shown> set_attributes(NodeId node, const AttributeChange& change, HandleId handle);
+  Result<std::string> read_symlink(NodeId node);
+  Result<std::string> xattr(NodeId node, std::string_view name);
+  Result<std::vector<std::string>> xattr_names(NodeId node);
+  Status set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode);
+  Status remove_xattr(NodeId node, std::string_view name);
+  Space space() const;
+
+  // ── Content: volume_io.cpp ──
+  Result<Opened> open_file(NodeId node, const OpenMode& mode);
+  // As open(O_CREAT): makes the file if it is not there, or refuses when `exclusive`.
+  Result<std::pair<Shown, Opened>> create(NodeId directory, std::string_view name,
+                                          std::uint32_t mode, const OpenMode& open, bool exclusive,
+                                          const Requester& who);
+  Result<std::string> read(NodeId node, std::uint64_t offset, std::uint64_t size);
+  // With `append` to the end, wherever that is when it is published.
+  Result<std::size_t> write(HandleId handle, std::uint64_t offset, std::string_view bytes,
+                            bool append);
+  // Publishes all unsaved bytes of the handle's file, but not a bare truncation. [S2]
+  Status flush(HandleId handle);
+  // Publishes a bare truncation, too.
+  Status sync(HandleId handle);
+  // What cannot be published becomes a conflict copy, or stays for publish_due().
+  void release(HandleId handle);
+  // Extends the file to offset + size (mode 0 of fallocate).
+  Status allocate(HandleId handle, std::uint64_t offset, std::uint64_t size);
+
+  // ── For the flusher ──
+  // Publishes appends older than kAppendAge and what a release left behind.
+  void publish_due();
+  // The moment of the next duty; Moment::max(): none.
+  Moment next_due() const;
+  // Publishes everything; for shutdown. Logs what could not be.
+  void publish_all();
+  // `wake` is called under the lock when a duty may have come.
+  void on_dirty(std::function<void()> wake);
+
+  // ── For the follower ──
+  Seq seq() const;
+  void absorb_feed(const FeedItem& item);
+  // The log no longer reaches back: loads a new tree and tells the kernel all differences.
+  Status resynchronise(Moment deadline);
+  void set_stale(bool stale);
+  bool stale() const;
+  // The barrier: true once everything up to `seq` is in the tree and the kernel has been told. [S6]
+  bool wait_until(Seq seq, Moment deadline);
+
+ private:
+  struct State {
+    TreeCache tree;
+    InodeTable inodes;
+    std::unordered_map<HandleId, Handle> handles;
+    std::uint64_t next_handle = 1;
+    std::unordered_map<NodeId, OpenFile> files;
+    std::map<std::uint64_t, NodeId> publishers;  // request number → the node id it publishes for
+    std::set<std::uint64_t> announce_own;  // own requests the kernel does not know the fate of
+    Seq posted;                            // notices of the feed up to here were posted
+    bool stale = false;
+  };
+  using Notices = std::vector<Notice>;
+
+  MountedVolume(Store& store, RequestNumbers& numbers, Invalidator& invalidator, const Clock& clock,
+                const View& view, Volume volume);
+
+  Moment read_deadline() const { return clock_.now() + view_.read_deadline; }
+  Moment write_deadline() const { return clock_.now() + view_.write_deadline; }
+  Status load(TreeCache& tree, Moment deadline);
+
+  // The node of a binding, pinned or current. Nothing when it is gone.
+  const Node* node_of(NodeId id) const REQUIRES_LOCK(mutex_);
+  const Node* node_of(const Binding& binding) const REQUIRES_LOCK(mutex_);
+  Shown shown_of(const Binding& binding, const Node& node) const REQUIRES_LOCK(mutex_);
+  Shown look_up(Inode inode) REQUIRES_LOCK(mutex_);
+  Result<Inode> directory_of(NodeId id) const REQUIRES_LOCK(mutex_);
+  Result<Inode> inode_of(NodeId id) const REQUIRES_LOCK(mutex_);
+  Result<Inode> parent_of_name(NodeId directory) const;
+  std::vector<std::pair<NodeId, std::string>> known_names(Inode inode) const REQUIRES_LOCK(mutex_);
+
+  Status check_writable() const;
+  Status check_owner(const AttributeChange& change) const;
+  Status resize(NodeId node, std::uint64_t size, bool at_once);
+  // Times of a file with unsaved bytes travel with them. True: nothing is left to commit.
+  bool keep_times(NodeId node, const AttributeChange& change);
+  Result<std::string> virtual_xattr(const Node& node, std::string_view name);
+  // With `announce` the kernel is told of it as of another's change.
+  Result<Outcome> commit(const Op& op, bool announce = false);
+  // Commits an op that makes a name and looks the node up.
+  Result<Shown> make(const Op& op);
+  void absorb_outcome(const Op& op, const Outcome& outcome, bool announce);
+  void announce_doubt(const Op& op);
+  Result<Shown> await_node(const Outcome& outcome, Moment deadline);
+
+  // volume_feed.cpp
+  struct Source {
+    bool from_feed = false;
+    bool own = false;
+    bool announce = false;
+    NodeId publisher;          // of an own publish: the node id whose bytes these are
+    std::uint64_t number = 0;  // of the own request
+  };
+  void absorb(const Change& change, const Source& source, Notices& notices) REQUIRES_LOCK(mutex_);
+  void absorb_content(const Change& change, const Node& old, const Source& source, Notices& notices)
+      REQUIRES_LOCK(mutex_);
+  void absorb_removed(const Node& old, const Dentry& name, const Source& source)
+      REQUIRES_LOCK(mutex_);
+  void announce_names(const Change& change, const TreeEffect& effect, NodeId moved,
+                      NodeId displaced, Notices& notices) REQUIRES_LOCK(mutex_);
+  void announce_name(NoticeKind kind, const Dentry& name, NodeId node, Notices& notices)
+      REQUIRES_LOCK(mutex_);
+  void announce_attributes(Inode inode, Notices& notices) REQUIRES_LOCK(mutex_);
+  // Another's content came: the current id keeps `old`, its names are dropped. [S1]
+  void retire(const Node& old, Notices& notices) REQUIRES_LOCK(mutex_);
+  void compare(const TreeCache& before, Notices& notices) REQUIRES_LOCK(mutex_);
+  void compare_names(const TreeNode& before, Notices& notices) REQUIRES_LOCK(mutex_);
+  void post(Notices notices);
+
+  // volume_io.cpp
+  Result<HandleId> add_handle(NodeId node, const OpenMode& mode) REQUIRES_LOCK(mutex_);
+  Status make_room(NodeId node, std::uint64_t bytes);
+
+  // volume_publish.cpp
+  enum class Extent { data, everything };  // data: no bare truncation
+  struct Outgoing {
+    std::shared_ptr<const Batch> batch;  // nothing: all is published
+    bool again = false;                  // a parcel that was in doubt
+  };
+  Status publish(NodeId node, Extent extent);
+  Result<Outgoing> begin_publish(NodeId node, Extent extent, Moment deadline);
+  bool prepare_parcel(NodeId node, OpenFile& file, Extent extent) REQUIRES_LOCK(mutex_);
+  Status end_publish(NodeId node, const Batch& batch, Result<Applied> answer);
+  // The parcel is committed as `applied` says.
+  void land(NodeId node, const Batch& batch, const Applied& applied, Notices& notices)
+      REQUIRES_LOCK(mutex_);
+  void land_append(NodeId node, OpenFile& file, const Change& change, Notices& notices)
+      REQUIRES_LOCK(mutex_);
+  void land_write(NodeId node, OpenFile& file, const Change& change, Notices& notices)
+      REQUIRES_LOCK(mutex_);
+  // The feed told of an own publish, or passed a landed append.
+  void settle_parcels(const Change& change, const Source& source) REQUIRES_LOCK(mutex_);
+  void take_back(NodeId node, OpenFile& file) REQUIRES_LOCK(mutex_);
+  // The retired id shows `now` from here on, in place of parcels too large to keep.
+  void repin(NodeId node, OpenFile& file, const Node& now, Notices& notices) REQUIRES_LOCK(mutex_);
+  void rescue(NodeId node, const Error& why);
+  void finish_released(NodeId node, Extent extent);
+  void drop_if_idle(NodeId node) REQUIRES_LOCK(mutex_);
+  OpenFile& file_of(NodeId node) REQUIRES_LOCK(mutex_);
+  void dirtied(OpenFile& file) REQUIRES_LOCK(mutex_);
+  bool is_due(const OpenFile& file, Moment now) const REQUIRES_LOCK(mutex_);
+
+  Store& store_;
+  RequestNumbers& numbers_;
+  Invalidator& invalidator_;
+  const Clock& clock_;
+  const View view_;
+  const Volume volume_;
+  BlockCache blocks_;
+  mutable Mutex mutex_;
+  Condition changed_;  // the feed has moved, or a publish has ended
+  State state_ GUARDED_BY(mutex_);
+  std::function<void()> wake_ GUARDED_BY(mutex_);
+};
+
+}  // namespace outboard::fusefs

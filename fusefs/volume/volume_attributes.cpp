@@ -1,0 +1,199 @@
+// Attributes, extended attributes, symlink targets.
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+namespace {
+
+constexpr std::uint32_t kModeBits = 07777;
+constexpr std::string_view kOwnPrefix = "user.outboard.";  // read-only, made here, never listed
+constexpr std::string_view kUserPrefix = "user.";
+
+Error no_xattr(std::string_view name) {
+  return Error{Code::not_found, "no such extended attribute", std::string(name)};
+}
+
+Status check_settable(std::string_view name) {
+  if (name.starts_with(kOwnPrefix)) {
+    return Error{Code::no_access, "user.outboard.* says where the file comes from: read-only",
+                 std::string(name)};
+  }
+  if (name.starts_with(kUserPrefix)) return success();
+  return Error{Code::unsupported, "only user.* attributes are kept", std::string(name)};
+}
+
+}  // namespace
+
+Result<Shown> MountedVolume::attributes(NodeId node) {
+  Lock lock(mutex_);
+  const Binding* binding = state_.inodes.find(node);
+  const Node* found = binding == nullptr ? nullptr : node_of(*binding);
+  if (found == nullptr) return Error{Code::conflict, "the node was removed", to_string(node)};
+  return shown_of(*binding, *found);
+}
+
+Status MountedVolume::check_owner(const AttributeChange& change) const {
+  if (view_.owners == Owners::stored) return success();
+  if (change.uid.value_or(view_.uid) == view_.uid && change.gid.value_or(view_.gid) == view_.gid) {
+    return success();
+  }
+  return Error{Code::no_access,
+               "everything in this view belongs to its --uid and --gid: mount with "
+               "--owners=stored to change owners",
+               volume_.name};
+}
+
+Result<Shown> MountedVolume::set_attributes(NodeId node, const AttributeChange& change,
+                                            HandleId handle) {
+  if (auto writable = check_writable(); !writable) return std::move(writable).error();
+  if (auto owner = check_owner(change); !owner) return std::move(owner).error();
+  if (change.size) {
+    if (auto resized = resize(node, *change.size, !handle); !resized) {
+      return std::move(resized).error();
+    }
+  }
+  SetAttributes op;
+  if (change.mode) op.mode = *change.mode & kModeBits;
+  if (view_.owners == Owners::stored) {
+    op.uid = change.uid;
+    op.gid = change.gid;
+  }
+  op.accessed = change.accessed;
+  if (!keep_times(node, change)) op.modified = change.modified;
+  if (op.mode || op.uid || op.gid || op.accessed || op.modified) {
+    {
+      Lock lock(mutex_);
+      const auto inode = inode_of(node);
+      if (!inode) return inode.error();
+      const Binding* binding = state_.inodes.find(node);
+      if (binding->pinned && state_.tree.find(*inode) == nullptr) {
+        return shown_of(*binding, *binding->pinned);  // removed: nobody will see it again
+      }
+      op.node = *inode;
+    }
+    if (auto outcome = commit(op); !outcome) return std::move(outcome).error();
+  }
+  return attributes(node);
+}
+
+Status MountedVolume::resize(NodeId node, std::uint64_t size, bool at_once) {
+  if (size > kFileBytesMax) {
+    return Error{Code::too_big, "a file has at most 1 GiB: split it", to_string(node)};
+  }
+  {
+    Lock lock(mutex_);
+    const Binding* binding = state_.inodes.find(node);
+    const Node* found = binding == nullptr ? nullptr : node_of(*binding);
+    if (found == nullptr || (at_once && binding->pinned && !*binding->announced)) {
+      return Error{Code::conflict, "the file was replaced: open it again", to_string(node)};
+    }
+    if (!found->is(Kind::file)) {
+      return Error{Code::invalid, "only files have a size to change", to_string(node)};
+    }
+    OpenFile& file = file_of(node);
+    file.top.truncate(file.size_below_top(found->attributes.size), size);
+    dirtied(file);
+  }
+  return at_once ? publish(node, Extent::everything) : success();
+}
+
+bool MountedVolume::keep_times(NodeId node, const AttributeChange& change) {
+  if (!change.modified) return false;
+  Lock lock(mutex_);
+  const auto file = state_.files.find(node);
+  if (file == state_.files.end() || file->second.top.empty()) return false;
+  file->second.modified = change.modified;
+  file->second.times_set = true;
+  return true;
+}
+
+Result<std::string> MountedVolume::read_symlink(NodeId node) {
+  Lock lock(mutex_);
+  const Node* found = node_of(node);
+  if (found == nullptr) return Error{Code::conflict, "the node was removed", to_string(node)};
+  if (!found->is(Kind::symlink)) return Error{Code::invalid, "not a symlink", to_string(node)};
+  return found->target;
+}
+
+Result<std::string> MountedVolume::virtual_xattr(const Node& node, std::string_view name) {
+  if (name == "user.outboard.seq") return to_string(seq());
+  if (name == "user.outboard.version" && node.is(Kind::file)) return to_string(node.version);
+  if (name == "user.outboard.stale") return std::string(stale() ? "1" : "0");
+  if (name != "user.outboard.author") return no_xattr(name);
+  HistoryQuery query;
+  query.node = node.inode;
+  query.limit = 16;
+  auto history = store_.history(Call::until(read_deadline()), volume_.id, query);
+  if (!history) return std::move(history).error();
+  for (const Change& change : history->value) {
+    if (change.kind == ChangeKind::write || change.kind == ChangeKind::append ||
+        change.kind == ChangeKind::create) {
+      return change.origin.principal;
+    }
+  }
+  return no_xattr(name);
+}
+
+Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
+  Node found;
+  if (!name.starts_with(kUserPrefix)) return no_xattr(name);
+  {
+    Lock lock(mutex_);
+    const Node* at = node_of(node);
+    if (at == nullptr) return Error{Code::conflict, "the node was removed", to_string(node)};
+    found = *at;
+  }
+  if (name.starts_with(kOwnPrefix)) return virtual_xattr(found, name);
+  if (found.xattr_bytes == 0) return no_xattr(name);
+  auto xattrs = store_.xattrs(Call::until(read_deadline()), volume_.id, found.inode);
+  if (!xattrs) return std::move(xattrs).error();
+  const auto value = xattrs->find(std::string(name));
+  if (value == xattrs->end()) return no_xattr(name);
+  return std::move(value->second);
+}
+
+Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
+  std::vector<std::string> names;
+  Inode inode;
+  {
+    Lock lock(mutex_);
+    const Node* found = node_of(node);
+    if (found == nullptr) return Error{Code::conflict, "the node was removed", to_string(node)};
+    if (found->xattr_bytes == 0) return names;
+    inode = found->inode;
+  }
+  auto xattrs = store_.xattrs(Call::until(read_deadline()), volume_.id, inode);
+  if (!xattrs) return std::move(xattrs).error();
+  for (const auto& [name, value] : *xattrs) names.push_back(name);
+  return names;
+}
+
+Status MountedVolume::set_xattr(NodeId node, std::string_view name, std::string_view value,
+                                XattrMode mode) {
+  if (auto settable = check_settable(name); !settable) return settable;
+  SetXattr op{Inode{}, std::string(name), std::string(value), mode};
+  {
+    Lock lock(mutex_);
+    const auto inode = inode_of(node);
+    if (!inode) return inode.error();
+    op.node = *inode;
+  }
+  auto outcome = commit(op);
+  if (!outcome) return std::move(outcome).error();
+  return success();
+}
+
+Status MountedVolume::remove_xattr(NodeId node, std::string_view name) {
+  if (auto settable = check_settable(name); !settable) return settable;
+  RemoveXattr op{Inode{}, std::string(name)};
+  {
+    Lock lock(mutex_);
+    const auto inode = inode_of(node);
+    if (!inode) return inode.error();
+    op.node = *inode;
+  }
+  auto outcome = commit(op);
+  if (!outcome) return std::move(outcome).error();
+  return success();
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,218 @@
+// Changes into the tree, and what the kernel must hear of them.
+#include <algorithm>
+
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+
+void MountedVolume::absorb_feed(const FeedItem& item) {
+  Notices notices;
+  {
+    Lock lock(mutex_);
+    for (const Change& change : item.changes) {
+      if (change.seq <= state_.tree.seq()) continue;
+      Source source;
+      source.from_feed = true;
+      source.own = change.origin.client == numbers_.client();
+      source.announce = true;
+      if (source.own) {
+        source.number = change.origin.number;
+        source.announce = state_.announce_own.erase(source.number) > 0;
+        const auto publisher = state_.publishers.find(source.number);
+        if (publisher != state_.publishers.end()) source.publisher = publisher->second;
+      }
+      absorb(change, source, notices);
+    }
+    state_.tree.feed_passed(item.upto);
+  }
+  post(std::move(notices));
+  Lock lock(mutex_);
+  state_.posted = std::max(state_.posted, item.upto);
+  changed_.notify_all();
+}
+
+void MountedVolume::absorb(const Change& change, const Source& source, Notices& notices) {
+  const NodeId moved = state_.inodes.current(change.node.inode);
+  NodeId displaced;
+  std::optional<Node> displaced_old;
+  if (change.other) {
+    displaced = state_.inodes.current(change.other->inode);
+    if (const TreeNode* node = state_.tree.find(change.other->inode)) displaced_old = node->node;
+  }
+  const TreeEffect effect = state_.tree.apply(change, source.from_feed);
+  if (effect.node && effect.old) {
+    if (change.node.removed()) {
+      absorb_removed(*effect.old, change.before.value_or(Dentry{}), source);
+    } else if (effect.old->version != change.node.version) {
+      absorb_content(change, *effect.old, source, notices);
+    } else if (source.announce) {
+      announce_attributes(change.node.inode, notices);
+    }
+  }
+  if (source.from_feed) settle_parcels(change, source);
+  if (displaced_old && state_.tree.find(displaced_old->inode) == nullptr) {
+    absorb_removed(*displaced_old, change.after.value_or(Dentry{}), source);
+  } else if (displaced_old && source.announce) {
+    announce_attributes(displaced_old->inode, notices);
+  }
+  if (source.announce) announce_names(change, effect, moved, displaced, notices);
+}
+
+void MountedVolume::absorb_content(const Change& change, const Node& old, const Source& source,
+                                   Notices& notices) {
+  const NodeId current = state_.inodes.current(old.inode);
+  const bool ours = source.publisher && source.publisher == current;
+  if (ours && change.kind == ChangeKind::write) return;
+  const bool next = change.node.version.value == old.version.value + 1;
+  const auto file = state_.files.find(current);
+  const bool overlaid = file != state_.files.end() && file->second.overlays();
+  if (change.kind != ChangeKind::append || !next || (overlaid && !ours)) {
+    return retire(old, notices);
+  }
+  if (ours || !current) return;
+  Notice notice;
+  notice.kind = NoticeKind::content;
+  notice.node = current;
+  notice.from = old.attributes.size;
+  notice.names = known_names(old.inode);
+  notices.push_back(std::move(notice));
+}
+
+void MountedVolume::retire(const Node& old, Notices& notices) {
+  if (TreeNode* node = state_.tree.find(old.inode)) ++node->generation;
+  Binding* binding = state_.inodes.retire(old.inode, old);
+  if (binding == nullptr) return;
+  const auto names = known_names(old.inode);
+  binding->announced->store(names.empty());
+  if (const auto name = state_.tree.name_of(old.inode)) binding->last_name = *name;
+  for (const auto& [directory, name] : names) {
+    Notice notice;
+    notice.kind = NoticeKind::name_gone;
+    notice.node = binding->id;
+    notice.directory = directory;
+    notice.name = name;
+    notice.delivered = binding->announced;
+    notices.push_back(std::move(notice));
+  }
+}
+
+void MountedVolume::absorb_removed(const Node& old, const Dentry& name, const Source& source) {
+  Binding* binding = state_.inodes.retire(old.inode, old);
+  if (binding == nullptr) return;
+  binding->last_name = name;
+  binding->removed_here = source.own;
+  binding->announced->store(true);  // its name is announced with the change
+}
+
+void MountedVolume::announce_names(const Change& change, const TreeEffect& effect, NodeId moved,
+                                   NodeId displaced, Notices& notices) {
+  if (change.before && effect.before) {
+    const bool back = change.other && change.other->exchanged;
+    const NodeId gone = change.node.removed() ? moved : NodeId{};
+    announce_name(back ? NoticeKind::name_new : NoticeKind::name_gone, *change.before, gone,
+                  notices);
+  }
+  if (change.after && effect.after) {
+    const bool removed = change.other && change.other->links == 0;
+    if (removed && displaced) {
+      announce_name(NoticeKind::name_gone, *change.after, displaced, notices);
+    }
+    announce_name(NoticeKind::name_new, *change.after, {}, notices);
+  }
+}
+
+void MountedVolume::announce_name(NoticeKind kind, const Dentry& name, NodeId node,
+                                  Notices& notices) {
+  Notice notice;
+  notice.kind = kind;
+  notice.directory = state_.inodes.current(name.parent);
+  if (!notice.directory) return;
+  notice.name = name.name;
+  notice.node = node;
+  notices.push_back(std::move(notice));
+}
+
+void MountedVolume::announce_attributes(Inode inode, Notices& notices) {
+  Notice notice;
+  notice.kind = NoticeKind::attributes;
+  notice.node = state_.inodes.current(inode);
+  if (!notice.node) return;
+  notice.names = known_names(inode);
+  notices.push_back(std::move(notice));
+}
+
+std::vector<std::pair<NodeId, std::string>> MountedVolume::known_names(Inode inode) const {
+  std::vector<std::pair<NodeId, std::string>> names;
+  const TreeNode* node = state_.tree.find(inode);
+  if (node == nullptr) return names;
+  for (const Dentry& name : node->names) {
+    if (const NodeId directory = state_.inodes.current(name.parent)) {
+      names.emplace_back(directory, name.name);
+    }
+  }
+  return names;
+}
+
+void MountedVolume::post(Notices notices) {
+  if (!notices.empty()) invalidator_.post(std::move(notices));
+}
+
+Status MountedVolume::resynchronise(Moment deadline) {
+  for (;;) {
+    TreeCache fresh;
+    if (auto loaded = load(fresh, deadline); !loaded) return loaded;
+    Notices notices;
+    Seq seq;
+    {
+      Lock lock(mutex_);
+      // An own request was answered after the snapshot was taken: take a newer one.
+      if (fresh.seq() < state_.tree.ahead()) continue;
+      for (const auto& [inode, node] : state_.tree.all()) {
+        if (node.generation > 0) fresh.set_generation(inode, node.generation);
+      }
+      const TreeCache before = std::exchange(state_.tree, std::move(fresh));
+      compare(before, notices);
+      seq = state_.tree.seq();
+    }
+    post(std::move(notices));
+    Lock lock(mutex_);
+    state_.posted = std::max(state_.posted, seq);
+    changed_.notify_all();
+    return success();
+  }
+}
+
+void MountedVolume::compare(const TreeCache& before, Notices& notices) {
+  for (const Binding& binding : state_.inodes.rows()) {
+    if (binding.pinned) continue;
+    const TreeNode* old = before.find(binding.inode);
+    const TreeNode* now = state_.tree.find(binding.inode);
+    if (old == nullptr) continue;
+    if (old->children) compare_names(*old, notices);
+    if (now == nullptr) {
+      absorb_removed(old->node, old->names.empty() ? Dentry{} : old->names.front(), {});
+    } else if (now->node.version != old->node.version) {
+      retire(old->node, notices);
+    } else if (now->node != old->node) {
+      announce_attributes(binding.inode, notices);
+    }
+  }
+}
+
+void MountedVolume::compare_names(const TreeNode& before, Notices& notices) {
+  const Inode directory = before.node.inode;
+  const TreeNode* now = state_.tree.find(directory);
+  for (const auto& [name, child] : before.children->names) {
+    const Child* stands = state_.tree.child(directory, name);
+    if (stands != nullptr && stands->inode == child.inode) continue;
+    announce_name(NoticeKind::name_gone, {directory, name}, {}, notices);
+  }
+  if (now == nullptr || !now->children) return;
+  for (const auto& [name, child] : now->children->names) {
+    const auto stood = before.children->names.find(name);
+    if (stood != before.children->names.end() && stood->second.inode == child.inode) continue;
+    announce_name(NoticeKind::name_new, {directory, name}, {}, notices);
+  }
+}
+
+}  // namespace outboard::fusefs

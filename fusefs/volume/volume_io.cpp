@@ -1,0 +1,244 @@
+// Content: open, read through the stack of unsaved bytes, write into it.
+#include <algorithm>
+
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+namespace {
+
+Error replaced(NodeId node) {
+  return Error{Code::conflict, "the file was replaced or removed: open it again", to_string(node)};
+}
+
+Error bad_handle(HandleId handle) {
+  return Error{Code::invalid, "no such open file", to_string(handle)};
+}
+
+// A stretch of a read: bytes at hand, or (unset) bytes of the version at the bottom.
+struct Span {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  std::optional<std::string> bytes;
+};
+
+// Splits [offset, offset + size) into spans, from the top layer down to the version.
+// `layers` is top first, each with the size of the content below it.
+void collect(const std::vector<std::pair<const WriteBuffer*, std::uint64_t>>& layers,
+             std::size_t layer, std::uint64_t offset, std::uint64_t size,
+             std::vector<Span>& spans) {
+  if (layer == layers.size()) {
+    spans.push_back({offset, size, std::nullopt});
+    return;
+  }
+  const auto& [buffer, below] = layers[layer];
+  for (const Piece& piece : buffer->pieces(below, offset, size)) {
+    switch (piece.from) {
+      case Piece::From::below: collect(layers, layer + 1, piece.offset, piece.size, spans); break;
+      case Piece::From::zeros:
+        spans.push_back({piece.offset, piece.size, std::string(piece.size, '\0')});
+        break;
+      case Piece::From::buffer:
+        spans.push_back({piece.offset, piece.size, std::string(piece.bytes)});
+        break;
+    }
+  }
+}
+
+std::vector<Span> spans_of(const OpenFile& file, std::uint64_t base, std::uint64_t offset,
+                           std::uint64_t size) {
+  std::vector<std::pair<const WriteBuffer*, std::uint64_t>> layers;
+  for (const Parcel& parcel : file.parcels) {
+    layers.emplace_back(&parcel.buffer, base);
+    base = parcel.buffer.size(base);
+  }
+  layers.emplace_back(&file.top, base);
+  std::reverse(layers.begin(), layers.end());
+  std::vector<Span> spans;
+  collect(layers, 0, offset, size, spans);
+  return spans;
+}
+
+}  // namespace
+
+Result<HandleId> MountedVolume::add_handle(NodeId node, const OpenMode& mode) {
+  const Binding* binding = state_.inodes.find(node);
+  const Node* found = binding == nullptr ? nullptr : node_of(*binding);
+  // ESTALE makes the kernel look the name up again, so that an open that comes before the
+  // notification still gets the new content. [S1]
+  if (found == nullptr || (binding->pinned && !*binding->announced)) return replaced(node);
+  if (found->is(Kind::directory)) {
+    return Error{Code::is_directory, "a directory has no bytes to open", to_string(node)};
+  }
+  const HandleId id{state_.next_handle++};
+  state_.handles[id] = {node, mode};
+  state_.inodes.hold(node);
+  OpenFile& file = file_of(node);
+  ++file.handles;
+  if (mode.write) ++file.writers;
+  const std::uint64_t below = file.size_below_top(found->attributes.size);
+  if (mode.truncate && file.top.size(below) > 0) {
+    file.top.truncate(below, 0);
+    dirtied(file);
+  }
+  return id;
+}
+
+Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
+  if (mode.write || mode.truncate) {
+    if (auto writable = check_writable(); !writable) return std::move(writable).error();
+  }
+  Lock lock(mutex_);
+  auto handle = add_handle(node, mode);
+  if (!handle) return std::move(handle).error();
+  return Opened{*handle, true};
+}
+
+Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::string_view name,
+                                                       std::uint32_t mode, const OpenMode& open,
+                                                       bool exclusive, const Requester& who) {
+  const auto parent = parent_of_name(directory);
+  if (!parent) return parent.error();
+  auto shown =
+      make(CreateFile{{*parent, std::string(name)}, mode & 07777U, who.uid, who.gid, exclusive});
+  if (!shown) return std::move(shown).error();
+  Lock lock(mutex_);
+  auto handle = add_handle(shown->id, open);
+  if (!handle) {
+    state_.inodes.forget(shown->id, 1);
+    return std::move(handle).error();
+  }
+  const Binding* binding = state_.inodes.find(shown->id);
+  return std::pair{shown_of(*binding, *node_of(*binding)), Opened{*handle, true}};
+}
+
+Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::uint64_t size) {
+  VersionRef version;
+  std::vector<Span> spans;
+  {
+    Lock lock(mutex_);
+    const Node* found = node_of(node);
+    if (found == nullptr) return replaced(node);
+    version = {found->inode, found->version, found->attributes.size, found->digest};
+    const auto file = state_.files.find(node);
+    if (file == state_.files.end()) {
+      spans.push_back({offset, size, std::nullopt});
+    } else {
+      spans = spans_of(file->second, version.size, offset, size);
+    }
+  }
+  std::string bytes;
+  for (Span& span : spans) {
+    if (span.bytes) {
+      bytes.append(*span.bytes);
+      continue;
+    }
+    auto read = blocks_.read(version, span.offset, span.size, read_deadline());
+    if (!read) return std::move(read).error();
+    bytes.append(*read);
+  }
+  return bytes;
+}
+
+Status MountedVolume::make_room(NodeId node, std::uint64_t bytes) {
+  {
+    Lock lock(mutex_);
+    const auto file = state_.files.find(node);
+    if (file == state_.files.end() || file->second.bytes_held() + bytes <= kHandleDirtyBytesMax) {
+      return success();
+    }
+    const Binding* binding = state_.inodes.find(node);
+    if (binding->pinned && binding->removed_here) {
+      return Error{Code::no_space, "a removed file holds at most 64 MiB", to_string(node)};
+    }
+  }
+  return publish(node, Extent::data);
+}
+
+Result<std::size_t> MountedVolume::write(HandleId handle, std::uint64_t offset,
+                                         std::string_view bytes, bool append) {
+  NodeId node;
+  {
+    Lock lock(mutex_);
+    const auto found = state_.handles.find(handle);
+    if (found == state_.handles.end() || !found->second.mode.write) return bad_handle(handle);
+    node = found->second.node;
+  }
+  if (auto room = make_room(node, bytes.size()); !room) return std::move(room).error();
+  Lock lock(mutex_);
+  const Node* found = node_of(node);
+  if (found == nullptr) return replaced(node);
+  OpenFile& file = file_of(node);
+  const std::uint64_t below = file.size_below_top(found->attributes.size);
+  const std::uint64_t at = append ? file.top.size(below) : offset;
+  if (at + bytes.size() > kFileBytesMax) {
+    return Error{Code::too_big, "a file has at most 1 GiB: split it", to_string(node)};
+  }
+  if (append) {
+    file.top.append(below, bytes);
+  } else {
+    file.top.write(below, offset, bytes);
+  }
+  dirtied(file);
+  return bytes.size();
+}
+
+Status MountedVolume::allocate(HandleId handle, std::uint64_t offset, std::uint64_t size) {
+  NodeId node;
+  std::uint64_t now = 0;
+  {
+    Lock lock(mutex_);
+    const auto found = state_.handles.find(handle);
+    if (found == state_.handles.end()) return bad_handle(handle);
+    node = found->second.node;
+    const Node* at = node_of(node);
+    if (at == nullptr) return replaced(node);
+    now = file_of(node).size(at->attributes.size);
+  }
+  return offset + size > now ? resize(node, offset + size, false) : success();
+}
+
+Status MountedVolume::flush(HandleId handle) {
+  NodeId node;
+  {
+    Lock lock(mutex_);
+    const auto found = state_.handles.find(handle);
+    if (found == state_.handles.end()) return bad_handle(handle);
+    if (!found->second.mode.write) return success();
+    node = found->second.node;
+  }
+  return publish(node, Extent::data);
+}
+
+Status MountedVolume::sync(HandleId handle) {
+  NodeId node;
+  {
+    Lock lock(mutex_);
+    const auto found = state_.handles.find(handle);
+    if (found == state_.handles.end()) return bad_handle(handle);
+    node = found->second.node;
+  }
+  return publish(node, Extent::everything);
+}
+
+void MountedVolume::release(HandleId handle) {
+  Handle closed;
+  bool last_writer = false;
+  {
+    Lock lock(mutex_);
+    const auto found = state_.handles.find(handle);
+    if (found == state_.handles.end()) return;
+    closed = found->second;
+    state_.handles.erase(found);
+    OpenFile& file = file_of(closed.node);
+    --file.handles;
+    if (closed.mode.write) last_writer = --file.writers == 0;
+    drop_if_idle(closed.node);
+  }
+  if (closed.mode.write || closed.mode.truncate) {
+    finish_released(closed.node, last_writer ? Extent::everything : Extent::data);
+  }
+  Lock lock(mutex_);
+  state_.inodes.release(closed.node);
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,185 @@
+// Verbs that change names: each is one committed request, then the tree, then the answer.
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+namespace {
+
+constexpr std::uint32_t kModeBits = 07777;
+
+bool is_in_doubt(const Error& error) {
+  return error.code == Code::timed_out || error.code == Code::unavailable;
+}
+
+}  // namespace
+
+Status MountedVolume::check_writable() const {
+  if (!view_.read_only) return success();
+  return Error{Code::read_only, "this view is mounted read-only: mount it as VOLUME:rw to write",
+               volume_.name};
+}
+
+Result<Outcome> MountedVolume::commit(const Op& op, bool announce) {
+  if (auto writable = check_writable(); !writable) return std::move(writable).error();
+  Batch batch;
+  batch.request = numbers_.begin();
+  batch.acknowledged = numbers_.acknowledged();
+  batch.steps.push_back({op, {}});
+  if (announce) {
+    Lock lock(mutex_);
+    state_.announce_own.insert(batch.request.number);
+  }
+  auto applied = store_.apply(Call::until(write_deadline()), volume_.id, batch);
+  numbers_.end(batch.request.number);
+  if (!applied) {
+    if (is_in_doubt(applied.error())) {
+      // It may have happened or still happen. Should the feed tell of it, the kernel must be told.
+      Lock lock(mutex_);
+      state_.announce_own.insert(batch.request.number);
+    }
+    if (is_in_doubt(applied.error())) announce_doubt(op);
+    return std::move(applied).error();
+  }
+  Outcome outcome = std::move(applied->outcomes.front());
+  absorb_outcome(op, outcome, announce);
+  return outcome;
+}
+
+void MountedVolume::absorb_outcome(const Op& op, const Outcome& outcome, bool announce) {
+  Notices notices;
+  {
+    Lock lock(mutex_);
+    const auto change = change_of(op, outcome, state_.tree);
+    if (!change) return;
+    Source source;
+    source.own = true;
+    source.announce = announce;
+    absorb(*change, source, notices);
+  }
+  post(std::move(notices));
+}
+
+void MountedVolume::announce_doubt(const Op& op) {
+  Notices notices;
+  {
+    Lock lock(mutex_);
+    const auto doubt = [&](const NameRef& name) {
+      const Dentry dentry{std::get<Inode>(name.parent), name.name};
+      announce_name(NoticeKind::name_new, dentry, {}, notices);
+    };
+    if (const auto* rename = std::get_if<Rename>(&op)) {
+      doubt(rename->from);
+      doubt(rename->to);
+    } else {
+      std::visit(
+          [&](const auto& any) {
+            if constexpr (requires { any.at; }) doubt(any.at);
+          },
+          op);
+    }
+  }
+  post(std::move(notices));
+}
+
+Result<Shown> MountedVolume::await_node(const Outcome& outcome, Moment deadline) {
+  Lock lock(mutex_);
+  // An existing file was answered that the feed has yet to tell of: it is on its way.
+  while (state_.tree.find(outcome.node.inode) == nullptr) {
+    if (outcome.created || !changed_.wait_until(mutex_, deadline)) {
+      return Error{Code::not_found, "it was removed again at once", outcome.dentry.name};
+    }
+  }
+  return look_up(outcome.node.inode);
+}
+
+Result<Shown> MountedVolume::make(const Op& op) {
+  auto outcome = commit(op);
+  if (!outcome) return std::move(outcome).error();
+  return await_node(*outcome, read_deadline());
+}
+
+Result<Inode> MountedVolume::parent_of_name(NodeId directory) const {
+  Lock lock(mutex_);
+  return directory_of(directory);
+}
+
+Result<Shown> MountedVolume::make_directory(NodeId directory, std::string_view name,
+                                            std::uint32_t mode, const Requester& who) {
+  const auto parent = parent_of_name(directory);
+  if (!parent) return parent.error();
+  MakeDirectory op;
+  op.at = {*parent, std::string(name)};
+  op.mode = mode & kModeBits;
+  op.uid = who.uid;
+  op.gid = who.gid;
+  return make(op);
+}
+
+Result<Shown> MountedVolume::make_node(NodeId directory, std::string_view name, Kind kind,
+                                       std::uint32_t mode, std::uint64_t device,
+                                       const Requester& who) {
+  const auto parent = parent_of_name(directory);
+  if (!parent) return parent.error();
+  if (kind == Kind::file) {
+    return make(CreateFile{{*parent, std::string(name)}, mode & kModeBits, who.uid, who.gid, true});
+  }
+  return make(
+      MakeNode{{*parent, std::string(name)}, kind, mode & kModeBits, who.uid, who.gid, device});
+}
+
+Result<Shown> MountedVolume::make_symlink(NodeId directory, std::string_view name,
+                                          std::string_view target, const Requester& who) {
+  const auto parent = parent_of_name(directory);
+  if (!parent) return parent.error();
+  return make(MakeSymlink{{*parent, std::string(name)}, std::string(target), who.uid, who.gid});
+}
+
+Result<Shown> MountedVolume::make_link(NodeId node, NodeId directory, std::string_view name) {
+  const auto parent = parent_of_name(directory);
+  if (!parent) return parent.error();
+  MakeLink op;
+  op.at = {*parent, std::string(name)};
+  {
+    Lock lock(mutex_);
+    const auto inode = inode_of(node);
+    if (!inode) return inode.error();
+    op.node = *inode;
+  }
+  return make(op);
+}
+
+Status MountedVolume::remove(NodeId directory, std::string_view name, bool is_directory) {
+  const auto parent = parent_of_name(directory);
+  if (!parent) return parent.error();
+  const NameRef at{*parent, std::string(name)};
+  auto outcome = is_directory ? commit(RemoveDirectory{at, false}) : commit(Unlink{at});
+  if (!outcome) return std::move(outcome).error();
+  return success();
+}
+
+Status MountedVolume::rename(NodeId directory, std::string_view name, NodeId to_directory,
+                             std::string_view to_name, RenameMode mode) {
+  const auto from = parent_of_name(directory);
+  if (!from) return from.error();
+  const auto to = parent_of_name(to_directory);
+  if (!to) return to.error();
+  Rename op;
+  op.from = {*from, std::string(name)};
+  op.to = {*to, std::string(to_name)};
+  op.mode = mode;
+  {
+    Lock lock(mutex_);
+    const Child* stood = state_.tree.child(*to, to_name);
+    if (mode != RenameMode::replace) {
+      // no_replace and exchange say themselves what must stand there
+    } else if (stood == nullptr) {
+      op.base = Version{};
+    } else if (const Node& node = state_.tree.find(stood->inode)->node; node.is(Kind::file)) {
+      op.base = node.version;  // what this mount last showed [S4]
+    }
+  }
+  auto outcome = commit(op);
+  if (!outcome) return std::move(outcome).error();
+  return success();
+}
+
+}  // namespace outboard::fusefs

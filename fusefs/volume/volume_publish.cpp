@@ -1,0 +1,419 @@
+// Publishing: unsaved bytes become one version, once, or come back with the reason why not.
+//
+// A publish takes the buffer as a parcel, sends it with no lock held, and settles it. Meanwhile
+// writes go to a new buffer above it. When the answer is lost the parcel stays, and is sent again
+// with the same request id before anything else of this file. [S2, S8]
+//
+// The race that is won here: the feed may tell of a publish before its answer arrives. Whoever
+// comes first takes the parcel off the stack under the lock (settle_parcels or land), the other
+// finds it gone. An append between which and the last known version others came cannot be placed by
+// its answer alone: it stays as a layer until the feed, which tells all of them in order, reaches
+// it.
+#include <algorithm>
+
+#include "core/log.h"
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+namespace {
+
+// Own publishes up to this size are remembered whole, so that reading them asks nobody.
+constexpr std::uint64_t kRememberBytesMax = 1U << 20U;
+
+bool may_succeed_later(const Error& error) {
+  return error.code == Code::timed_out || error.code == Code::unavailable ||
+         error.code == Code::unauthenticated;
+}
+
+bool is_in_doubt(const Error& error) {
+  return error.code == Code::timed_out || error.code == Code::unavailable;
+}
+
+Outcome content_outcome(const Applied& applied) {
+  Outcome outcome = applied.outcomes.front();
+  outcome.node = applied.outcomes.back().node;
+  return outcome;
+}
+
+}  // namespace
+
+OpenFile& MountedVolume::file_of(NodeId node) {
+  const auto found = state_.files.find(node);
+  if (found != state_.files.end()) return found->second;
+  state_.inodes.hold(node);
+  OpenFile& file = state_.files[node];
+  file.inode = state_.inodes.find(node)->inode;
+  return file;
+}
+
+void MountedVolume::drop_if_idle(NodeId node) {
+  const auto found = state_.files.find(node);
+  if (found == state_.files.end()) return;
+  const OpenFile& file = found->second;
+  if (file.handles > 0 || file.publishing || file.dirty()) return;
+  const Binding* binding = state_.inodes.find(node);
+  if (!file.parcels.empty() && !binding->pinned) return;  // the feed will take them off
+  state_.files.erase(found);
+  state_.inodes.release(node);
+}
+
+void MountedVolume::dirtied(OpenFile& file) {
+  const bool first = file.modified == std::nullopt;
+  file.modified = clock_.wall();
+  file.times_set = false;
+  if (!first) return;
+  file.dirty_since = clock_.now();
+  if (wake_ && file.top.appends_only()) wake_();
+}
+
+Status MountedVolume::publish(NodeId node, Extent extent) {
+  const Moment deadline = write_deadline();
+  for (;;) {
+    auto outgoing = begin_publish(node, extent, deadline);
+    if (!outgoing) return std::move(outgoing).error();
+    if (!outgoing->batch) return success();
+    auto answer = store_.apply(Call::until(deadline), volume_.id, *outgoing->batch);
+    if (auto ended = end_publish(node, *outgoing->batch, std::move(answer)); !ended) return ended;
+    if (!outgoing->again) return success();
+  }
+}
+
+Result<MountedVolume::Outgoing> MountedVolume::begin_publish(NodeId node, Extent extent,
+                                                             Moment deadline) {
+  Lock lock(mutex_);
+  for (;;) {
+    const auto found = state_.files.find(node);
+    if (found == state_.files.end()) return Outgoing{};
+    OpenFile& file = found->second;
+    if (file.publishing) {
+      if (!changed_.wait_until(mutex_, deadline)) {
+        return Error{Code::timed_out, "another publish of this file did not end in time",
+                     to_string(node)};
+      }
+      continue;
+    }
+    const bool again = !file.parcels.empty() && !file.parcels.back().landed;
+    if (!again && !prepare_parcel(node, file, extent)) {
+      drop_if_idle(node);
+      return Outgoing{};
+    }
+    file.publishing = true;
+    return Outgoing{file.parcels.back().batch, again};
+  }
+}
+
+bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
+  const Binding* binding = state_.inodes.find(node);
+  if (file.top.empty()) {
+    file.modified.reset();
+    return false;
+  }
+  if (binding->pinned && binding->removed_here) return false;  // nobody can open it again
+  if (extent == Extent::data && file.top.bare_truncation()) return false;
+  const Node* base = node_of(*binding);
+  if (base == nullptr) return false;
+  const std::uint64_t below = file.size_below_top(base->attributes.size);
+  const Version version = file.parcels.empty() ? base->version : *file.parcels.back().landed;
+  auto batch = std::make_shared<Batch>();
+  batch->request = numbers_.begin();
+  batch->acknowledged = numbers_.acknowledged();
+  batch->steps.push_back({file.top.to_op(file.inode, version, below), {}});
+  if (file.times_set) {
+    SetAttributes times;
+    times.node = file.inode;
+    times.modified = file.modified;
+    batch->steps.push_back({times, {}});
+  }
+  state_.publishers[batch->request.number] = node;
+  file.parcels.push_back({std::move(batch), std::exchange(file.top, {}), std::nullopt});
+  file.modified.reset();
+  file.times_set = false;
+  return true;
+}
+
+Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applied> answer) {
+  Notices notices;
+  Status ended = success();
+  const std::uint64_t number = batch.request.number;
+  const bool open = !answer && is_in_doubt(answer.error());
+  {
+    Lock lock(mutex_);
+    OpenFile& file = file_of(node);
+    file.publishing = false;
+    const bool there = !file.parcels.empty() && file.parcels.back().batch.get() == &batch &&
+                       !file.parcels.back().landed;
+    if (answer) {
+      if (there) land(node, batch, *answer, notices);
+    } else if (there) {
+      ended = std::move(answer).error();
+      if (!open) take_back(node, file);
+    }
+    if (!open || !there) {
+      state_.publishers.erase(number);
+      numbers_.end(number);
+    }
+    changed_.notify_all();
+    drop_if_idle(node);
+  }
+  post(std::move(notices));
+  if (!ended && ended.error().code == Code::not_found) {
+    return Error{Code::conflict, "the file was removed elsewhere while it was written",
+                 to_string(node)};
+  }
+  return ended;
+}
+
+void MountedVolume::take_back(NodeId node, OpenFile& file) {
+  Parcel parcel = std::move(file.parcels.back());
+  file.parcels.pop_back();
+  const Node* base = node_of(node);
+  const std::uint64_t below = file.size_below_top(base == nullptr ? 0 : base->attributes.size);
+  parcel.buffer.absorb(below, file.top);
+  file.top = std::move(parcel.buffer);
+  if (!file.modified) file.modified = clock_.wall();
+  if (parcel.batch->steps.size() > 1) {
+    file.modified = std::get<SetAttributes>(parcel.batch->steps.back().op).modified;
+    file.times_set = true;
+  }
+  file.dirty_since = clock_.now();
+}
+
+void MountedVolume::land(NodeId node, const Batch& batch, const Applied& applied,
+                         Notices& notices) {
+  OpenFile& file = file_of(node);
+  const Op& op = batch.steps.front().op;
+  auto change = change_of(op, content_outcome(applied), state_.tree);
+  if (!change) {  // it changed nothing: the bytes were there already
+    file.parcels.pop_back();
+    return;
+  }
+  if (std::holds_alternative<Append>(op)) return land_append(node, file, *change, notices);
+  land_write(node, file, *change, notices);
+}
+
+void MountedVolume::land_append(NodeId node, OpenFile& file, const Change& change,
+                                Notices& notices) {
+  const Binding& binding = *state_.inodes.find(node);
+  if (!binding.pinned) {
+    const TreeNode* tree = state_.tree.find(file.inode);
+    const bool next = tree != nullptr && file.parcels.size() == 1 &&
+                      change.node.version.value == tree->node.version.value + 1;
+    if (next || (tree != nullptr && tree->node.version >= change.node.version)) {
+      state_.tree.apply(change, false);
+      file.parcels.clear();
+      return;
+    }
+  }
+  file.parcels.back().landed = change.node.version;
+  if (file.bytes_held() <= kHandleDirtyBytesMax / 2) return;
+  if (!binding.pinned) {
+    const TreeNode* tree = state_.tree.find(file.inode);
+    if (tree == nullptr) return;
+    retire(tree->node, notices);
+  }
+  repin(node, file, change.node, notices);
+}
+
+void MountedVolume::land_write(NodeId node, OpenFile& file, const Change& change,
+                               Notices& notices) {
+  const WriteBuffer& buffer = file.parcels.back().buffer;
+  if (buffer.covers_all() && change.node.attributes.size <= kRememberBytesMax) {
+    std::string bytes;
+    for (const Piece& piece : buffer.pieces(0, 0, change.node.attributes.size)) {
+      bytes.append(piece.bytes);
+    }
+    if (bytes.size() == change.node.attributes.size) {
+      blocks_.put_whole(file.inode, change.node.version, bytes);
+    }
+  }
+  Binding& binding = *state_.inodes.find(node);
+  file.parcels.clear();
+  if (binding.pinned) {
+    binding.pinned = change.node;
+    binding.pinned->attributes.links = 0;
+  }
+  Source source;
+  source.own = true;
+  source.publisher = node;
+  absorb(change, source, notices);
+}
+
+void MountedVolume::repin(NodeId node, OpenFile& file, const Node& now, Notices& notices) {
+  Binding& binding = *state_.inodes.find(node);
+  binding.pinned = now;
+  binding.pinned->attributes.links = 0;
+  file.parcels.clear();
+  Notice notice;
+  notice.kind = NoticeKind::content;
+  notice.node = node;
+  notices.push_back(std::move(notice));
+}
+
+void MountedVolume::settle_parcels(const Change& change, const Source& source) {
+  const NodeId node =
+      source.publisher ? source.publisher : state_.inodes.current(change.node.inode);
+  const auto found = state_.files.find(node);
+  if (found == state_.files.end() || found->second.parcels.empty()) return;
+  OpenFile& file = found->second;
+  Binding& binding = *state_.inodes.find(node);
+  Parcel& last = file.parcels.back();
+  const bool told = source.publisher && last.batch->request.number == source.number;
+  if (told && !file.publishing) {
+    state_.publishers.erase(source.number);
+    numbers_.end(source.number);
+  }
+  if (binding.pinned) {
+    if (!told || last.landed) return;
+    if (change.kind == ChangeKind::append) {
+      last.landed = change.node.version;
+    } else if (change.kind == ChangeKind::write) {
+      binding.pinned = change.node;
+      binding.pinned->attributes.links = 0;
+      file.parcels.clear();
+    }
+    return;
+  }
+  const TreeNode* tree = state_.tree.find(file.inode);
+  if (tree == nullptr) return;
+  while (!file.parcels.empty()) {
+    const Parcel& first = file.parcels.front();
+    const bool passed = first.landed && *first.landed <= tree->node.version;
+    const bool this_one = source.publisher && first.batch->request.number == source.number;
+    if (!passed && !this_one) break;
+    file.parcels.pop_front();
+  }
+  drop_if_idle(node);
+}
+
+void MountedVolume::finish_released(NodeId node, Extent extent) {
+  const auto published = publish(node, extent);
+  {
+    Lock lock(mutex_);
+    const auto found = state_.files.find(node);
+    if (found == state_.files.end()) return;
+    const Binding* binding = state_.inodes.find(node);
+    if (found->second.handles == 0 && binding->pinned && binding->removed_here) {
+      found->second.top = {};  // removed through this mount, and nobody holds it any more
+      found->second.times_set = false;
+    }
+    drop_if_idle(node);
+  }
+  if (published) return;
+  if (may_succeed_later(published.error())) {
+    log(Severity::warning, "unsaved bytes wait for the store",
+        {{"volume", volume_.name}, {"node", to_string(node)}, {"why", published.error().message}});
+    Lock lock(mutex_);
+    if (wake_) wake_();
+    return;
+  }
+  rescue(node, published.error());
+}
+
+void MountedVolume::rescue(NodeId node, const Error& why) {
+  Publish copy;
+  std::uint64_t size = 0;
+  {
+    Lock lock(mutex_);
+    const Binding* binding = state_.inodes.find(node);
+    const Node* base = binding == nullptr ? nullptr : node_of(*binding);
+    if (base == nullptr) return;
+    size = file_of(node).size(base->attributes.size);
+    Dentry name = state_.tree.name_of(binding->inode).value_or(binding->last_name);
+    if (state_.tree.find(name.parent) == nullptr) name.parent = kRootInode;
+    if (name.name.size() > kNameBytesMax - 32) name.name.resize(kNameBytesMax - 32);
+    const std::string mark = ".conflict-" + to_string(random_uuid()).substr(0, 8);
+    copy.at = {name.parent, name.name + mark};
+    copy.mode = base->attributes.mode;
+    copy.uid = base->attributes.uid;
+    copy.gid = base->attributes.gid;
+  }
+  auto bytes = read(node, 0, std::min(size, kBatchBytesMax));
+  Status kept = success();
+  if (!bytes) {
+    kept = std::move(bytes).error();
+  } else {
+    copy.bytes = *std::move(bytes);
+    auto outcome = commit(copy, true);
+    if (!outcome) kept = std::move(outcome).error();
+  }
+  log(kept ? Severity::warning : Severity::error,
+      kept ? "unsaved bytes were written beside the file" : "unsaved bytes are lost",
+      {{"volume", volume_.name},
+       {"copy", copy.at.name},
+       {"bytes", std::to_string(size)},
+       {"refused", why.message},
+       {"why", kept ? std::string() : kept.error().message}});
+  Lock lock(mutex_);
+  OpenFile& file = file_of(node);
+  file.top = {};
+  file.times_set = false;
+  drop_if_idle(node);
+}
+
+void MountedVolume::on_dirty(std::function<void()> wake) {
+  Lock lock(mutex_);
+  wake_ = std::move(wake);
+}
+
+bool MountedVolume::is_due(const OpenFile& file, Moment now) const {
+  if (file.publishing || !file.dirty() || now < file.dirty_since + kAppendAge) return false;
+  return file.handles == 0 || file.top.appends_only();
+}
+
+void MountedVolume::publish_due() {
+  std::vector<std::pair<NodeId, bool>> due;
+  {
+    Lock lock(mutex_);
+    const Moment now = clock_.now();
+    for (auto& [node, file] : state_.files) {
+      if (!is_due(file, now)) continue;
+      file.dirty_since = now;  // when refused, the next try comes an age later
+      state_.inodes.hold(node);
+      due.emplace_back(node, file.handles == 0);
+    }
+  }
+  for (const auto& [node, released] : due) {
+    if (released) {
+      finish_released(node, Extent::everything);
+    } else if (const auto published = publish(node, Extent::data); !published) {
+      log(Severity::warning, "an append could not be published yet",
+          {{"volume", volume_.name}, {"why", published.error().message}});
+    }
+    Lock lock(mutex_);
+    state_.inodes.release(node);
+  }
+}
+
+Moment MountedVolume::next_due() const {
+  Lock lock(mutex_);
+  Moment next = Moment::max();
+  for (const auto& [node, file] : state_.files) {
+    if (file.dirty() && (file.handles == 0 || file.top.appends_only())) {
+      next = std::min(next, file.dirty_since + kAppendAge);
+    }
+  }
+  return next;
+}
+
+void MountedVolume::publish_all() {
+  std::vector<NodeId> dirty;
+  {
+    Lock lock(mutex_);
+    for (const auto& [node, file] : state_.files) {
+      if (file.dirty()) dirty.push_back(node);
+    }
+    for (const NodeId node : dirty) state_.inodes.hold(node);
+  }
+  for (const NodeId node : dirty) {
+    if (const auto published = publish(node, Extent::everything); !published) {
+      log(Severity::error, "unsaved bytes are lost: the mount ends and the store refuses them",
+          {{"volume", volume_.name},
+           {"node", to_string(node)},
+           {"why", published.error().message}});
+    }
+    Lock lock(mutex_);
+    state_.inodes.release(node);
+  }
+}
+
+}  // namespace outboard::fusefs
