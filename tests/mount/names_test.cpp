@@ -1,0 +1,180 @@
+// Names, attributes and links through two mounts.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+#include "tests/mount/two_mounts.h"
+
+namespace outboard::tests {
+namespace {
+
+std::vector<std::string> names(const std::string& path) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    found.push_back(entry.path().filename());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+TEST_F(TwoMounts, AFileWrittenHereIsReadThere) {
+  put(a().at("hello"), "hi\n");
+  EXPECT_EQ(get(a().at("hello")), "hi\n");
+  meet();
+  EXPECT_EQ(get(b().at("hello")), "hi\n");
+}
+
+TEST_F(TwoMounts, RemoteNamesReplaceCachedAbsence) {
+  EXPECT_FALSE(there(b().at("later")));
+  EXPECT_TRUE(names(b().path()).empty());
+  put(a().at("later"), "x");
+  ASSERT_EQ(mkdir(a().at("dir").c_str(), 0755), 0);
+  meet();
+  EXPECT_TRUE(there(b().at("later")));
+  EXPECT_EQ(names(b().path()), (std::vector<std::string>{"dir", "later"}));
+}
+
+TEST_F(TwoMounts, RemoteRemovalAndRenameAreSeen) {
+  put(a().at("one"), "1");
+  put(a().at("two"), "2");
+  meet();
+  EXPECT_EQ(get(b().at("one")), "1");
+  EXPECT_EQ(names(b().path()), (std::vector<std::string>{"one", "two"}));
+  ASSERT_EQ(unlink(a().at("one").c_str()), 0);
+  ASSERT_EQ(rename(a().at("two").c_str(), a().at("three").c_str()), 0);
+  meet();
+  EXPECT_FALSE(there(b().at("one")));
+  EXPECT_FALSE(there(b().at("two")));
+  EXPECT_EQ(get(b().at("three")), "2");
+  EXPECT_EQ(names(b().path()), (std::vector<std::string>{"three"}));
+}
+
+TEST_F(TwoMounts, RenameOverAFileElsewhereKeepsOpenBytes) {
+  put(a().at("f"), "old");
+  put(a().at("new"), "new!");
+  meet();
+  const int fd = open(b().at("f").c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(rename(a().at("new").c_str(), a().at("f").c_str()), 0);
+  meet();
+  EXPECT_EQ(get_all(fd), "old");
+  EXPECT_EQ(get(b().at("f")), "new!");
+  close(fd);
+}
+
+TEST_F(TwoMounts, LongNamesAreRefusedInEveryWay) {
+  const std::string longest(255, 'n');
+  put(a().at(longest), "x");
+  EXPECT_EQ(get(a().at(longest)), "x");
+  struct stat found {};
+  EXPECT_EQ(stat(a().at(longest + "n").c_str(), &found), -1);
+  EXPECT_EQ(errno, ENAMETOOLONG);
+  EXPECT_EQ(open_error(a().at(longest + "n"), O_WRONLY | O_CREAT), ENAMETOOLONG);
+}
+
+TEST_F(TwoMounts, ExclusiveCreateHasOneWinner) {
+  for (int round = 0; round < 50; ++round) {
+    const std::string name = "lock" + std::to_string(round);
+    const int in_a = open_error(a().at(name), O_WRONLY | O_CREAT | O_EXCL);
+    const int in_b = open_error(b().at(name), O_WRONLY | O_CREAT | O_EXCL);
+    EXPECT_EQ(in_a, 0);
+    EXPECT_EQ(in_b, EEXIST);
+  }
+}
+
+TEST_F(TwoMounts, LinksSymlinksAndModesTravel) {
+  put(a().at("f"), "body");
+  ASSERT_EQ(link(a().at("f").c_str(), a().at("g").c_str()), 0);
+  ASSERT_EQ(symlink("f", a().at("s").c_str()), 0);
+  ASSERT_EQ(chmod(a().at("f").c_str(), 0755), 0);
+  meet();
+  struct stat f {};
+  struct stat g {};
+  ASSERT_EQ(stat(b().at("f").c_str(), &f), 0);
+  ASSERT_EQ(stat(b().at("g").c_str(), &g), 0);
+  EXPECT_EQ(f.st_ino, g.st_ino);
+  EXPECT_EQ(f.st_nlink, 2U);
+  EXPECT_EQ(f.st_mode & 0777U, 0755U);
+  EXPECT_EQ(std::filesystem::read_symlink(b().at("s")), "f");
+  EXPECT_EQ(get(b().at("s")), "body");
+  put(a().at("g"), "both", O_TRUNC);
+  meet();
+  EXPECT_EQ(get(b().at("f")), "both");
+  ASSERT_EQ(unlink(b().at("g").c_str()), 0);
+  meet();
+  ASSERT_EQ(stat(a().at("f").c_str(), &f), 0);
+  EXPECT_EQ(f.st_nlink, 1U);
+}
+
+TEST_F(TwoMounts, DirectoriesCountTheirLinksAndRefuseWhenFull) {
+  ASSERT_EQ(mkdir(a().at("d").c_str(), 0755), 0);
+  ASSERT_EQ(mkdir(a().at("d/e").c_str(), 0755), 0);
+  meet();
+  struct stat d {};
+  ASSERT_EQ(stat(b().at("d").c_str(), &d), 0);
+  EXPECT_EQ(d.st_nlink, 3U);
+  EXPECT_EQ(rmdir(b().at("d").c_str()), -1);
+  EXPECT_EQ(errno, ENOTEMPTY);
+  EXPECT_EQ(unlink(b().at("d").c_str()), -1);
+  EXPECT_EQ(errno, EISDIR);
+  ASSERT_EQ(rmdir(b().at("d/e").c_str()), 0);
+  ASSERT_EQ(rmdir(b().at("d").c_str()), 0);
+  meet();
+  EXPECT_FALSE(there(a().at("d")));
+}
+
+TEST_F(TwoMounts, ExtendedAttributesTravel) {
+  put(a().at("f"), "x");
+  ASSERT_EQ(setxattr(a().at("f").c_str(), "user.mood", "good", 4, 0), 0);
+  meet();
+  char value[64] = {};
+  EXPECT_EQ(getxattr(b().at("f").c_str(), "user.mood", value, sizeof value), 4);
+  EXPECT_EQ(std::string(value), "good");
+  EXPECT_EQ(getxattr(b().at("f").c_str(), "user.none", value, sizeof value), -1);
+  EXPECT_EQ(errno, ENODATA);
+  EXPECT_EQ(setxattr(b().at("f").c_str(), "user.outboard.seq", "1", 1, 0), -1);
+  EXPECT_EQ(errno, EACCES);
+  const ssize_t size = getxattr(b().at("f").c_str(), "user.outboard.seq", value, sizeof value);
+  ASSERT_GT(size, 0);
+  EXPECT_EQ(std::string(value, static_cast<std::size_t>(size)), to_string(head()));
+}
+
+TEST_F(TwoMounts, AListingOfManyNamesIsWhole) {
+  for (int i = 0; i < 2000; ++i) put(a().at("file-" + std::to_string(i)), "x");
+  meet();
+  EXPECT_EQ(names(b().path()).size(), 2000U);
+  EXPECT_EQ(names(a().path()).size(), 2000U);
+  EXPECT_EQ(names(a().path()).size(), 2000U);
+  for (int i = 0; i < 2000; i += 2) unlink(b().at("file-" + std::to_string(i)).c_str());
+  meet();
+  EXPECT_EQ(names(a().path()).size(), 1000U);
+  EXPECT_EQ(names(b().path()).size(), 1000U);
+}
+
+TEST_F(TwoMounts, AReadOnlyViewShowsAndRefuses) {
+  put(a().at("f"), "seen");
+  fusefs::View view;
+  view.read_only = true;
+  Mount skills(store_, clock_, view);
+  EXPECT_EQ(get(skills.at("f")), "seen");
+  EXPECT_EQ(names(skills.path()), (std::vector<std::string>{"f"}));
+  EXPECT_EQ(open_error(skills.at("f"), O_WRONLY), EROFS);
+  EXPECT_EQ(open_error(skills.at("f"), O_WRONLY | O_TRUNC), EROFS);
+  EXPECT_EQ(open_error(skills.at("g"), O_WRONLY | O_CREAT), EROFS);
+  EXPECT_EQ(unlink(skills.at("f").c_str()), -1);
+  EXPECT_EQ(errno, EROFS);
+  put(a().at("f"), "changed", O_TRUNC);
+  put(a().at("g"), "more");
+  ASSERT_TRUE(skills.reach(head()));
+  EXPECT_EQ(get(skills.at("f")), "changed");
+  EXPECT_EQ(names(skills.path()), (std::vector<std::string>{"f", "g"}));
+}
+
+}  // namespace
+}  // namespace outboard::tests
