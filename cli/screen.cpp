@@ -115,10 +115,10 @@ std::string readable_size(std::uint64_t bytes) {
     ++unit;
   }
   std::array<char, 32> text{};
-  const bool whole =
-      value >= 100 || value == static_cast<double>(static_cast<std::uint64_t>(value));
-  std::snprintf(text.data(), text.size(), whole ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
-  return text.data();
+  std::snprintf(text.data(), text.size(), value >= 100 ? "%.0f" : "%.1f", value);
+  std::string number = text.data();
+  if (number.ends_with(".0")) number.resize(number.size() - 2);
+  return number + " " + kUnits[unit];
 }
 
 std::string readable_time(Timestamp at) {
