@@ -1,0 +1,142 @@
+#include "server/access.h"
+
+#include <gtest/gtest.h>
+
+#include "core/clock.h"
+#include "core/memory_store.h"
+
+namespace outboard::server {
+namespace {
+
+class AccessTest : public ::testing::Test {
+ protected:
+  static Call as(std::uint64_t organisation, std::vector<Grant> grants) {
+    Call call = Call::until(SystemClock().now() + std::chrono::seconds(30));
+    call.caller.organisation = organisation;
+    call.caller.grants = std::move(grants);
+    return call;
+  }
+  static Batch mkdir() {
+    Batch batch;
+    MakeDirectory make;
+    make.at = NameRef{std::string("/"), "d"};
+    make.parents = true;
+    batch.steps.push_back({make, {}});
+    return batch;
+  }
+  // What each function answers, in one word.
+  std::string reads(const Call& call, VolumeId volume) {
+    const auto sink = std::make_shared<FeedQueue>();
+    const std::vector<std::optional<Error>> errors = {
+        error_of(access_.describe(call, volume)),
+        error_of(access_.lookup(call, volume, NameRef{Inode{}, ""})),
+        error_of(access_.attributes(call, volume, kRootInode)),
+        error_of(access_.list(call, volume, kRootInode, "", 10)),
+        error_of(access_.read_many(call, volume, {})),
+        error_of(access_.snapshot(call, volume, {}, [](const SnapshotPart&) {})),
+        error_of(access_.xattrs(call, volume, kRootInode)),
+        error_of(access_.history(call, volume, {})),
+        error_of(access_.subscribe(call, volume, Seq{}, sink))};
+    std::size_t hidden = 0;
+    for (const auto& error : errors) hidden += error && is_hidden(*error, volume) ? 1 : 0;
+    if (hidden == errors.size()) return "hidden";
+    return hidden == 0 ? "seen" : "mixed";
+  }
+  std::string writes(const Call& call, VolumeId volume) {
+    const auto applied = access_.apply(call, volume, mkdir());
+    return applied ? "written" : std::string(name_of(applied.error().code));
+  }
+  template <class T>
+  static std::optional<Error> error_of(const Result<T>& result) {
+    if (result) return std::nullopt;
+    return result.error();
+  }
+  // Told apart from a path that is not there by the volume's number.
+  static bool is_hidden(const Error& error, VolumeId volume) {
+    return error.code == Code::not_found && error.subject == to_string(volume);
+  }
+
+  SystemClock clock_;
+  MemoryStore store_{clock_};
+  Access access_{store_};
+  const VolumeId ours_ = store_.add_volume("acme/skills", {}, 1);
+  const VolumeId also_ours_ = store_.add_volume("acme/memory", {}, 1);
+  const VolumeId theirs_ = store_.add_volume("umbrella/skills", {}, 2);
+};
+
+TEST_F(AccessTest, WithoutAGrantAVolumeIsNotThere) {
+  const Call call = as(1, {});
+  EXPECT_EQ(reads(call, ours_), "hidden");
+  EXPECT_EQ(writes(call, ours_), "not_found");
+  const auto opened = access_.open_volume(call, "acme/skills");
+  const auto missing = access_.open_volume(call, "acme/nothing");
+  ASSERT_FALSE(opened);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(opened.error().code, missing.error().code);
+  EXPECT_EQ(opened.error().message.size() + std::string("nothing").size(),
+            missing.error().message.size() + std::string("skills").size());
+}
+
+TEST_F(AccessTest, AGrantIsForItsVolume) {
+  const Call call = as(1, {Grant{ours_, "/", false}});
+  EXPECT_EQ(reads(call, ours_), "seen");
+  EXPECT_EQ(writes(call, ours_), "read_only");
+  EXPECT_TRUE(access_.open_volume(call, "acme/skills")->read_only);
+  EXPECT_EQ(reads(call, also_ours_), "hidden");
+  EXPECT_EQ(writes(call, also_ours_), "not_found");
+}
+
+TEST_F(AccessTest, AGrantForAllIsForAllOfTheOrganisation) {
+  const Call call = as(1, {Grant{VolumeId{}, "/", true}});
+  for (const VolumeId volume : {ours_, also_ours_}) {
+    EXPECT_EQ(reads(call, volume), "seen");
+    EXPECT_EQ(writes(call, volume), "written");
+  }
+  EXPECT_FALSE(access_.open_volume(call, "acme/skills")->read_only);
+  EXPECT_EQ(reads(call, theirs_), "hidden");
+  EXPECT_EQ(writes(call, theirs_), "not_found");
+  EXPECT_FALSE(access_.open_volume(call, "umbrella/skills"));
+}
+
+TEST_F(AccessTest, AForeignGrantOpensNothing) {
+  const Call call = as(1, {Grant{theirs_, "/", true}});
+  EXPECT_EQ(reads(call, theirs_), "hidden");
+  EXPECT_EQ(writes(call, theirs_), "not_found");
+}
+
+TEST_F(AccessTest, WhatOneCallerOpenedIsNotOpenToTheNext) {
+  ASSERT_TRUE(access_.open_volume(as(2, {Grant{theirs_, "/", true}}), "umbrella/skills"));
+  EXPECT_EQ(reads(as(1, {Grant{VolumeId{}, "/", true}}), theirs_), "hidden");
+}
+
+TEST_F(AccessTest, APathPrefixOpensNothingYet) {
+  const Call call = as(1, {Grant{ours_, "/team", true}});
+  EXPECT_EQ(reads(call, ours_), "hidden");
+  EXPECT_EQ(writes(call, ours_), "not_found");
+}
+
+TEST_F(AccessTest, ReadAndWriteGrantsAddUp) {
+  const Call call = as(1, {Grant{VolumeId{}, "/", false}, Grant{ours_, "/", true}});
+  EXPECT_EQ(writes(call, ours_), "written");
+  EXPECT_EQ(writes(call, also_ours_), "read_only");
+}
+
+TEST_F(AccessTest, TheSiteReachesAll) {
+  const Call call = internal_call(clock_.now() + std::chrono::seconds(30));
+  for (const VolumeId volume : {ours_, also_ours_, theirs_}) {
+    EXPECT_EQ(reads(call, volume), "seen");
+    EXPECT_EQ(writes(call, volume), "written");
+  }
+}
+
+TEST_F(AccessTest, AnExclusiveLockIsAWrite) {
+  const Call call = as(1, {Grant{ours_, "/", false}});
+  LockQuery query;
+  query.kind = LockKind::exclusive;
+  EXPECT_EQ(access_.lock(call, ours_, query).error().code, Code::read_only);
+  query.kind = LockKind::shared;
+  EXPECT_NE(access_.lock(call, ours_, query).error().code, Code::read_only);
+}
+
+}  // namespace
+}  // namespace outboard::server
