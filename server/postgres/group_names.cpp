@@ -1,7 +1,6 @@
 #include "server/postgres/group_names.h"
 
 #include "core/path.h"
-#include "server/postgres/node_rows.h"
 
 namespace outboard::server {
 namespace {
@@ -68,25 +67,6 @@ void GroupNames::add(const Batch& batch) {
         inodes.insert(std::get<Inode>(ref.parent));
         names.insert(Dentry{std::get<Inode>(ref.parent), ref.name});
       });
-}
-
-Status check_names_are_text(const Batch& batch) {
-  Status good = success();
-  const auto check = [&good](const std::string& text) {
-    if (!good || is_text(text)) return;
-    good =
-        Error{Code::invalid, "a name is not valid UTF-8: names here are text; rename the file", {}};
-  };
-  visit_refs(
-      batch,
-      [&](const NodeRef& ref, bool) {
-        if (const auto* path = std::get_if<std::string>(&ref)) check(*path);
-      },
-      [&](const NameRef& ref, bool) {
-        if (const auto* path = std::get_if<std::string>(&ref.parent)) check(*path);
-        check(ref.name);
-      });
-  return good;
 }
 
 }  // namespace outboard::server

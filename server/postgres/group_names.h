@@ -20,7 +20,4 @@ struct GroupNames {
   bool empty() const { return inodes.empty() && names.empty() && paths.empty(); }
 };
 
-// Names and paths are text in the database: invalid for a name that is not UTF-8.
-Status check_names_are_text(const Batch& batch);
-
 }  // namespace outboard::server

@@ -151,7 +151,7 @@ void add_dentry(Table& t, const std::optional<Dentry>& dentry) {
     return;
   }
   parent.add(dentry->parent.value);
-  name.add_bytes(dentry->name);
+  name.add_name(dentry->name);
 }
 
 void add_change(Table& t, const Change& change) {
@@ -170,7 +170,7 @@ void add_change(Table& t, const Change& change) {
   } else {
     for (Column* column : {&inode, &links, &exchanged}) column->add_null();
   }
-  t.next().add_bytes(change.path);
+  t.next().add_name(change.path);
   t.next().add(std::int64_t{change.conflict});
   t.next().add(std::int64_t{change.redacted});
   add_origin(t, change.origin);
@@ -245,16 +245,16 @@ Status put_names(WorkingSet& set, std::vector<Request>& to) {
   for (const auto& [name, inode] : set.changed_names()) {
     Table& t = inode ? put : gone;
     t.next().add(name.parent.value);
-    t.next().add_bytes(name.name);
+    t.next().add_name(name.name);
     if (!inode) continue;
     auto path = set.path_of(name);
     if (!path) return path.error();
     t.next().add(inode->value);
-    t.next().add_bytes(*path);
+    t.next().add_name(*path);
   }
   if (!gone.empty()) to.push_back(Request{kDeleteNames, gone.params(set)});
   for (const SubtreeMove& move : set.moves()) {
-    to.push_back(Request{kMove, key(set).bytes(move.from).bytes(move.to)});
+    to.push_back(Request{kMove, key(set).name(move.from).name(move.to)});
   }
   if (!put.empty()) to.push_back(Request{kPutNames, put.params(set)});
   return success();

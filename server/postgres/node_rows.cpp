@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/postgres/name_text.h"
+
 namespace outboard::server {
 namespace {
 
@@ -39,7 +41,7 @@ Node read_bare_node(const Rows& rows, std::size_t row, int first) {
 
 std::optional<Dentry> read_dentry(const Rows& rows, std::size_t row, int first) {
   if (rows.null(row, first)) return std::nullopt;
-  return Dentry{Inode{rows.count(row, first)}, rows.text(row, first + 1)};
+  return Dentry{Inode{rows.count(row, first)}, rows.name(row, first + 1)};
 }
 
 }  // namespace
@@ -73,7 +75,7 @@ Change read_change(const Rows& rows, std::size_t row, int first) {
                              static_cast<std::uint32_t>(rows.number(row, first + 22)),
                              rows.flag(row, first + 23)};
   }
-  change.path = rows.text(row, first + 24);
+  change.path = rows.name(row, first + 24);
   change.conflict = rows.flag(row, first + 25);
   change.redacted = rows.flag(row, first + 26);
   change.origin = read_origin(rows, row, first + 27);
@@ -210,25 +212,10 @@ Result<std::vector<Outcome>> read_outcomes(std::string_view bytes) {
 }
 
 bool is_text(std::string_view bytes) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  for (std::size_t i = 0; i < bytes.size();) {
-    const unsigned char lead = at(i);
-    if (lead == 0) return false;
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const std::size_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
-    if (lead < 0xC2 || lead > 0xF4 || i + more >= bytes.size()) return false;
-    for (std::size_t k = 1; k <= more; ++k) {
-      if ((at(i + k) & 0xC0u) != 0x80u) return false;
-    }
-    const unsigned char second = at(i + 1);
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-        (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
-      return false;  // overlong, a surrogate, or beyond U+10FFFF
-    }
-    i += more + 1;
+  while (!bytes.empty()) {
+    const std::size_t size = character_size(bytes);
+    if (size == 0) return false;
+    bytes.remove_prefix(size);
   }
   return true;
 }

@@ -1,6 +1,7 @@
 #include "server/postgres/params.h"
 
 #include "core/check.h"
+#include "server/postgres/name_text.h"
 
 namespace outboard::server {
 
@@ -34,6 +35,10 @@ void Column::add_bytes(std::string_view value) {
   ++count_;
   append_big_endian(body_, static_cast<std::uint32_t>(value.size()));
   body_.append(value);
+}
+
+void Column::add_name(std::string_view value) {
+  add_bytes(to_text(value));
 }
 
 void Column::add_uuid(const Uuid& value) {
@@ -74,6 +79,10 @@ Params& Params::boolean(bool value) {
 Params& Params::bytes(std::string_view value) {
   values_.emplace_back(std::string(value));
   return *this;
+}
+
+Params& Params::name(std::string_view value) {
+  return bytes(to_text(value));
 }
 
 Params& Params::uuid(const Uuid& value) {

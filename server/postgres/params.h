@@ -32,6 +32,7 @@ class Column {
   void add(std::int64_t value);  // int8, int4, int2, boolean
   void add(std::uint64_t value) { add(static_cast<std::int64_t>(value)); }
   void add_bytes(std::string_view value);  // text, bytea
+  void add_name(std::string_view value);   // text: a name or path, see name_text.h
   void add_uuid(const Uuid& value);        // the nil uuid is null
   void add_digest(const std::optional<Sha256>& value);
   void add_null();
@@ -52,6 +53,7 @@ class Params {
   Params& int4(std::int32_t value);
   Params& boolean(bool value);
   Params& bytes(std::string_view value);  // text, bytea
+  Params& name(std::string_view value);   // text: a name or path, see name_text.h
   Params& uuid(const Uuid& value);        // the nil uuid is null
   Params& null();
   Params& array(const Column& column);

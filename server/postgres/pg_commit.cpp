@@ -43,6 +43,12 @@ constexpr Sql kKeep{"commit_keep",
                     "INSERT INTO requests (client, number, principal, volume, first_seq, "
                     "last_seq, outcomes) SELECT t.* FROM unnest($1::uuid[], $2::bigint[], "
                     "$3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[]) AS t"};
+constexpr Sql kClients{"commit_clients",
+                       "SELECT client, forgotten FROM clients WHERE client = ANY($1::uuid[])"};
+constexpr Sql kRemember{"commit_remember",
+                        "INSERT INTO clients (client, forgotten) SELECT t.* FROM "
+                        "unnest($1::uuid[], $2::bigint[]) AS t ON CONFLICT (client) DO UPDATE "
+                        "SET forgotten = greatest(clients.forgotten, excluded.forgotten)"};
 constexpr Sql kForget{"commit_forget",
                       "DELETE FROM requests r USING unnest($1::uuid[], $2::bigint[]) "
                       "AS t(client, number) WHERE r.client = t.client AND r.number <= t.number"};
@@ -79,6 +85,15 @@ struct PgCommit::Attempt {
       numbers.add(write->batch.request.number);
     }
     return Params().array(clients).array(numbers);
+  }
+  Params clients() const {
+    std::set<ClientId> ids;
+    for (const PendingWrite* write : writes) {
+      if (write->batch.request.client) ids.insert(write->batch.request.client);
+    }
+    Column column(Column::Type::uuid);
+    for (const ClientId& id : ids) column.add_uuid(id.uuid);
+    return Params().array(column);
   }
   Params tokens() const {
     std::set<std::uint64_t> ids;
@@ -177,6 +192,7 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
   requests.push_back({kLockWait, Params().int8(std::int64_t{lock_wait.count()})});
   requests.push_back({kTokens, attempt.tokens()});
   requests.push_back({kKept, attempt.asked()});
+  requests.push_back({kClients, attempt.clients()});
   const std::size_t first = requests.size();
   for (Request& request : attempt.source.prefetch(names)) requests.push_back(std::move(request));
   auto rows = connection_->run(requests, attempt.deadline);
@@ -192,7 +208,24 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
                       Timestamp{(*rows)[1].number(0, kVolumeColumns)});
   if (auto good = check_tokens(attempt, (*rows)[3]); !good) return failed(good.error(), false);
   if (auto good = answer_repeats(attempt, (*rows)[4]); !good) return failed(good.error(), false);
+  refuse_forgotten(attempt, (*rows)[5]);
   return Try::done;
+}
+
+// A number that its client has acknowledged, or that is over kRequestWindow behind.
+void PgCommit::refuse_forgotten(Attempt& attempt, const Rows& clients) {
+  std::map<ClientId, std::uint64_t> forgotten;
+  for (std::size_t row = 0; row < clients.size(); ++row) {
+    forgotten[ClientId{clients.uuid(row, 0)}] = clients.count(row, 1);
+  }
+  for (std::size_t i = 0; i < attempt.writes.size(); ++i) {
+    const RequestId& id = attempt.writes[i]->batch.request;
+    const auto found = forgotten.find(id.client);
+    if (attempt.answers[i] || found == forgotten.end() || id.number > found->second) continue;
+    attempt.answers[i] = Error{
+        Code::invalid, "request " + std::to_string(id.number) + " was acknowledged, or is over " +
+                           std::to_string(kRequestWindow) + " behind: use a new number"};
+  }
 }
 
 Status PgCommit::check_tokens(Attempt& attempt, const Rows& tokens) {
@@ -259,7 +292,7 @@ std::vector<Request> requests_rows(const std::vector<PendingWrite*>& writes,
   using Type = Column::Type;
   Column clients(Type::uuid), numbers(Type::int8), principals(Type::text), volumes(Type::int8);
   Column firsts(Type::int8), lasts(Type::int8), outcomes(Type::bytea);
-  Column old_clients(Type::uuid), old_numbers(Type::int8);
+  std::map<ClientId, std::uint64_t> acknowledged;
   if (forgotten.size() > kForgottenMax) forgotten.clear();
   for (std::size_t i = 0; i < writes.size(); ++i) {
     const Batch& batch = writes[i]->batch;
@@ -269,11 +302,7 @@ std::vector<Request> requests_rows(const std::vector<PendingWrite*>& writes,
     const std::uint64_t upto =
         std::min(std::max(batch.acknowledged, behind), number > 0 ? number - 1 : 0);
     std::uint64_t& known = forgotten[batch.request.client];
-    if (upto > known) {
-      known = upto;
-      old_clients.add_uuid(batch.request.client.uuid);
-      old_numbers.add(upto);
-    }
+    if (upto > known) acknowledged[batch.request.client] = known = upto;
     if (!*answers[i] || (*answers[i])->repeated) continue;
     const Applied& applied = **answers[i];
     clients.add_uuid(batch.request.client.uuid);
@@ -295,7 +324,13 @@ std::vector<Request> requests_rows(const std::vector<PendingWrite*>& writes,
                                    .array(lasts)
                                    .array(outcomes)});
   }
+  Column old_clients(Type::uuid), old_numbers(Type::int8);
+  for (const auto& [client, number] : acknowledged) {
+    old_clients.add_uuid(client.uuid);
+    old_numbers.add(number);
+  }
   if (old_clients.size() > 0) {
+    requests.push_back({kRemember, Params().array(old_clients).array(old_numbers)});
     requests.push_back({kForget, Params().array(old_clients).array(old_numbers)});
   }
   return requests;

@@ -46,6 +46,7 @@ class PgCommit final : public GroupWriter {
   Try begin(Attempt& attempt, std::chrono::milliseconds lock_wait);
   Status check_tokens(Attempt& attempt, const Rows& tokens);
   Status answer_repeats(Attempt& attempt, const Rows& kept);
+  void refuse_forgotten(Attempt& attempt, const Rows& clients);
   void apply(Attempt& attempt);
   Try write(Attempt& attempt);
   Try failed(const Error& error, bool committing);

@@ -4,7 +4,6 @@
 
 #include "core/limits.h"
 #include "core/path.h"
-#include "server/postgres/group_names.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/read_errors.h"
 #include "server/postgres/volume_rows.h"
@@ -63,7 +62,7 @@ Params key(VolumeId volume) {
 }
 
 Entry read_entry(const Rows& rows, std::size_t row) {
-  return Entry{Dentry{Inode{rows.count(row, 1)}, rows.text(row, 2)}, read_node(rows, row, 3).node};
+  return Entry{Dentry{Inode{rows.count(row, 1)}, rows.name(row, 2)}, read_node(rows, row, 3).node};
 }
 
 // The columns p.kind and p.links: nothing when they are those of a directory that is there.
@@ -99,7 +98,6 @@ Result<Volume> PgStore::describe(const Call& call, VolumeId volume) {
 
 Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
   if (auto good = check_batch(batch); !good) return good.error();
-  if (auto good = check_names_are_text(batch); !good) return good.error();
   return committer_.apply(call, volume, batch);
 }
 
@@ -137,8 +135,7 @@ Result<At<Entry>> PgStore::lookup(const Call& call, VolumeId volume, const NameR
 
 Result<At<Entry>> PgStore::entry_at_path(const Call& call, VolumeId volume,
                                          const std::string& path) {
-  if (!is_text(path)) return no_name(path);
-  auto rows = pool_.run(kAtPath, key(volume).bytes(path), call.deadline);
+  auto rows = pool_.run(kAtPath, key(volume).name(path), call.deadline);
   if (!rows) return rows.error();
   if (rows->empty()) return no_volume(volume);
   if (rows->null(0, 1)) return nothing_at(call, volume, path);
@@ -149,19 +146,18 @@ Error PgStore::nothing_at(const Call& call, VolumeId volume, const std::string& 
   Column above(Column::Type::text);
   for (std::string_view at = path; at != "/";) {
     at = split_last(at).first;
-    above.add_bytes(at);
+    above.add_name(at);
   }
   auto rows = pool_.run(kBlocked, key(volume).array(above), call.deadline);
   if (!rows) return rows.error();
   if (rows->empty()) return no_name(path);
   return Error{Code::not_directory,
-               path + " goes through " + rows->text(0, 0) + ", which is no directory", path};
+               path + " goes through " + rows->name(0, 0) + ", which is no directory", path};
 }
 
 Result<At<Entry>> PgStore::entry_in(const Call& call, VolumeId volume, Inode parent,
                                     const std::string& name) {
-  if (!is_text(name)) return no_name(name);
-  auto rows = pool_.run(kInDirectory, key(volume).int8(parent.value).bytes(name), call.deadline);
+  auto rows = pool_.run(kInDirectory, key(volume).int8(parent.value).name(name), call.deadline);
   if (!rows) return rows.error();
   if (rows->empty()) return no_volume(volume);
   if (auto error = no_directory(*rows, parent)) return *error;
@@ -208,10 +204,10 @@ Result<At<Page>> PgStore::page(const Call& call, VolumeId volume, const NodeRef&
                                std::string_view after, std::uint32_t limit) {
   auto inode = inode_of(call, volume, directory);
   if (!inode) return inode.error();
-  const std::uint32_t most = std::clamp(limit, 1u, kPageEntriesMax);
+  const std::uint32_t most = limit == 0 ? kPageEntriesMax : std::min(limit, kPageEntriesMax);
   // One more than asked for tells whether there is a next page.
   auto rows =
-      pool_.run(kList, key(volume).int8(inode->value).bytes(after).int8(std::int64_t{most} + 1),
+      pool_.run(kList, key(volume).int8(inode->value).name(after).int8(std::int64_t{most} + 1),
                 call.deadline);
   if (!rows) return rows.error();
   if (rows->empty()) return no_volume(volume);

@@ -88,7 +88,7 @@ Result<Content> read_frame(const Rows& rows, std::size_t row, ContentKey asked) 
 Result<At<Content>> PgStore::read(const Call& call, VolumeId volume, Inode inode, Version version,
                                   std::uint64_t offset, std::size_t size) {
   if (size > kReadBytesMax) {
-    return Error{Code::too_big, "a read of " + std::to_string(size) + " bytes, the limit is " +
+    return Error{Code::invalid, "a read of " + std::to_string(size) + " bytes, the limit is " +
                                     std::to_string(kReadBytesMax) + ": read in pieces"};
   }
   const auto start = static_cast<std::int32_t>(std::min<std::uint64_t>(offset, kFileBytesMax));
@@ -119,7 +119,7 @@ Result<At<Content>> PgStore::read(const Call& call, VolumeId volume, Inode inode
 Result<At<std::vector<Result<Content>>>> PgStore::read_many(const Call& call, VolumeId volume,
                                                             const std::vector<ContentKey>& keys) {
   if (keys.size() > kReadManyMax) {
-    return Error{Code::too_big, std::to_string(keys.size()) + " files at once, the limit is " +
+    return Error{Code::invalid, std::to_string(keys.size()) + " files at once, the limit is " +
                                     std::to_string(kReadManyMax) + ": ask in parts"};
   }
   Column inodes(Column::Type::int8);
@@ -192,7 +192,7 @@ Status stream_parts(Connection& connection, const Call& call, VolumeId volume, s
     SnapshotPart part;
     part.entries.reserve(rows->size());
     for (std::size_t row = 0; row < rows->size(); ++row) {
-      part.entries.push_back(Entry{Dentry{Inode{rows->count(row, 1)}, rows->text(row, 2)},
+      part.entries.push_back(Entry{Dentry{Inode{rows->count(row, 1)}, rows->name(row, 2)},
                                    read_node(*rows, row, 3).node});
     }
     after = rows->text(rows->size() - 1, 0);
@@ -245,7 +245,8 @@ Result<At<std::vector<Change>>> PgStore::history(const Call& call, VolumeId volu
   Params params = key(volume);
   params.int8(query.after.value)
       .int8(query.before ? std::min(query.before.value, bound) : bound)
-      .int8(std::int64_t{std::clamp(query.limit, 1u, kPageEntriesMax)});
+      .int8(std::int64_t{query.limit == 0 ? kPageEntriesMax
+                                          : std::min(query.limit, kPageEntriesMax)});
   Sql sql = query.newest_first ? kNewest : kOldest;
   if (query.node) {
     auto inode = inode_of(call, volume, *query.node);

@@ -78,7 +78,7 @@ Column numbers_of(const std::set<Inode>& inodes) {
 
 Column texts_of(const std::set<std::string>& texts) {
   Column column(Column::Type::text);
-  for (const auto& text : texts) column.add_bytes(text);
+  for (const auto& text : texts) column.add_name(text);
   return column;
 }
 
@@ -111,7 +111,7 @@ std::vector<Request> PgTreeSource::prefetch(const GroupNames& names) {
     Column texts(Column::Type::text);
     for (const Dentry& name : names.names) {
       parents.add(name.parent.value);
-      texts.add_bytes(name.name);
+      texts.add_name(name.name);
     }
     ask(0, kNames, key().array(parents).array(texts));
   }
@@ -141,8 +141,8 @@ void PgTreeSource::take(const GroupNames& names, const std::vector<Rows>& answer
 void PgTreeSource::take_entries(const Rows& rows) {
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const StoredNode node = read_node(rows, row, 3);
-    Dentry name{Inode{rows.count(row, 0)}, rows.text(row, 1)};
-    paths_[rows.text(row, 2)] = node.node.inode;
+    Dentry name{Inode{rows.count(row, 0)}, rows.name(row, 1)};
+    paths_[rows.name(row, 2)] = node.node.inode;
     children_[name] = node.node.inode;
     names_[node.node.inode] = std::move(name);
     nodes_[node.node.inode] = node;
@@ -185,7 +185,7 @@ Result<std::optional<Inode>> PgTreeSource::child(const Dentry& name) {
   Column parent(Column::Type::int8);
   Column text(Column::Type::text);
   parent.add(name.parent.value);
-  text.add_bytes(name.name);
+  text.add_name(name.name);
   auto rows = run(kNames, key().array(parent).array(text));
   if (!rows) return rows.error();
   take_entries(*rows);
@@ -209,7 +209,7 @@ Result<std::vector<std::pair<std::string, Inode>>> PgTreeSource::children(Inode 
   std::vector<std::pair<std::string, Inode>> found;
   found.reserve(rows->size());
   for (std::size_t row = 0; row < rows->size(); ++row) {
-    found.emplace_back(rows->text(row, 0), Inode{rows->count(row, 1)});
+    found.emplace_back(rows->name(row, 0), Inode{rows->count(row, 1)});
   }
   return found;
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/check.h"
+#include "server/postgres/name_text.h"
 
 namespace outboard::server {
 
@@ -40,6 +41,10 @@ std::string_view Rows::bytes(std::size_t row, int column) const {
   const int at = static_cast<int>(row);
   return {PQgetvalue(result_.get(), at, column),
           static_cast<std::size_t>(PQgetlength(result_.get(), at, column))};
+}
+
+std::string Rows::name(std::size_t row, int column) const {
+  return from_text(bytes(row, column));
 }
 
 Uuid Rows::uuid(std::size_t row, int column) const {

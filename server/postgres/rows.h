@@ -33,6 +33,7 @@ class Rows {
   bool flag(std::size_t row, int column) const;
   std::string_view bytes(std::size_t row, int column) const;  // text, bytea; good while Rows lives
   std::string text(std::size_t row, int column) const { return std::string(bytes(row, column)); }
+  std::string name(std::size_t row, int column) const;  // a name or path, see name_text.h
   Uuid uuid(std::size_t row, int column) const;
   std::optional<Sha256> digest(std::size_t row, int column) const;
 

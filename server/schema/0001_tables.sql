@@ -101,7 +101,7 @@ create table outboard.inodes (
   primary key (volume, inode)
 ) with (fillfactor = 75);
 
--- Names. `path` is kept true by every writer, so that one index probe finds a file. Its index holds the first 600
+-- Names. Bytes that are no UTF-8 stand as U+10FF00 + byte. `path` is kept true by every writer, so that one index probe finds a file. Its index holds the first 600
 -- characters, which fit a B-tree entry even at four bytes each; (volume, parent, name) makes paths unique.
 create table outboard.dentries (
   volume bigint not null,
@@ -112,6 +112,8 @@ create table outboard.dentries (
   primary key (volume, parent, name)
 ) with (fillfactor = 80);
 create index dentries_by_path on outboard.dentries (volume, left(path, 600));
+-- For SQL that says `path = '…'`; a hash index takes any length.
+create index dentries_by_whole_path on outboard.dentries using hash (path);
 create index dentries_of_inode on outboard.dentries (volume, inode);
 
 -- ── Contents ─────────────────────────────────────────────────────────────────────────────────────
@@ -197,6 +199,12 @@ create table outboard.changes (
   primary key (volume, seq)
 );
 create index changes_of_inode on outboard.changes (volume, inode, seq);
+
+-- Up to which number a client will not ask again: such a number is refused, its answer is gone.
+create table outboard.clients (
+  client uuid primary key,
+  forgotten bigint not null
+) with (fillfactor = 50);
 
 -- Answers given, so that a repeated request happens once. Gone when the client has acknowledged them.
 create table outboard.requests (

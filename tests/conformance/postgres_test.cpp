@@ -7,10 +7,15 @@ namespace {
 
 using server::Database;
 
+const std::string& shared_url() {
+  static const std::string url = TestPostgres::shared().fresh_database();
+  return url;
+}
+
 // One database for the program, in which each test has a volume of its own.
 Database& shared_database() {
   static const std::unique_ptr<Database> database = [] {
-    auto opened = Database::open({.url = TestPostgres::shared().fresh_database()});
+    auto opened = Database::open({.url = shared_url()});
     if (!opened) {
       ADD_FAILURE() << opened.error().message;
       std::abort();
@@ -33,6 +38,18 @@ class PostgresFixture final : public StoreFixture {
     return made->id;
   }
   Call call() override { return internal_call(clock_.now() + kCallWait); }
+  // As retention will: the log up to `upto`, and the contents that only it shows.
+  bool forget(VolumeId volume, Seq upto) override {
+    const std::string where =
+        " WHERE volume = " + to_string(volume) + " AND seq <= " + to_string(upto);
+    return TestPostgres::shared().execute(
+        shared_url(),
+        "UPDATE outboard.volumes SET pruned_seq = " + to_string(upto) +
+            " WHERE id = " + to_string(volume) + "; DELETE FROM outboard.changes" + where +
+            "; DELETE FROM outboard.versions x" + where +
+            " AND NOT EXISTS (SELECT 1 FROM outboard.inodes n WHERE n.volume = x.volume "
+            "AND n.inode = x.inode AND n.version = x.version AND n.links > 0)");
+  }
 
  private:
   SystemClock clock_;
