@@ -168,8 +168,17 @@ void MountedVolume::set_stale(bool stale) {
 }
 
 bool MountedVolume::stale() const {
+  if (connected_ && !connected_()) return true;
   Lock lock(mutex_);
   return state_.stale;
+}
+
+Census MountedVolume::census() const {
+  const std::uint64_t cached = blocks_.bytes();
+  Lock lock(mutex_);
+  Census census{state_.tree.nodes(), cached, 0, state_.handles.size()};
+  for (const auto& [id, file] : state_.files) census.unsaved_bytes += file.bytes_held();
+  return census;
 }
 
 bool MountedVolume::wait_until(Seq seq, Moment deadline) {

@@ -59,6 +59,11 @@ struct Opened {
   bool keep_cache = true;
 };
 
+// What the daemon holds of the volume, for those who look in.
+struct Census {
+  std::uint64_t nodes = 0, cached_bytes = 0, unsaved_bytes = 0, open_handles = 0;
+};
+
 struct Space {
   std::uint64_t bytes = 0, bytes_free = 0, nodes = 0, nodes_free = 0;
 };
@@ -140,7 +145,10 @@ class MountedVolume {
   // The log no longer reaches back: loads a new tree and tells the kernel all differences.
   Status resynchronise(Moment deadline);
   void set_stale(bool stale);
+  // Asked by stale(), too; before any verb.
+  void watch_connection(std::function<bool()> connected) { connected_ = std::move(connected); }
   bool stale() const;
+  Census census() const;
   // The barrier: true once everything up to `seq` is in the tree and the kernel has been told. [S6]
   bool wait_until(Seq seq, Moment deadline);
 
@@ -253,6 +261,7 @@ class MountedVolume {
   const View view_;
   const Volume volume_;
   BlockCache blocks_;
+  std::function<bool()> connected_;
   mutable Mutex mutex_;
   Condition changed_;  // the feed has moved, or a publish has ended
   State state_ GUARDED_BY(mutex_);

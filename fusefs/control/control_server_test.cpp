@@ -1,0 +1,158 @@
+#include "fusefs/control/control_server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "core/memory_store.h"
+#include "fusefs/volume/follower.h"
+#include "outboard/v1/mount.grpc.pb.h"
+
+namespace outboard::fusefs {
+namespace {
+
+// A kernel that drops everything at once.
+class WillingKernel final : public Invalidator {
+ public:
+  void post(std::vector<Notice>) override {}
+  bool flushed(Moment) override { return true; }
+};
+
+class ControlServerTest : public ::testing::Test {
+ protected:
+  ControlServerTest() {
+    char pattern[] = "/tmp/outboard-control-XXXXXX";
+    directory_ = mkdtemp(pattern);
+    store_.add_volume("acme/memory", {});
+    const Moment soon = clock_.now() + std::chrono::seconds(5);
+    volume_ = *MountedVolume::open(store_, numbers_, kernel_, clock_, "acme/memory", {}, soon);
+    server_ = start(socket()).value();
+    channel_ = grpc::CreateChannel("unix:" + socket(), grpc::InsecureChannelCredentials());
+    stub_ = v1::MountService::NewStub(channel_);
+  }
+  ~ControlServerTest() override { std::filesystem::remove_all(directory_); }
+
+  std::string socket() const { return directory_ + "/control.sock"; }
+
+  Result<std::unique_ptr<ControlServer>> start(const std::string& where) {
+    ControlledDaemon daemon;
+    daemon.version = "test";
+    daemon.views.push_back({"/memory", *volume_});
+    daemon.connected = [] { return true; };
+    daemon.current_as_of = [this] { return clock_.now(); };
+    daemon.renew_token = [this](const std::string& token) -> outboard::Status {
+      if (token == "bad") {
+        Error error;
+        error.code = Code::unauthenticated;
+        error.message = "the server does not know this token";
+        return error;
+      }
+      token_ = token;
+      return success();
+    };
+    return ControlServer::start(where, std::move(daemon), clock_);
+  }
+
+  Seq make_file(const std::string& name) {
+    Publish publish;
+    publish.at = {std::string("/"), name};
+    publish.bytes = "hello\n";
+    Batch batch;
+    batch.steps.push_back({publish, {}});
+    const Call call = internal_call(clock_.now() + std::chrono::seconds(5));
+    return store_.apply(call, volume_->volume().id, batch).value().last;
+  }
+
+  grpc::StatusCode barrier(const std::string& volume, Seq seq, std::chrono::milliseconds within) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + within);
+    v1::BarrierRequest request;
+    (*request.mutable_seqs())[volume] = seq.value;
+    v1::BarrierResponse response;
+    return stub_->Barrier(&context, request, &response).error_code();
+  }
+
+  SystemClock clock_;
+  MemoryStore store_{clock_};
+  RequestNumbers numbers_{ClientId{random_uuid()}};
+  WillingKernel kernel_;
+  std::string directory_;
+  std::string token_;
+  std::unique_ptr<MountedVolume> volume_;
+  std::unique_ptr<ControlServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::MountService::Stub> stub_;
+};
+
+TEST_F(ControlServerTest, S6_BarrierWaitsUntilTheMountShowsTheSeq) {
+  const Seq seq = make_file("note.md");
+  EXPECT_EQ(barrier("acme/memory", seq, std::chrono::milliseconds(50)),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  std::thread waiter([&] {
+    EXPECT_EQ(barrier("acme/memory", seq, std::chrono::seconds(5)), grpc::StatusCode::OK);
+  });
+  Follower follower(store_, *volume_, clock_);
+  waiter.join();
+  EXPECT_GE(volume_->seq(), seq);
+}
+
+TEST_F(ControlServerTest, BarrierOnAVolumeThatIsNotMountedIsRefused) {
+  EXPECT_EQ(barrier("acme/skills", Seq{1}, std::chrono::seconds(5)), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ControlServerTest, StatusTellsViewsAndWhatTheyHold) {
+  grpc::ClientContext context;
+  v1::MountStatusResponse response;
+  ASSERT_TRUE(stub_->Status(&context, {}, &response).ok());
+  EXPECT_TRUE(response.connected());
+  ASSERT_EQ(response.views_size(), 1);
+  EXPECT_EQ(response.views(0).view().volume(), "acme/memory");
+  EXPECT_TRUE(response.views(0).view().writable());
+  EXPECT_EQ(response.views(0).nodes(), 1U);
+}
+
+TEST_F(ControlServerTest, ATokenThatIsRefusedLeavesTheOldOne) {
+  const auto renew = [&](const std::string& token) {
+    grpc::ClientContext context;
+    v1::RenewTokenRequest request;
+    request.set_token(token);
+    v1::RenewTokenResponse response;
+    return stub_->RenewToken(&context, request, &response).error_code();
+  };
+  EXPECT_EQ(renew("good"), grpc::StatusCode::OK);
+  EXPECT_EQ(renew("bad"), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(renew(""), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(token_, "good");
+}
+
+TEST_F(ControlServerTest, WhatIsNotBuiltSaysSo) {
+  grpc::ClientContext context;
+  v1::PrewarmResponse response;
+  const grpc::Status refused = stub_->Prewarm(&context, {}, &response);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_NE(refused.error_message().find("read the files once"), std::string::npos);
+}
+
+TEST_F(ControlServerTest, OnlyItsOwnUserMayOpenTheSocket) {
+  struct stat found {};
+  ASSERT_EQ(::stat(socket().c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0077U, 0U);
+}
+
+TEST_F(ControlServerTest, ASocketInUseOrAFileInItsPlaceIsRefused) {
+  EXPECT_FALSE(start(socket()));
+  const std::string file = directory_ + "/file";
+  ASSERT_TRUE(std::filesystem::copy_file("/etc/hostname", file));
+  const auto refused = start(file);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("no socket"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(file));
+}
+
+}  // namespace
+}  // namespace outboard::fusefs
