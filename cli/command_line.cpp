@@ -116,8 +116,14 @@ int print_usage_error(const CLI::App& app, const CLI::ParseError& failed, Screen
     verb = verb->get_subcommands().front();
     path += " " + verb->get_name();
   }
-  screen.err() << screen.paint_error(Colour::red, "error:") << " " << printable(failed.what())
-               << "\n"
+  std::string message = printable(failed.what());
+  if (message == "A subcommand is required") {
+    message = "a verb is missing: one of";
+    for (const CLI::App* one : verb->get_subcommands([](const CLI::App*) { return true; })) {
+      message += " " + one->get_name();
+    }
+  }
+  screen.err() << screen.paint_error(Colour::red, "error:") << " " << message << "\n"
                << screen.paint_error(Colour::dim,
                                      "hint:  `" + path + " --help` shows what it takes")
                << "\n";

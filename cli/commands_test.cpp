@@ -246,6 +246,7 @@ TEST_F(Commands, TheDefaultVolumeNeedsOneOrganisation) {
 TEST_F(Commands, ExitCodesTellWhoIsToBlame) {
   EXPECT_EQ(site.run({"--help"}).code, kExitOk);
   EXPECT_EQ(site.run({}).code, kExitUsage);
+  EXPECT_TRUE(holds(site.run({"memory"}).err, "one of ls cat put"));
   EXPECT_EQ(site.run({"memory", "nope"}).code, kExitUsage);
   EXPECT_EQ(site.run({"token", "revoke", "x"}).code, kExitUsage);
   EXPECT_TRUE(holds(site.run({"memory", "cat"}).err, "outboard memory cat --help"));
