@@ -1,5 +1,6 @@
 #include "server/cluster.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,17 @@ Status make_private_directory(const std::string& path, const std::optional<Accou
   if (owner && ::chown(path.c_str(), owner->uid, owner->gid) != 0) {
     return cannot("give to user " + owner->name, path, errno);
   }
+  return success();
+}
+
+// All of the file system that holds `path`: one flush, where Postgres' programs would sync a
+// thousand files one by one (measured on a busy disk: 0.1 s for 5 s).
+Status sync_all(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return cannot("open", path, errno);
+  const int failed = ::syncfs(fd) == 0 ? 0 : errno;
+  ::close(fd);
+  if (failed != 0) return cannot("write to disk", path, failed);
   return success();
 }
 
@@ -126,7 +138,7 @@ Status make_cluster(const Binaries& binaries, const std::string& cluster,
 
   ChildCommand command{{binaries.directory + "/initdb", "--pgdata=" + draft, "--username=postgres",
                         "--encoding=UTF8", "--locale=C", "--data-checksums", "--auth-local=trust",
-                        "--auth-host=reject", "--no-instructions"},
+                        "--auth-host=reject", "--no-instructions", "--no-sync"},
                        plain_environment(),
                        run_as};
   if (auto made = run_to_end(command, deadline); !made) return made.error();
@@ -137,11 +149,14 @@ Status make_cluster(const Binaries& binaries, const std::string& cluster,
                        draft,
                        "-c",
                        "exit_on_error=on",
+                       "-c",
+                       "fsync=off",
                        "template1"};
   command.input = kFirstStatements;
   if (auto done = run_to_end(command, deadline); !done) return done.error();
+  if (auto kept = sync_all(draft); !kept) return kept;
   if (::rename(draft.c_str(), cluster.c_str()) != 0) return cannot("make", cluster, errno);
-  return success();
+  return sync_all(cluster);
 }
 
 ChildCommand postgres_command(const Binaries& binaries, const ClusterSettings& settings,
