@@ -34,6 +34,8 @@ inline constexpr std::chrono::milliseconds kModelDeadline{600'000};
 inline constexpr std::chrono::milliseconds kJournalDeadline{30'000};
 // When the sandbox's host cannot be asked what became of a call, the session sleeps this long.
 inline constexpr std::chrono::milliseconds kSandboxRetry{1'000};
+// Acts in a row whose outcome was not known, before the session sleeps that long, too.
+inline constexpr unsigned kDoubtsMax = 2;
 // Output of a running command that is journalled as it comes, and how often in one call.
 inline constexpr std::size_t kProgressBytes = 65'536;
 inline constexpr std::size_t kProgressPartsMax = 16;

@@ -144,6 +144,10 @@ Result<std::vector<Draft>> take_up(const State& before, const std::vector<InboxI
   return drafts;
 }
 
+bool may_pass(const Error& error) {
+  return error.code == Code::unavailable || error.code == Code::timed_out;
+}
+
 Recovery recover(const CallState& call, const Sighting& sighting) {
   CHECK(call.stage == CallStage::dispatched && call.dispatch);
   if (call.intent.effect == Effect::write) return recover_write(call, sighting);

@@ -100,6 +100,9 @@ using KeepBody = std::function<Result<Body>(std::string)>;
 Result<std::vector<Draft>> take_up(const State& state, const std::vector<InboxItem>& inbox,
                                    const KeepBody& keep);
 
+// Whether an error says nothing about what happened, so that trying again may help.
+bool may_pass(const Error& error);
+
 // ── A call in flight when somebody died ──────────────────────────────────────────────────────────
 
 enum class Known : std::uint8_t {
@@ -119,6 +122,7 @@ struct Sighting {
   Known known = Known::lost;
   std::optional<Found> found;  // of a write, when it could be looked at
   std::string restored;        // of a lost sandbox: as of when its workspace came back; empty: not
+  Seen seen;                   // volumes that were looked at for it
 };
 
 enum class Recovery : std::uint8_t {

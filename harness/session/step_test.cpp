@@ -41,7 +41,7 @@ State dispatched(Effect effect) {
 
 Recovery recovered(Effect effect, Known known, std::optional<Found> found = std::nullopt) {
   const State state = dispatched(effect);
-  return recover(*state.find(kFirst), Sighting{known, found, ""});
+  return recover(*state.find(kFirst), Sighting{known, found, "", {}});
 }
 
 // ── The table of recovery, row by row ──
@@ -118,7 +118,7 @@ TEST(Recovery, LostBash_IsNeverRunAgain) {
   EXPECT_EQ(recovered(Effect::command, Known::lost), Recovery::report_unknown);
   const State state = dispatched(Effect::command);
   const std::string text =
-      unknown_outcome(*state.find(kFirst), Sighting{Known::lost, {}, "turn 4"}, "half a line");
+      unknown_outcome(*state.find(kFirst), Sighting{Known::lost, {}, "turn 4", {}}, "half a line");
   for (const char* part : {"fully, partly or not at all", "as of turn 4", "Check", "half a line"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part;
   }
