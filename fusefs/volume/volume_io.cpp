@@ -63,9 +63,11 @@ std::vector<Span> spans_of(const OpenFile& file, std::uint64_t base, std::uint64
 Result<HandleId> MountedVolume::add_handle(NodeId node, const OpenMode& mode) {
   const Binding* binding = state_.inodes.find(node);
   const Node* found = binding == nullptr ? nullptr : node_of(*binding);
-  // ESTALE makes the kernel look the name up again, so that an open that comes before the
-  // notification still gets the new content. [S1]
-  if (found == nullptr || (binding->pinned && !*binding->announced)) return replaced(node);
+  if (found == nullptr) return replaced(node);
+  // Opened by an old name, before the notification arrived. A reader gets the old version whole. A
+  // writer would base its bytes on it: ESTALE makes the kernel look the name up again, once.
+  const bool based = mode.write && !mode.append;
+  if (based && binding->pinned && !*binding->announced) return replaced(node);
   if (found->is(Kind::directory)) {
     return Error{Code::is_directory, "a directory has no bytes to open", to_string(node)};
   }

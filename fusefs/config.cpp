@@ -1,0 +1,144 @@
+#include "fusefs/config.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <sstream>
+
+#include "core/path.h"
+
+namespace outboard::fusefs {
+namespace {
+
+constexpr const char* kAbout =
+    "Shows volumes of an Outboard server as directories, one FUSE session each.\n";
+
+constexpr const char* kExamples =
+    "Example:\n"
+    "  outboard-fuse --server unix:/run/outboard/server.sock --token-file /run/outboard/token \\\n"
+    "      --mount /skills=acme/skills:ro --mount /memory=acme/memory:rw --uid 1000 --gid 1000\n"
+    "\n"
+    "SIGTERM, SIGINT and SIGHUP publish what is unsaved and unmount. Exit codes: 0 ended as "
+    "asked,\n"
+    "1 could not start (the message says why), 2 wrong command line.";
+
+struct Texts {
+  std::vector<std::string> mounts;
+  std::string umask = "022";
+  std::string owners = "view";
+};
+
+void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
+  app.add_option("--server", config.server, "unix:/path or host:port")
+      ->envname("OUTBOARD_SERVER")
+      ->required();
+  app.add_option("--token-file", config.token_file,
+                 "File with the token; read again when it changes, so a token can be renewed")
+      ->required()
+      ->check(CLI::ExistingFile);
+  app.add_option("--tls-ca", config.tls_ca_file, "PEM file; needed for TCP beyond this machine")
+      ->check(CLI::ExistingFile);
+  app.add_option("--mount", texts.mounts, "PATH=VOLUME:ro or PATH=VOLUME:rw; may be repeated")
+      ->required();
+  app.add_option("--uid", config.uid, "Owner that everything is shown with")->capture_default_str();
+  app.add_option("--gid", config.gid, "Group that everything is shown with")->capture_default_str();
+  app.add_option("--umask", texts.umask, "Octal; bits that modes are shown without")
+      ->capture_default_str();
+  app.add_option("--owners", texts.owners,
+                 "view: everything belongs to --uid and --gid; stored: full POSIX owners and modes")
+      ->check(CLI::IsMember({"view", "stored"}))
+      ->capture_default_str();
+  app.add_option("--control", config.control_socket, "Path of the control socket; none by default");
+  app.add_option("--ready-fd", config.ready_fd,
+                 "Once mounted, one line per view is written to this descriptor; then it is closed")
+      ->check(CLI::Range(0, 1'048'576));
+  const std::map<std::string, Severity> severities{{"debug", Severity::debug},
+                                                   {"info", Severity::info},
+                                                   {"warning", Severity::warning},
+                                                   {"error", Severity::error}};
+  app.add_option("--log", config.log, "debug, info, warning or error [info]")
+      ->transform(CLI::CheckedTransformer(severities));
+}
+
+Error bad_mount(std::string_view text, std::string_view rule) {
+  return Error{Code::invalid,
+               "--mount " + std::string(text) + ": " + std::string(rule) +
+                   "; write it as /skills=acme/skills:ro or /memory=acme/memory:rw",
+               std::string(text)};
+}
+
+Status finish(FuseConfig& config, const Texts& texts) {
+  for (const std::string& text : texts.mounts) {
+    auto mount = parse_mount(text);
+    if (!mount) return std::move(mount).error();
+    config.mounts.push_back(*std::move(mount));
+  }
+  std::size_t used = 0;
+  const bool octal = texts.umask.find_first_not_of("01234567") == std::string::npos;
+  if (!octal || texts.umask.empty() || texts.umask.size() > 4) {
+    return Error{Code::invalid, "--umask " + texts.umask + " is no octal number like 022"};
+  }
+  config.umask = static_cast<std::uint32_t>(std::stoul(texts.umask, &used, 8));
+  config.stored_owners = texts.owners == "stored";
+  return check_places(config.mounts);
+}
+
+}  // namespace
+
+Result<MountSpec> parse_mount(std::string_view text) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string_view::npos) return bad_mount(text, "there is no \"=\"");
+  const std::string_view rest = text.substr(equals + 1);
+  const std::size_t colon = rest.rfind(':');
+  const std::string_view mode = colon == std::string_view::npos ? "" : rest.substr(colon + 1);
+  if (mode != "ro" && mode != "rw") return bad_mount(text, "it must end in :ro or :rw");
+  MountSpec spec;
+  spec.path = text.substr(0, equals);
+  while (spec.path.size() > 1 && spec.path.back() == '/') spec.path.pop_back();
+  spec.volume = rest.substr(0, colon);
+  spec.read_only = mode == "ro";
+  if (spec.path.empty() || spec.path.front() != '/' || spec.path == "/") {
+    return bad_mount(text, "the place must be an absolute path, and not the root");
+  }
+  if (spec.volume.empty()) return bad_mount(text, "the volume's name is missing");
+  return spec;
+}
+
+Status check_places(const std::vector<MountSpec>& mounts) {
+  for (std::size_t i = 0; i < mounts.size(); ++i) {
+    for (std::size_t j = 0; j < mounts.size(); ++j) {
+      if (i == j || !is_within(mounts[j].path, mounts[i].path)) continue;
+      return Error{Code::unsupported,
+                   "--mount " + mounts[j].path + " lies in the view at " + mounts[i].path +
+                       ": views inside views are not built yet; mount them side by side",
+                   mounts[j].path};
+    }
+  }
+  return success();
+}
+
+CommandLine read_command_line(int argc, const char* const* argv) {
+  FuseConfig config;
+  config.uid = ::getuid();
+  config.gid = ::getgid();
+  Texts texts;
+  CLI::App app(kAbout, "outboard-fuse");
+  app.footer(kExamples);
+  app.set_version_flag("--version", "outboard-fuse " OUTBOARD_VERSION);
+  add_options(app, config, texts);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const bool fine = app.exit(error, out, err) == 0;
+    return {std::nullopt, fine ? out.str() : err.str(), fine ? 0 : 2};
+  }
+  if (auto good = finish(config, texts); !good) {
+    return {std::nullopt, "outboard-fuse: " + good.error().message + "\n", 2};
+  }
+  return {config, "", 0};
+}
+
+}  // namespace outboard::fusefs

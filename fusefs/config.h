@@ -1,0 +1,50 @@
+// FuseConfig: what the command line of outboard-fuse says, checked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/log.h"
+#include "core/result.h"
+
+namespace outboard::fusefs {
+
+// "--mount PATH=VOLUME:ro" as data.
+struct MountSpec {
+  std::string path;    // absolute, without a trailing slash
+  std::string volume;  // "acme/skills"
+  bool read_only = true;
+};
+
+struct FuseConfig {
+  std::string server;      // "unix:/path" or "host:port"
+  std::string token_file;  // never the token itself: arguments are public
+  std::string tls_ca_file;
+  std::vector<MountSpec> mounts;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t umask = 022;
+  bool stored_owners = false;
+  std::string control_socket;  // empty: none
+  int ready_fd = -1;           // -1: nobody waits
+  Severity log = Severity::info;
+};
+
+// invalid: not of that form, or the path is not absolute.
+Result<MountSpec> parse_mount(std::string_view text);
+// invalid: two views share a place, or one lies inside another.
+Status check_places(const std::vector<MountSpec>& mounts);
+
+// What main has to do: run with `config`, or print `text` and end with `exit_code`.
+struct CommandLine {
+  std::optional<FuseConfig> config;
+  std::string text;
+  int exit_code = 0;  // 0, or 2 for a wrong command line
+};
+
+CommandLine read_command_line(int argc, const char* const* argv);
+
+}  // namespace outboard::fusefs

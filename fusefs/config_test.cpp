@@ -1,0 +1,44 @@
+#include "fusefs/config.h"
+
+#include <gtest/gtest.h>
+
+namespace outboard::fusefs {
+namespace {
+
+TEST(MountSpec, ReadsPathVolumeAndMode) {
+  const auto spec = parse_mount("/memory/=acme/~ada/memory:rw");
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->path, "/memory");
+  EXPECT_EQ(spec->volume, "acme/~ada/memory");
+  EXPECT_FALSE(spec->read_only);
+}
+
+TEST(MountSpec, RefusesWhatIsNoMount) {
+  for (const char* text : {"/skills", "/skills=acme/skills", "/skills=acme/skills:rx",
+                           "skills=acme/skills:ro", "/skills=:ro", "/=acme/skills:ro"}) {
+    const auto spec = parse_mount(text);
+    ASSERT_FALSE(spec) << text;
+    EXPECT_EQ(spec.error().code, Code::invalid);
+    EXPECT_NE(spec.error().message.find("/skills=acme/skills:ro"), std::string::npos);
+  }
+}
+
+TEST(MountSpec, ViewsDoNotNest) {
+  EXPECT_TRUE(check_places({{"/a", "acme/a", true}, {"/ab", "acme/b", true}}));
+  EXPECT_FALSE(check_places({{"/a", "acme/a", true}, {"/a/b", "acme/b", true}}));
+  EXPECT_FALSE(check_places({{"/a", "acme/a", true}, {"/a", "acme/b", true}}));
+}
+
+TEST(CommandLine, SaysWhatIsWrong) {
+  const char* const nothing[] = {"outboard-fuse"};
+  EXPECT_EQ(read_command_line(1, nothing).exit_code, 2);
+  const char* const bad[] = {"outboard-fuse",     "--server",  "unix:/s",
+                             "--token-file",      "/dev/null", "--mount",
+                             "/s=acme/skills:ro", "--umask",   "9"};
+  const CommandLine line = read_command_line(9, bad);
+  EXPECT_EQ(line.exit_code, 2);
+  EXPECT_NE(line.text.find("--umask"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace outboard::fusefs

@@ -1,0 +1,194 @@
+// outboard-fuse: the parts and the order in which they come to life; they end in the reverse one.
+//
+// command line → log → token → GrpcStore → each view: notifier, volume, follower, flusher, session
+// → control socket → ready → a signal → unmount.
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <vector>
+
+#include "client/grpc_store.h"
+#include "core/log.h"
+#include "fusefs/config.h"
+#include "fusefs/control/control_server.h"
+#include "fusefs/kernel/session.h"
+#include "fusefs/token_file.h"
+#include "fusefs/volume/flusher.h"
+#include "fusefs/volume/follower.h"
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+namespace {
+
+using client::ChannelConfig;
+using client::GrpcStore;
+
+int refuse(std::string_view what, const Error& error) {
+  log(Severity::error, what, {{"code", std::string(name_of(error.code))}, {"why", error.message}});
+  return EXIT_FAILURE;
+}
+
+// Blocked before the first thread is born, so that all inherit it and sigwait alone takes them.
+sigset_t block_signals() {
+  sigset_t ends;
+  ::sigemptyset(&ends);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&ends, number);
+  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return ends;
+}
+
+void tell_ready(int fd, const std::vector<MountSpec>& mounts) {
+  if (fd < 0) return;
+  std::string lines;
+  for (const MountSpec& mount : mounts) lines += mount.path + "\n";
+  if (::write(fd, lines.data(), lines.size()) < 0) {
+    log(Severity::warning, "nobody reads --ready-fd", {{"fd", std::to_string(fd)}});
+  }
+  ::close(fd);
+}
+
+// One view, with its parts in the order of their births.
+struct MountedView {
+  KernelNotifier notifier;
+  std::unique_ptr<MountedVolume> volume;
+  std::unique_ptr<Follower> follower;
+  std::unique_ptr<Flusher> flusher;
+  std::unique_ptr<KernelSession> session;
+};
+
+View view_of(const FuseConfig& config, const MountSpec& mount) {
+  View view;
+  view.read_only = mount.read_only;
+  view.owners = config.stored_owners ? Owners::stored : Owners::view;
+  view.uid = config.uid;
+  view.gid = config.gid;
+  view.umask = config.umask;
+  return view;
+}
+
+// What all views share.
+struct Daemon {
+  explicit Daemon(const FuseConfig& given) : config(given), token(given.token_file) {}
+
+  const FuseConfig& config;
+  SystemClock clock;
+  TokenFile token;
+  std::unique_ptr<GrpcStore> store;
+  std::unique_ptr<RequestNumbers> numbers;
+  std::atomic<std::size_t> mounted = 0;
+  std::vector<std::unique_ptr<MountedView>> views;
+
+  ChannelConfig channel() {
+    ChannelConfig channel;
+    channel.address = config.server;
+    channel.token = [this] { return token.token(); };
+    channel.tls_ca_file = config.tls_ca_file;
+    return channel;
+  }
+
+  Status connect() {
+    if (auto good = token.check(); !good) return good;
+    auto connected = GrpcStore::connect(channel(), clock.now() + kReadDeadline);
+    if (!connected) return std::move(connected).error();
+    store = *std::move(connected);
+    numbers = std::make_unique<RequestNumbers>(store->client());
+    return success();
+  }
+
+  Status mount(const MountSpec& spec) {
+    auto view = std::make_unique<MountedView>();
+    auto volume =
+        MountedVolume::open(*store, *numbers, view->notifier.invalidator(), clock, spec.volume,
+                            view_of(config, spec), clock.now() + kReadDeadline);
+    if (!volume) return std::move(volume).error();
+    view->volume = *std::move(volume);
+    view->volume->watch_connection([this] { return store->connected(); });
+    view->follower = std::make_unique<Follower>(*store, *view->volume, clock);
+    view->flusher = std::make_unique<Flusher>(*view->volume);
+    SessionConfig session;
+    session.mountpoint = spec.path;
+    ++mounted;
+    session.on_ended = [this] {
+      if (--mounted == 0) ::kill(::getpid(), SIGTERM);  // all were unmounted from outside
+    };
+    auto started = KernelSession::start(session, *view->volume, view->notifier);
+    if (!started) return std::move(started).error();
+    view->session = *std::move(started);
+    views.push_back(std::move(view));
+    return success();
+  }
+
+  // A token counts once the server has opened a volume for it.
+  Status renew(const std::string& candidate) {
+    ChannelConfig trial = channel();
+    trial.token = [candidate] { return candidate; };
+    const Moment deadline = clock.now() + kReadDeadline;
+    auto connected = GrpcStore::connect(trial, deadline);
+    if (!connected) return std::move(connected).error();
+    for (const MountSpec& spec : config.mounts) {
+      auto opened = (*connected)->open_volume(Call::until(deadline), spec.volume);
+      if (!opened) return std::move(opened).error();
+    }
+    token.replace(candidate);
+    return success();
+  }
+};
+
+ControlledDaemon controlled(Daemon& daemon) {
+  ControlledDaemon parts;
+  parts.version = OUTBOARD_VERSION;
+  parts.server = daemon.config.server;
+  for (std::size_t i = 0; i < daemon.views.size(); ++i) {
+    parts.views.push_back({daemon.config.mounts[i].path, *daemon.views[i]->volume});
+  }
+  parts.current_as_of = [&daemon] { return daemon.store->current_as_of(); };
+  parts.connected = [&daemon] { return daemon.store->connected(); };
+  parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
+  return parts;
+}
+
+int mount_and_wait(const FuseConfig& config) {
+  const sigset_t ends = block_signals();
+  set_log("outboard-fuse", config.log);
+  // The token is in this process's memory: nobody of the same uid may look into it.
+  ::prctl(PR_SET_DUMPABLE, 0);
+
+  Daemon daemon(config);
+  if (auto connected = daemon.connect(); !connected) {
+    return refuse("cannot reach the server", connected.error());
+  }
+  for (const MountSpec& spec : config.mounts) {
+    auto mounted = daemon.mount(spec);
+    if (!mounted) return refuse("cannot mount", mounted.error());
+    log(Severity::info, "mounted",
+        {{"path", spec.path}, {"volume", spec.volume}, {"mode", spec.read_only ? "ro" : "rw"}});
+  }
+  std::unique_ptr<ControlServer> control;
+  if (!config.control_socket.empty()) {
+    auto started = ControlServer::start(config.control_socket, controlled(daemon), daemon.clock);
+    if (!started) return refuse("no control socket", started.error());
+    control = *std::move(started);
+  }
+  tell_ready(config.ready_fd, config.mounts);
+
+  int received = 0;
+  ::sigwait(&ends, &received);
+  log(Severity::info, "ending", {{"signal", std::to_string(received)}});
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace outboard::fusefs
+
+int main(int argc, char** argv) {
+  const auto line = outboard::fusefs::read_command_line(argc, argv);
+  if (line.config) return outboard::fusefs::mount_and_wait(*line.config);
+  (line.exit_code == 0 ? std::cout : std::cerr) << line.text;
+  return line.exit_code;
+}

@@ -1,0 +1,36 @@
+#include "fusefs/token_file.h"
+
+#include <fstream>
+
+namespace outboard::fusefs {
+
+std::string TokenFile::token() {
+  struct stat found {};
+  const bool there = ::stat(path_.c_str(), &found) == 0;
+  return held_.with([&](Held& held) {
+    const bool same = found.st_ino == held.inode && found.st_mtim.tv_sec == held.modified.tv_sec &&
+                      found.st_mtim.tv_nsec == held.modified.tv_nsec;
+    if (!there || same) return held.token;
+    std::ifstream file(path_);
+    std::string token;
+    if (file >> token) {  // one word; a file that is just being written keeps the old one
+      held.token = std::move(token);
+      held.modified = found.st_mtim;
+      held.inode = found.st_ino;
+    }
+    return held.token;
+  });
+}
+
+Status TokenFile::check() {
+  if (!token().empty()) return success();
+  return Error{Code::unauthenticated,
+               "there is no token in " + path_ + ": write one there with `outboard token mint`",
+               path_};
+}
+
+void TokenFile::replace(std::string token) {
+  held_.with([&](Held& held) { held.token = std::move(token); });
+}
+
+}  // namespace outboard::fusefs
