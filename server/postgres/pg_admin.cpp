@@ -92,6 +92,7 @@ Result<VolumeName> parse_volume(std::string_view name) {
   }
   parts.organisation = name.substr(0, slash);
   parts.rest = name.substr(slash + 1);
+  if (auto good = check_slug("an organisation", parts.organisation); !good) return good.error();
   std::string_view left = parts.rest;
   if (left.starts_with('~')) {
     const std::size_t end = left.find('/');

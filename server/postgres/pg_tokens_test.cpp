@@ -93,7 +93,9 @@ TEST_F(TokenTest, OneCannotGiveMoreThanItHas) {
   request.admin = true;
   Call as = call();
   as.caller = *read(mint(request).secret);
-  TokenRequest wider{.organisation = "acme", .principal = "ada"};
+  TokenRequest wider;
+  wider.organisation = "acme";
+  wider.principal = "ada";
   wider.grants = {{"acme/skills", "/", false}};
   EXPECT_EQ(admin().mint_token(as, wider).error().code, Code::no_access);
   wider.grants = {{"acme/memory", "/", false}};

@@ -180,7 +180,7 @@ begin
     update versions x set seq = s.seq
       from (select kind, inode, version, v.head_seq + row_number() over (order by ordinal) as seq from staged_changes
             where xid = new.xid and volume = r.volume) s
-      where s.kind = 4 and x.volume = r.volume and x.inode = s.inode and x.version = s.version and x.seq is null;
+      where s.kind in (0, 4) and x.volume = r.volume and x.inode = s.inode and x.version = s.version and x.seq is null;
     -- Directories whose names changed: their times, and the links of those that have new subdirectories. Here, so
     -- that an open transaction holds no directory that others create files in.
     update inodes n set modified = told, changed = told, links = n.links + p.links
@@ -262,8 +262,8 @@ begin
   return made;
 end $$;
 
--- A new version of a file whose row the caller has locked.
-create function outboard.put_content(p_volume bigint, p_inode bigint, p_path text, p_content text) returns void
+-- A new version of a file whose row the caller has locked; how many bytes it has more than the old one.
+create function outboard.put_content(p_volume bigint, p_inode bigint, p_path text, p_content text) returns bigint
 language plpgsql as $$
 declare
   data bytea := convert_to(p_content, 'UTF8');
@@ -289,7 +289,7 @@ begin
             case when long then null else data end);
   update outboard.inodes n set version = old.version, size = length(data), digest = sha256(data), chunked = long,
       modified = told, changed = told where n.volume = p_volume and n.inode = p_inode;
-  perform outboard.stage(p_volume, 4::smallint, p_inode, null, null, null, null, p_path, length(data) - old.size, 0);
+  return length(data) - old.size;
 end $$;
 
 create function outboard.insert_file(p_volume bigint, p_path text, p_content text) returns void language plpgsql as $$
@@ -297,6 +297,7 @@ declare
   above bigint := outboard.enter_directory(p_volume, outboard.parent_path(p_path));
   made bigint := nextval('outboard.inode_numbers');
   told bigint := outboard.nanoseconds();
+  bytes bigint;
 begin
   insert into outboard.inodes (volume, inode, kind, mode, uid, gid, size, links, accessed, modified, changed, version)
     values (p_volume, made, 0, 420, 0, 0, 0, 1, told, told, told, 0);
@@ -307,8 +308,9 @@ begin
     raise exception '"%" exists already: UPDATE its content instead, or choose another path', p_path
       using errcode = 'unique_violation';
   end;
-  perform outboard.stage(p_volume, 0::smallint, made, null, null, above, outboard.base_name(p_path), p_path, 0, 1);
-  perform outboard.put_content(p_volume, made, p_path, p_content);
+  bytes := outboard.put_content(p_volume, made, p_path, p_content);
+  perform outboard.stage(p_volume, 0::smallint, made, null, null, above, outboard.base_name(p_path), p_path, bytes,
+                         1);
 end $$;
 
 create function outboard.rename_file(p_volume bigint, p_inode bigint, p_parent bigint, p_name text, p_path text)
@@ -399,7 +401,8 @@ begin
     perform rename_file(v, d.inode, d.parent, d.name, new.path);
   end if;
   if content_changed then
-    perform put_content(v, d.inode, new.path, new.content);
+    perform stage(v, 4::smallint, d.inode, null, null, null, null, new.path,
+                  put_content(v, d.inode, new.path, new.content), 0);
   end if;
   return new;
 end $$;
