@@ -1,0 +1,24 @@
+// Starting one program of the outer layer under a uid of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace outboard::harness {
+
+struct Launch {
+  std::vector<std::string> command;       // the first is the program's path
+  uid_t user = 0;                         // its group has the same number
+  std::vector<std::pair<int, int>> keep;  // descriptor here → its number there, above 2
+  std::vector<int> capabilities;          // kept by the program; none but for the mount daemon
+  std::string log;                        // file for its standard output and error
+  std::string cgroup;                     // directory it enters first; empty: stays
+};
+
+// Answers the pid, or -1. The environment is empty but for PATH; no descriptor but `keep` is there.
+pid_t launch(const Launch& plan);
+
+}  // namespace outboard::harness

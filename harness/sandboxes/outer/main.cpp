@@ -1,0 +1,242 @@
+// outboard-outer: pid 1 of a sandbox's outer layer. When it ends, the kernel ends the sandbox.
+//
+// provider → bwrap → this → outboard-fuse (for the views), and as a pair bwrap → outboard-inner
+// (the inner layer) and outboard-exec (the agent), joined by a socket. Three programs, three uids.
+//
+// What always holds: agent and inner layer live and die together (a command whose agent is gone is
+// killed, not left unwatched), and are started anew as long as that helps; the mount daemon's end
+// is the sandbox's. SIGTERM ends it in order: commands first, then the mounts with what they have
+// not saved yet. One thread, no privileges on the host but what its maker left it: mounting and
+// uids.
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "harness/sandboxes/outer/launch.h"
+#include "harness/sandboxes/outer/outer_plan.h"
+
+using namespace outboard::harness;
+
+namespace {
+
+constexpr int kReadyWait_ms = 20'000;
+constexpr int kDaemonEndWait_ms = 10'000;
+// Agents that die without having been ready: it will not get better.
+constexpr int kFailedPairsMax = 3;
+
+void say(std::string_view text) {
+  std::fprintf(stderr, "outboard-outer: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+// A line on the read end says that a program is ready; its end without one, that it is not.
+struct ReadyPipe {
+  int read = -1;
+  int write = -1;
+
+  bool open() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+    read = ends[0];
+    write = ends[1];
+    return true;
+  }
+  bool wait() {
+    ::close(write);
+    pollfd ready{read, POLLIN, 0};
+    char first = 0;
+    const bool said = ::poll(&ready, 1, kReadyWait_ms) == 1 && ::read(read, &first, 1) == 1;
+    ::close(read);
+    return said;
+  }
+};
+
+class Outer {
+ public:
+  explicit Outer(OuterPlan plan) : plan_(std::move(plan)) {}
+
+  int live();
+
+ private:
+  bool begin();
+  bool start_daemon();
+  bool start_pair();
+  void end_pair();
+  void end_daemon();
+  void say_ready();
+  bool await_end();  // true: go on with a new pair
+
+  const OuterPlan plan_;
+  int signals_ = -1;
+  pid_t daemon_ = -1;
+  pid_t inner_ = -1;
+  pid_t agent_ = -1;
+  bool told_ready_ = false;
+};
+
+bool Outer::begin() {
+  sigset_t watched;
+  ::sigemptyset(&watched);
+  ::sigaddset(&watched, SIGCHLD);
+  ::sigaddset(&watched, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+  signals_ = ::signalfd(-1, &watched, SFD_CLOEXEC);
+  // bwrap covers parts of its /proc; an inner layer may mount one of its own only where a whole one
+  // is in sight.
+  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+    return false;
+  char go = 0;
+  return signals_ >= 0 && ::read(plan_.go_fd, &go, 1) == 1 && ::close(plan_.go_fd) == 0;
+}
+
+bool Outer::start_daemon() {
+  if (plan_.views.empty()) return true;
+  ReadyPipe ready;
+  if (!ready.open()) return false;
+  Launch daemon;
+  daemon.command = daemon_command(plan_, 3);
+  daemon.user = plan_.daemon_user;
+  daemon.keep = {{ready.write, 3}};
+  // To mount, and to open a /dev/fuse that is root's alone, as it is on some machines.
+  daemon.capabilities = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE};
+  daemon.log = "/box/log/outboard-fuse";
+  daemon_ = launch(daemon);
+  if (daemon_ < 0 || !ready.wait()) return false;
+  // The control socket is the daemon's; the agent may ask for barriers.
+  return ::chown("/box/mount/control", plan_.daemon_user, plan_.agent_user) == 0 &&
+         ::chmod("/box/mount/control", 0660) == 0;
+}
+
+bool Outer::start_pair() {
+  int ends[2];
+  ReadyPipe ready;
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 || !ready.open()) {
+    return false;
+  }
+  Launch inner;
+  inner.command = inner_command(plan_);
+  inner.user = plan_.command_user;
+  inner.keep = {{ends[1], 3}};
+  inner.log = "/box/log/inner";
+  if (plan_.cgroup) inner.cgroup = "/cgroup";
+  inner_ = launch(inner);
+  Launch agent;
+  agent.command = agent_command(plan_, 3, 4);
+  agent.user = plan_.agent_user;
+  agent.keep = {{ends[0], 3}, {ready.write, 4}};
+  agent.log = "/box/log/outboard-exec";
+  agent_ = launch(agent);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return ready.wait() && inner_ > 0 && agent_ > 0;
+}
+
+void thaw() {
+  for (const auto& [file, text] :
+       {std::pair<const char*, const char*>{"/cgroup/cgroup.freeze", "0"},
+        {"/cgroup/freezer.state", "THAWED"}}) {
+    const int fd = ::open(file, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    if (::write(fd, text, std::string_view(text).size()) < 0) say("cannot thaw the inner layer");
+    ::close(fd);
+  }
+}
+
+void kill_and_reap(pid_t& pid) {
+  if (pid > 0) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+  pid = -1;
+}
+
+// The inner bwrap's death is its pid 1's, and with that one the kernel ends the inner layer.
+void Outer::end_pair() {
+  kill_and_reap(agent_);
+  if (plan_.cgroup) thaw();  // in cgroup v1 a frozen process does not even die
+  kill_and_reap(inner_);
+}
+
+void Outer::end_daemon() {
+  if (daemon_ <= 0) return;
+  ::kill(daemon_, SIGTERM);
+  sigset_t child;
+  ::sigemptyset(&child);
+  ::sigaddset(&child, SIGCHLD);
+  const timespec wait{kDaemonEndWait_ms / 1000, 0};
+  while (::waitpid(daemon_, nullptr, WNOHANG) == 0) {
+    if (::sigtimedwait(&child, nullptr, &wait) < 0 && errno != EINTR) break;
+  }
+}
+
+void Outer::say_ready() {
+  if (told_ready_) return;
+  told_ready_ = true;
+  if (::write(plan_.ready_fd, "ready\n", 6) != 6) say("nobody waits for this sandbox");
+  ::close(plan_.ready_fd);
+}
+
+bool Outer::await_end() {
+  while (true) {
+    signalfd_siginfo signal{};
+    if (::read(signals_, &signal, sizeof signal) != sizeof signal) return false;
+    if (signal.ssi_signo == SIGTERM) return false;
+    bool pair_ended = false;
+    while (true) {
+      const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
+      if (pid <= 0) break;
+      if (pid == daemon_) {
+        say("the mount daemon has ended, and the sandbox with it");
+        daemon_ = -1;
+        return false;
+      }
+      if (pid == agent_ || pid == inner_) pair_ended = true;
+      if (pid == agent_) agent_ = -1;
+      if (pid == inner_) inner_ = -1;
+    }
+    if (pair_ended) return true;
+  }
+}
+
+int Outer::live() {
+  if (!begin()) return 1;
+  int failed = 0;
+  bool go_on = start_daemon();
+  if (!go_on) say("the mount daemon did not become ready; see log/outboard-fuse");
+  while (go_on) {
+    if (start_pair()) {
+      failed = 0;
+      say_ready();
+      go_on = await_end();
+    } else {
+      say("exec agent or inner layer did not become ready; see log/outboard-exec and log/inner");
+      go_on = ++failed < kFailedPairsMax && told_ready_;
+    }
+    end_pair();
+  }
+  end_daemon();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  OuterPlan plan;
+  if (const std::string wrong = parse_plan(argc, argv, plan); !wrong.empty()) {
+    say(wrong);
+    return 2;
+  }
+  return Outer(std::move(plan)).live();
+}
