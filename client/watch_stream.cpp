@@ -156,6 +156,7 @@ grpc::Status WatchStream::read_stream(const std::string& token) {
     leaving_.clear();
     for (auto& [key, line] : lines_) {
       line.on_wire = 0;
+      line.ask_from = Moment{};  // what a former server asked to wait for is over
       line.said = Seq{};
     }
     changed_.notify_all();
@@ -169,10 +170,9 @@ grpc::Status WatchStream::read_stream(const std::string& token) {
     }
     take(response, token);
   }
-  context.TryCancel();  // a write under way must not wait for a peer that has gone
   {
     const Lock lock(mutex_);
-    stream_ = nullptr;
+    stream_ = nullptr;  // the stream is over, so a write under way fails and returns
     while (writing_) changed_.wait(mutex_);
     context_ = nullptr;
   }

@@ -120,7 +120,7 @@ grpc::ServerWriteReactor<v1::ReadManyResponse>* StoreService::ReadMany(
   const auto body = [this, request](const Call& call, Parts& parts) -> Status {
     if (static_cast<std::size_t>(request->keys_size()) > kReadManyMax) {
       Error error;
-      error.code = Code::too_big;
+      error.code = Code::invalid;
       error.message = std::to_string(request->keys_size()) + " contents asked for; " +
                       std::to_string(kReadManyMax) + " at most: ask in several";
       return error;

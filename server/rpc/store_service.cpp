@@ -128,7 +128,7 @@ grpc::ServerUnaryReactor* StoreService::Read(Context* context, const v1::ReadReq
   return serve(desk_, context, [this, request, response](const Call& call) -> Status {
     if (request->size() > kReadBytesMax) {
       Error error;
-      error.code = Code::too_big;
+      error.code = Code::invalid;
       error.message = "a read of " + std::to_string(request->size()) + " bytes; one read takes " +
                       std::to_string(kReadBytesMax) + " at most: ask in several";
       return error;

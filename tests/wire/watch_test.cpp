@@ -36,10 +36,14 @@ TEST_F(WireHouse, AChangeSaysTheSameOnBothSides) {
   auto two = memory_.subscribe(internal_call(soon()), volume, Seq{}, near);
   ASSERT_TRUE(one && two);
   put(volume, "name \xff\xfe", "bytes");
-  const auto there = far->next(soon());
-  const auto here = near->next(soon());
+  const auto first = [&](FeedQueue& queue) {  // past marks
+    auto item = queue.next(soon());
+    while (item != nullptr && item->changes.empty()) item = queue.next(soon());
+    return item;
+  };
+  const auto there = first(*far);
+  const auto here = first(*near);
   ASSERT_TRUE(there && here);
-  ASSERT_FALSE(here->changes.empty());
   EXPECT_EQ(there->changes, here->changes);
 }
 

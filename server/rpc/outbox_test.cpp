@@ -1,0 +1,113 @@
+#include "server/rpc/outbox.h"
+
+#include <gtest/gtest.h>
+
+#include "core/limits.h"
+
+namespace outboard::server {
+namespace {
+
+std::shared_ptr<const FeedItem> changes(std::uint64_t first, std::uint64_t last) {
+  auto item = std::make_shared<FeedItem>();
+  for (std::uint64_t seq = first; seq <= last; ++seq) {
+    item->changes.emplace_back().seq = Seq{seq};
+  }
+  item->upto = Seq{last};
+  return item;
+}
+
+std::shared_ptr<const FeedItem> mark(std::uint64_t upto) {
+  auto item = std::make_shared<FeedItem>();
+  item->upto = Seq{upto};
+  return item;
+}
+
+// The seqs of all that can be taken, until nothing or an end.
+std::vector<std::uint64_t> seqs(Outbox& outbox, std::optional<FeedEnd>& end) {
+  std::vector<std::uint64_t> seqs;
+  while (auto parcel = outbox.take()) {
+    v1::WatchResponse message;
+    write(*parcel, &message);
+    EXPECT_LE(static_cast<std::size_t>(message.changes().changes_size()), kWatchMessageChanges);
+    for (const auto& change : message.changes().changes()) seqs.push_back(change.seq());
+    end = parcel->end;
+    if (end) break;
+  }
+  return seqs;
+}
+
+TEST(Outbox, NothingLeavesBeforeItIsConfirmed) {
+  Outbox outbox;
+  ASSERT_TRUE(outbox.open(1, VolumeId{7}));
+  EXPECT_FALSE(outbox.open(1, VolumeId{7}));
+  EXPECT_TRUE(outbox.offer(1, changes(1, 2)));
+  EXPECT_FALSE(outbox.take());
+  outbox.confirm(1);
+  EXPECT_TRUE(outbox.take()->subscribed);
+  std::optional<FeedEnd> end;
+  EXPECT_EQ(seqs(outbox, end), (std::vector<std::uint64_t>{1, 2}));
+}
+
+TEST(Outbox, LargeItemsAreCutAndSmallOnesJoined) {
+  Outbox outbox;
+  outbox.open(1, VolumeId{7});
+  outbox.confirm(1);
+  (void)outbox.take();
+  outbox.offer(1, changes(1, 1'000));
+  for (std::uint64_t seq = 1'001; seq <= 1'100; ++seq) outbox.offer(1, changes(seq, seq));
+  std::optional<FeedEnd> end;
+  const auto taken = seqs(outbox, end);
+  ASSERT_EQ(taken.size(), 1'100U);
+  for (std::size_t i = 0; i < taken.size(); ++i) EXPECT_EQ(taken[i], i + 1);
+}
+
+TEST(Outbox, AFullQueueEndsBehindWhatItHolds) {
+  Outbox outbox;
+  outbox.open(1, VolumeId{7});
+  outbox.confirm(1);
+  EXPECT_TRUE(outbox.offer(1, changes(1, kWatcherQueueChanges)));
+  EXPECT_FALSE(outbox.offer(1, changes(kWatcherQueueChanges + 1, kWatcherQueueChanges + 1)));
+  std::optional<FeedEnd> end;
+  EXPECT_EQ(seqs(outbox, end).size(), kWatcherQueueChanges);
+  EXPECT_EQ(end, FeedEnd::too_slow);
+  EXPECT_FALSE(outbox.holds(1));
+}
+
+TEST(Outbox, OnlyTheNewestMarkWaits) {
+  Outbox outbox;
+  outbox.open(1, VolumeId{7});
+  outbox.confirm(1);
+  (void)outbox.take();
+  for (std::uint64_t upto = 1; upto < 1'000; ++upto) outbox.offer(1, mark(upto));
+  EXPECT_EQ(outbox.take()->mark, Seq{999});
+  EXPECT_FALSE(outbox.take());
+}
+
+TEST(Outbox, SubscriptionsTakeTurns) {
+  Outbox outbox;
+  for (const std::uint64_t subscription : {1U, 2U}) {
+    outbox.open(subscription, VolumeId{subscription});
+    outbox.confirm(subscription);
+    (void)outbox.take();
+  }
+  outbox.offer(1, changes(1, 2'000));
+  outbox.offer(2, changes(1, 1));
+  EXPECT_EQ(outbox.take()->subscription, 1U);
+  EXPECT_EQ(outbox.take()->subscription, 2U);
+}
+
+TEST(Outbox, AnEndIsTheLastWord) {
+  Outbox outbox;
+  outbox.open(1, VolumeId{7});
+  outbox.confirm(1);
+  outbox.offer(1, changes(1, 5));
+  outbox.end_all(FeedEnd::server_stopping);
+  outbox.offer(1, changes(6, 7));
+  std::optional<FeedEnd> end;
+  EXPECT_TRUE(seqs(outbox, end).empty());
+  EXPECT_EQ(end, FeedEnd::server_stopping);
+  EXPECT_FALSE(outbox.take());
+}
+
+}  // namespace
+}  // namespace outboard::server
