@@ -1,0 +1,134 @@
+// What programs see when the store is away, and how a mount ends. [S2, S9]
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "tests/mount/frozen_store.h"
+#include "tests/mount/two_mounts.h"
+#include "tests/support/child_process.h"
+
+namespace outboard::tests {
+namespace {
+
+fusefs::View hasty() {
+  fusefs::View view;
+  view.read_deadline = std::chrono::milliseconds(200);
+  view.write_deadline = std::chrono::milliseconds(200);
+  return view;
+}
+
+class FrozenServer : public TwoMounts {
+ protected:
+  FrozenStore frozen_{store_};
+};
+
+TEST_F(FrozenServer, CachedBytesAreReadAndWritesSayEio) {
+  put(a().at("f"), "cached");
+  Mount mount(frozen_, clock_, hasty());
+  EXPECT_EQ(get(mount.at("f")), "cached");
+  frozen_.freeze();
+  EXPECT_EQ(get(mount.at("f")), "cached");
+  EXPECT_EQ(open_error(mount.at("new"), O_WRONLY | O_CREAT), EIO);
+  const int fd = open(mount.at("f").c_str(), O_WRONLY);
+  ASSERT_EQ(pwrite(fd, "C", 1, 0), 1);
+  EXPECT_EQ(fsync(fd), -1);
+  EXPECT_EQ(errno, EIO);
+  frozen_.thaw();
+  EXPECT_EQ(fsync(fd), 0) << std::strerror(errno);
+  EXPECT_EQ(close(fd), 0);
+  meet();
+  EXPECT_EQ(get(b().at("f")), "Cached");
+}
+
+TEST_F(FrozenServer, BytesThatReleaseCouldNotPublishArePublishedLater) {
+  put(a().at("f"), "old");
+  Mount mount(frozen_, clock_, hasty());
+  const int fd = open(mount.at("f").c_str(), O_WRONLY);
+  const Seq before = head();
+  frozen_.freeze();
+  ASSERT_EQ(pwrite(fd, "new", 3, 0), 3);
+  EXPECT_EQ(close(fd), -1);
+  EXPECT_EQ(errno, EIO);
+  frozen_.thaw();
+  ASSERT_TRUE(b().reach(Seq{before.value + 1}));
+  EXPECT_EQ(get(b().at("f")), "new");
+}
+
+TEST_F(FrozenServer, AnUncachedReadSaysEioInTime) {
+  put(a().at("big"), std::string(200'000, 'x'));
+  Mount mount(frozen_, clock_, hasty());
+  frozen_.freeze();
+  EXPECT_EQ(get(mount.at("big")), std::string("error: ") + std::strerror(EIO));
+  frozen_.thaw();
+  EXPECT_EQ(get(mount.at("big")).size(), 200'000U);
+}
+
+TEST_F(FrozenServer, AMountEndsWhileTheServerIsFrozen) {
+  auto mount = std::make_unique<Mount>(frozen_, clock_, hasty());
+  const std::string path = mount->path();
+  frozen_.freeze();
+  mount->stop();
+  struct stat inside {};
+  struct stat above {};
+  ASSERT_EQ(stat(path.c_str(), &inside), 0) << std::strerror(errno);
+  ASSERT_EQ(stat(std::filesystem::path(path).parent_path().c_str(), &above), 0);
+  EXPECT_EQ(inside.st_dev, above.st_dev);
+  frozen_.thaw();
+}
+
+TEST_F(TwoMounts, AMountInUseIsTakenOutAndKeepsItsBytes) {
+  auto mount = std::make_unique<Mount>(store_, clock_);
+  const int fd = open(mount->at("f").c_str(), O_WRONLY | O_CREAT, 0644);
+  ASSERT_EQ(write(fd, "unsaved", 7), 7);
+  mount->stop();
+  meet();
+  EXPECT_EQ(get(a().at("f")), "unsaved");
+  close(fd);
+}
+
+TEST_F(TwoMounts, GitWorksHereAndIsSeenThere) {
+  ChildOptions quiet;
+  quiet.output = "/dev/null";
+  const std::string repository = a().at("repo");
+  ASSERT_EQ(run({"/usr/bin/env", "git", "init", "-q", repository}, quiet), 0);
+  put(repository + "/README.md", "# hello\n");
+  ASSERT_EQ(run({"/usr/bin/env", "git", "-C", repository, "add", "."}, quiet), 0);
+  ASSERT_EQ(run({"/usr/bin/env", "git", "-C", repository, "-c", "user.name=ada", "-c",
+                 "user.email=ada@acme", "commit", "-q", "-m", "first"},
+                quiet),
+            0);
+  meet();
+  ChildOptions trusted = quiet;
+  trusted.environment = {"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory",
+                         "GIT_CONFIG_VALUE_0=*"};
+  EXPECT_EQ(run({"/usr/bin/env", "git", "-C", b().at("repo"), "fsck", "--strict"}, trusted), 0);
+  EXPECT_EQ(
+      run({"/usr/bin/env", "git", "-C", b().at("repo"), "diff", "--exit-code", "HEAD"}, trusted),
+      0);
+}
+
+TEST_F(TwoMounts, ToolsThatReplaceFilesWork) {
+  put(a().at("f"), "one two\n");
+  ASSERT_EQ(run({"/usr/bin/env", "sed", "-i", "s/two/three/", a().at("f")}), 0);
+  meet();
+  EXPECT_EQ(get(b().at("f")), "one three\n");
+  ASSERT_EQ(run({"/bin/sh", "-c", "echo hi > " + a().at("g") + " && echo ho >> " + a().at("g")}),
+            0);
+  ASSERT_EQ(run({"/usr/bin/env", "cp", "-a", a().at("g"), a().at("h")}), 0);
+  ASSERT_EQ(run({"/usr/bin/env", "tar", "-C", a().path(), "-cf", a().at("all.tar"), "f", "g", "h"}),
+            0);
+  ASSERT_EQ(mkdir(a().at("out").c_str(), 0755), 0);
+  ASSERT_EQ(run({"/usr/bin/env", "tar", "-C", a().at("out"), "-xf", a().at("all.tar")}), 0);
+  meet();
+  EXPECT_EQ(get(b().at("g")), "hi\nho\n");
+  EXPECT_EQ(run({"/usr/bin/env", "diff", "-r", a().at("out"), b().at("out")}), 0);
+  EXPECT_EQ(get(b().at("out/h")), "hi\nho\n");
+}
+
+}  // namespace
+}  // namespace outboard::tests

@@ -1,0 +1,96 @@
+// FrozenStore: a Store that can stop answering, as a server under SIGSTOP does: every call waits
+// for its deadline and then says timed_out. For tests of [S9].
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "core/guarded.h"
+#include "core/store.h"
+
+namespace outboard::tests {
+
+class FrozenStore final : public Store {
+ public:
+  explicit FrozenStore(Store& below) : below_(below) {}
+
+  void freeze() { set(true); }
+  void thaw() { set(false); }
+
+  Result<Volume> open_volume(const Call& call, std::string_view name) override {
+    return pass(call, [&] { return below_.open_volume(call, name); });
+  }
+  Result<Volume> describe(const Call& call, VolumeId volume) override {
+    return pass(call, [&] { return below_.describe(call, volume); });
+  }
+  Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override {
+    return pass(call, [&] { return below_.apply(call, volume, batch); });
+  }
+  Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,
+                           const ReadAt& at) override {
+    return pass(call, [&] { return below_.lookup(call, volume, name, at); });
+  }
+  Result<At<Node>> attributes(const Call& call, VolumeId volume, const NodeRef& node,
+                              const ReadAt& at) override {
+    return pass(call, [&] { return below_.attributes(call, volume, node, at); });
+  }
+  Result<At<Page>> list(const Call& call, VolumeId volume, const NodeRef& directory,
+                        std::string_view after, std::uint32_t limit, const ReadAt& at) override {
+    return pass(call, [&] { return below_.list(call, volume, directory, after, limit, at); });
+  }
+  Result<At<Content>> read(const Call& call, VolumeId volume, Inode inode, Version version,
+                           std::uint64_t offset, std::size_t size) override {
+    return pass(call, [&] { return below_.read(call, volume, inode, version, offset, size); });
+  }
+  Result<At<std::vector<Result<Content>>>> read_many(const Call& call, VolumeId volume,
+                                                     const std::vector<ContentKey>& keys) override {
+    return pass(call, [&] { return below_.read_many(call, volume, keys); });
+  }
+  Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
+                       const std::function<void(SnapshotPart)>& take) override {
+    return pass(call, [&] { return below_.snapshot(call, volume, query, take); });
+  }
+  Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override {
+    return pass(call, [&] { return below_.xattrs(call, volume, inode); });
+  }
+  Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,
+                                          const HistoryQuery& query) override {
+    return pass(call, [&] { return below_.history(call, volume, query); });
+  }
+  Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,
+                                                const NodeRef& node) override {
+    return pass(call, [&] { return below_.versions(call, volume, node); });
+  }
+  Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
+                                                  std::shared_ptr<FeedSink> sink) override {
+    return pass(call, [&] { return below_.subscribe(call, volume, after, std::move(sink)); });
+  }
+  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override {
+    return pass(call, [&] { return below_.lock(call, volume, query); });
+  }
+
+ private:
+  template <class F>
+  auto pass(const Call& call, F&& ask) -> decltype(ask()) {
+    {
+      Lock lock(mutex_);
+      while (frozen_) {
+        if (thawed_.wait_until(mutex_, call.deadline)) continue;
+        return Error{Code::timed_out, "the server did not answer in time"};
+      }
+    }
+    return ask();
+  }
+  void set(bool frozen) {
+    Lock lock(mutex_);
+    frozen_ = frozen;
+    thawed_.notify_all();
+  }
+
+  Store& below_;
+  Mutex mutex_;
+  Condition thawed_;
+  bool frozen_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace outboard::tests
