@@ -97,6 +97,7 @@ class Runner {
   Done resume(const CallState& call, const CallSite& site, Tool& tool);
   Done report_unknown(const CallState& call, const Sighting& sighting);
   Done settle(const CallState& call, Result<ToolResult> result);
+  Done try_again();
   Done finish_call(OpId op, bool is_error, const std::string& text, const Seen& seen = {},
                    std::optional<std::string> output = std::nullopt);
   Done release(SessionPhase phase, std::int64_t wake_unix_ms, const std::string& diagnosis);

@@ -49,9 +49,8 @@ Status Runner::dispatch(const CallState& call) {
     }
   }
   auto plan = tool->plan(*site);
-  if (!plan && (may_pass(plan.error()) || plan.error().code == Code::fenced)) {
-    return std::move(plan).error();
-  }
+  if (!plan && may_pass(plan.error())) return try_again();
+  if (!plan && plan.error().code == Code::fenced) return std::move(plan).error();
   if (!plan) return finish_call(op, true, plan.error().message);
   auto done = bodies_.keep(plan->done);
   if (!done) return std::move(done).error();
@@ -77,6 +76,11 @@ Status Runner::settle(const CallState& call, Result<ToolResult> result) {
     doubts_ = 0;
     return finish_call(call.intent.op, true, result.error().message);
   }
+  return try_again();
+}
+
+// Steps again: at once a few times, then after a little sleep.
+Status Runner::try_again() {
   if (++doubts_ > kDoubtsMax) {
     doubts_ = 0;
     hold_ = true;
@@ -109,14 +113,19 @@ Status Runner::reattach(const CallState& call) {
   if (!placed) return report_unknown(call, Sighting{});
   if (placed->sandbox) {
     auto there = open_sandbox(*site);
+    if (!there && may_pass(there.error())) return try_again();
     if (!there && there.error().code != Code::not_found) return there;
     if (there && site->generation != call.dispatch->generation) site->exec = nullptr;
     if (site->exec == nullptr && placed->effect == Effect::write) {
       // What it was to write can only be looked at in a sandbox with the workspace.
-      if (auto ready = ensure_sandbox(*site); !ready) return ready;
+      if (auto ready = ensure_sandbox(*site); !ready) {
+        if (!stopped_ && may_pass(ready.error())) return try_again();
+        return ready;
+      }
     }
   }
   auto sighting = tool->look(*site, *call.dispatch);
+  if (!sighting && may_pass(sighting.error())) return try_again();
   if (!sighting) return std::move(sighting).error();
   return recovered(call, *site, *tool, *sighting);
 }
