@@ -205,31 +205,40 @@ Status stream_parts(Connection& connection, const Call& call, VolumeId volume, s
 
 }  // namespace
 
+namespace {
+
+// One attempt in one transaction; the head, and nothing taken when that is before `at_least`.
+Result<Seq> snapshot_once(ConnectionPool& pool, const Call& call, VolumeId volume,
+                          const SnapshotQuery& query,
+                          const std::function<void(SnapshotPart)>& take) {
+  auto borrowed = pool.borrow(call.deadline);
+  if (!borrowed) return borrowed.error();
+  Connection& connection = **borrowed;
+  auto opened = connection.run({{kBegin, {}}, {kHead, key(volume)}}, call.deadline);
+  if (!opened) return opened.error();
+  Result<Seq> head = no_volume(volume);
+  if (!(*opened)[1].empty()) head = Seq{(*opened)[1].count(0, 0)};
+  if (head && *head >= query.at.at_least) {
+    auto streamed = stream_parts(connection, call, volume, query.bodies_bytes_max, take);
+    if (!streamed) head = streamed.error();
+  }
+  auto ended = connection.run(kCommit, {}, call.deadline);
+  if (head && !ended) return ended.error();
+  return head;
+}
+
+}  // namespace
+
 Result<Seq> PgStore::snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                               const std::function<void(SnapshotPart)>& take) {
   if (query.at.revision) {
     return Error{Code::unsupported, "published revisions are not built yet: read the head"};
   }
   for (;;) {
-    auto borrowed = pool_.borrow(call.deadline);
-    if (!borrowed) return borrowed.error();
-    Connection& connection = **borrowed;
-    auto opened = connection.run({{kBegin, {}}, {kHead, key(volume)}}, call.deadline);
-    if (!opened) return opened.error();
-    if ((*opened)[1].empty()) {
-      if (auto ended = connection.run(kCommit, {}, call.deadline); !ended) return ended.error();
-      return no_volume(volume);
-    }
-    const Seq head{(*opened)[1].count(0, 0)};
-    const bool reached = head >= query.at.at_least;
-    const Status streamed =
-        reached ? stream_parts(connection, call, volume, query.bodies_bytes_max, take) : success();
-    auto ended = connection.run(kCommit, {}, call.deadline);
-    if (!streamed) return streamed.error();
-    if (!ended) return ended.error();
-    if (reached) return head;
+    auto head = snapshot_once(pool_, call, volume, query, take);
+    if (!head || *head >= query.at.at_least) return head;
     if (!feed_.wait(volume, query.at.at_least, call.deadline)) {
-      return Error{Code::timed_out, "the volume is at seq " + to_string(head) +
+      return Error{Code::timed_out, "the volume is at seq " + to_string(*head) +
                                         " and did not reach " + to_string(query.at.at_least) +
                                         " before the deadline"};
     }
