@@ -50,10 +50,10 @@ TEST(CallerTest, NoDeadlineIsLongerThanTheLongest) {
   using std::chrono::system_clock;
   const auto longest = std::chrono::milliseconds(60'000);
   const auto before = std::chrono::steady_clock::now();
-  EXPECT_LE(deadline_of(system_clock::time_point::max(), longest),
-            std::chrono::steady_clock::now() + longest);
-  EXPECT_LE(deadline_of(system_clock::now() + std::chrono::seconds(1), longest),
-            std::chrono::steady_clock::now() + std::chrono::seconds(1));
+  const Moment far = deadline_of(system_clock::time_point::max(), longest);
+  EXPECT_LE(far, std::chrono::steady_clock::now() + longest);
+  const Moment near = deadline_of(system_clock::now() + std::chrono::seconds(1), longest);
+  EXPECT_LE(near, std::chrono::steady_clock::now() + std::chrono::seconds(1));
   EXPECT_LE(deadline_of(system_clock::now() - std::chrono::hours(1), longest), before);
 }
 
