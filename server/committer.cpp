@@ -103,12 +103,12 @@ bool Committer::next(Work& work) {
 
 bool Committer::next_slow(Work& work) {
   if (slow_ == 0) return false;
-  const Moment now = std::chrono::steady_clock::now();
+  // At the end all have a last try.
+  const Moment now = stopping_ ? Moment::max() : std::chrono::steady_clock::now();
   for (auto& [volume, lane] : lanes_) {
     if (lane.busy) continue;
-    const auto due =
-        std::find_if(lane.slow.begin(), lane.slow.end(),
-                     [&](const WaitingPtr& waiting) { return waiting->due <= now || stopping_; });
+    const auto due = std::find_if(lane.slow.begin(), lane.slow.end(),
+                                  [&](const WaitingPtr& waiting) { return waiting->due <= now; });
     if (due == lane.slow.end()) continue;
     work.volume = volume;
     work.group = {*due};
