@@ -2,10 +2,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <sstream>
 
 #include "harness/exec_agent/durable_file.h"
@@ -13,12 +13,13 @@
 namespace outboard::harness {
 namespace {
 
-constexpr std::string_view kIntentEnding = ".intent";
-constexpr off_t kRingStart = sizeof(std::uint64_t);
-
-std::string path_of(const std::string& directory, const OpId& op) {
-  return directory + "/" + to_string(op);
-}
+constexpr std::string_view kEnding = ".call";
+// The page: the intent at 0, the end at 512, how much was printed at 1,024. Each within one sector.
+constexpr std::uint64_t kIntentAt = 0;
+constexpr std::uint64_t kEndAt = 512;
+constexpr std::uint64_t kTotalAt = 1'024;
+constexpr std::uint64_t kRecordBytes = 256;
+constexpr std::uint64_t kOutputAt = 4'096;
 
 // Numbers in a fixed order, one line: read by this file only.
 std::string text_of(const CallIntent& intent) {
@@ -49,16 +50,20 @@ bool parse(const std::string& text, CallEnd& end) {
   return !in.fail() && format == 1;
 }
 
-bool write_at(int fd, std::string_view bytes, std::uint64_t offset) {
-  return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) ==
+bool write_at(const Descriptor& file, std::string_view bytes, std::uint64_t offset) {
+  return ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)) ==
          static_cast<ssize_t>(bytes.size());
 }
 
-std::string read_at(int fd, std::uint64_t offset, std::uint64_t size) {
+std::string read_at(const Descriptor& file, std::uint64_t offset, std::uint64_t size) {
   std::string bytes(size, '\0');
-  const ssize_t n = ::pread(fd, bytes.data(), size, static_cast<off_t>(offset));
+  const ssize_t n = ::pread(file.get(), bytes.data(), size, static_cast<off_t>(offset));
   bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
   return bytes;
+}
+
+std::string path_of(const std::string& directory, const OpId& op) {
+  return directory + "/" + to_string(op) + std::string(kEnding);
 }
 
 }  // namespace
@@ -66,58 +71,47 @@ std::string read_at(int fd, std::uint64_t offset, std::uint64_t size) {
 CallLog::CallLog(std::string path, const CallIntent& intent)
     : path_(std::move(path)), intent_(intent) {}
 
-Status CallLog::create_output() {
-  const int flags = O_RDWR | O_CLOEXEC | O_CREAT | O_TRUNC;
-  Lock lock(mutex_);
-  head_ = Descriptor(::open((path_ + ".head").c_str(), flags, 0600));
-  tail_ = Descriptor(::open((path_ + ".tail").c_str(), flags, 0600));
-  if (head_ && tail_) return success();
-  return Error{Code::unavailable,
-               "cannot keep the command's output in " + path_ +
-                   ".head and .tail; see that the log directory is writable and not full",
-               path_};
-}
-
-Descriptor CallLog::reopen(std::string_view ending) const {
-  return Descriptor(::open((path_ + std::string(ending)).c_str(), O_RDONLY | O_CLOEXEC));
+Descriptor CallLog::reopen() const {
+  return Descriptor(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
 }
 
 Result<std::shared_ptr<CallLog>> CallLog::create(const std::string& directory,
                                                  const CallIntent& intent) {
   const std::string path = path_of(directory, intent.op);
-  if (auto made = create_durable(path + std::string(kIntentEnding), text_of(intent)); !made) {
-    return std::move(made).error();
-  }
+  if (auto made = create_durable(path, text_of(intent)); !made) return std::move(made).error();
   std::shared_ptr<CallLog> log(new CallLog(path, intent));
-  if (auto opened = log->create_output(); !opened) return std::move(opened).error();
-  return log;
+  Lock lock(log->mutex_);
+  log->file_ = log->reopen();
+  if (log->file_) return log;
+  return Error{Code::unavailable, "cannot open " + path + ": " + std::strerror(errno), path};
 }
 
 Result<std::shared_ptr<CallLog>> CallLog::load(const std::string& directory, const OpId& op,
                                                Timestamp now) {
   const std::string path = path_of(directory, op);
-  auto text = read_small_file(path + std::string(kIntentEnding));
-  if (!text) return std::move(text).error();
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return Error{Code::unavailable, "cannot open " + path, path};
   CallIntent intent;
   intent.op = op;
   // An intent cut short by a crash was never acted upon; to have seen the op is what counts.
-  if (!parse(*text, intent)) intent.started = now;
+  if (!parse(read_at(file, kIntentAt, kRecordBytes), intent)) intent.started = now;
   std::shared_ptr<CallLog> log(new CallLog(path, intent));
-  std::optional<CallEnd> end;
-  if (auto found = read_small_file(path + ".end")) {
-    if (CallEnd read; parse(*found, read)) end = read;
-  }
-  const Descriptor tail = log->reopen(".tail");
-  const std::string total = read_at(tail.get(), 0, sizeof log->total_);
+  CallEnd end;
+  const bool ended = parse(read_at(file, kEndAt, kRecordBytes), end);
   {
     Lock lock(log->mutex_);
-    log->output_gone_ = !tail;
-    if (total.size() == sizeof log->total_) {
-      std::copy(total.begin(), total.end(), reinterpret_cast<char*>(&log->total_));
-    }
-    log->end_ = end;
+    const std::string total = read_at(file, kTotalAt, sizeof log->total_);
+    if (total.size() == sizeof log->total_) std::memcpy(&log->total_, total.data(), total.size());
+    log->output_gone_ = read_at(file, kOutputAt, 1).empty();
+    if (ended) log->end_ = end;
   }
-  if (!end) log->finish(CallEnd{.lost = true, .ended = now});
+  if (!ended) {
+    {
+      Lock lock(log->mutex_);
+      log->file_ = log->reopen();
+    }
+    log->finish(CallEnd{.lost = true, .ended = now});
+  }
   return log;
 }
 
@@ -127,8 +121,8 @@ std::vector<OpId> CallLog::list(const std::string& directory) {
   if (open == nullptr) return ops;
   while (const dirent* entry = ::readdir(open)) {
     std::string_view name(entry->d_name);
-    if (!name.ends_with(kIntentEnding)) continue;
-    name.remove_suffix(kIntentEnding.size());
+    if (!name.ends_with(kEnding)) continue;
+    name.remove_suffix(kEnding.size());
     if (const auto uuid = parse_uuid(name)) ops.push_back(OpId{*uuid});
   }
   ::closedir(open);
@@ -149,7 +143,7 @@ void CallLog::write_tail(std::string_view bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
     const std::uint64_t place = (offset - half()) % half();
     const auto part = bytes.substr(0, half() - place);
-    if (!write_at(tail_.get(), part, static_cast<std::uint64_t>(kRingStart) + place)) return;
+    if (!write_at(file_, part, kOutputAt + half() + place)) return;
     bytes.remove_prefix(part.size());
     offset += part.size();
   }
@@ -160,24 +154,26 @@ void CallLog::append(std::string_view bytes) {
   {
     Lock lock(mutex_);
     const std::uint64_t in_head = total_ < half() ? std::min(half() - total_, bytes.size()) : 0;
-    if (in_head > 0) write_at(head_.get(), bytes.substr(0, in_head), total_);
+    if (in_head > 0) write_at(file_, bytes.substr(0, in_head), kOutputAt + total_);
     write_tail(bytes.substr(in_head), total_ + in_head);
     total_ += bytes.size();
-    write_at(tail_.get(), {reinterpret_cast<const char*>(&total_), sizeof total_}, 0);
+    write_at(file_, {reinterpret_cast<const char*>(&total_), sizeof total_}, kTotalAt);
   }
   poke_watchers();
 }
 
 void CallLog::finish(const CallEnd& end) {
-  ::fdatasync(head_.get());
-  ::fdatasync(tail_.get());
+  Descriptor file;
+  {
+    Lock lock(mutex_);
+    file = std::move(file_);  // nothing is appended any more; readers open it for themselves
+  }
   // If the end cannot be kept, the next life of the agent will say "lost": true enough.
-  (void)replace_durable(path_ + ".end", text_of(end));
+  write_at(file, text_of(end), kEndAt);
+  ::fdatasync(file.get());
   {
     Lock lock(mutex_);
     end_ = end;
-    head_.reset();
-    tail_.reset();
   }
   poke_watchers();
 }
@@ -185,8 +181,7 @@ void CallLog::finish(const CallEnd& end) {
 void CallLog::drop_output() {
   Lock lock(mutex_);
   output_gone_ = true;
-  ::unlink((path_ + ".head").c_str());
-  ::unlink((path_ + ".tail").c_str());
+  ::truncate(path_.c_str(), kOutputAt);
 }
 
 CallState CallLog::state() const {
@@ -198,18 +193,16 @@ CallState CallLog::state() const {
 CallOutput CallLog::read(std::uint64_t offset, std::size_t size_max) const {
   Lock lock(mutex_);
   if (output_gone_ || offset >= total_ || half() == 0) return CallOutput{total_, {}};
-  if (offset < half()) {
-    const std::uint64_t size = std::min<std::uint64_t>(std::min(half(), total_) - offset, size_max);
-    const Descriptor again = head_ ? Descriptor() : reopen(".head");
-    return CallOutput{offset, read_at(head_ ? head_.get() : again.get(), offset, size)};
+  std::uint64_t at = kOutputAt + offset;
+  std::uint64_t size = std::min(half(), total_) - offset;
+  if (offset >= half()) {
+    offset = std::max(offset, half() + dropped(total_));
+    const std::uint64_t place = (offset - half()) % half();
+    at = kOutputAt + half() + place;
+    size = std::min(half() - place, total_ - offset);
   }
-  offset = std::max(offset, half() + dropped(total_));
-  const std::uint64_t place = (offset - half()) % half();
-  const std::uint64_t size =
-      std::min({half() - place, total_ - offset, static_cast<std::uint64_t>(size_max)});
-  const Descriptor again = tail_ ? Descriptor() : reopen(".tail");
-  return CallOutput{offset, read_at(tail_ ? tail_.get() : again.get(),
-                                    static_cast<std::uint64_t>(kRingStart) + place, size)};
+  size = std::min<std::uint64_t>(size, size_max);
+  return CallOutput{offset, file_ ? read_at(file_, at, size) : read_at(reopen(), at, size)};
 }
 
 void CallLog::watch(std::weak_ptr<CallWatcher> watcher) {

@@ -5,8 +5,9 @@
 // fsynced, before anything is started, and its name (the op id) can be made only once. It outlives
 // the harness and the agent.
 //
-// Files of op X: X.intent, X.head (the first half of what is kept), X.tail (a ring for the second
-// half, behind 8 bytes that say how much was printed in all), X.end. No end and no process: lost.
+// One file for each op, X.call: a page that says what was intended, how much was printed and how it
+// ended, then the first half of what is kept of the output, then a ring for the second half. No end
+// and no process: lost.
 //
 // append, finish: one thread. read, state, watch: any thread.
 #pragma once
@@ -91,19 +92,17 @@ class CallLog {
 
  private:
   CallLog(std::string path, const CallIntent& intent);
-  Status create_output();
-  // Of an ended call both are closed and opened for each read: a thousand are kept.
-  Descriptor reopen(std::string_view ending) const;
+  // Of an ended call it is closed, and opened for each read: a thousand are kept.
+  Descriptor reopen() const;
   std::uint64_t half() const { return intent_.output_bytes_max / 2; }
   std::uint64_t dropped(std::uint64_t total) const;
   void write_tail(std::string_view bytes, std::uint64_t offset);
   void poke_watchers();
 
-  const std::string path_;  // without its ending
+  const std::string path_;
   const CallIntent intent_;
-  mutable Mutex mutex_;  // the files' bytes, too: the ring turns under it
-  Descriptor head_ GUARDED_BY(mutex_);
-  Descriptor tail_ GUARDED_BY(mutex_);
+  mutable Mutex mutex_;  // the file's bytes, too: the ring turns under it
+  Descriptor file_ GUARDED_BY(mutex_);
   std::uint64_t total_ GUARDED_BY(mutex_) = 0;
   std::optional<CallEnd> end_ GUARDED_BY(mutex_);
   bool output_gone_ GUARDED_BY(mutex_) = false;

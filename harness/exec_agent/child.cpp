@@ -126,10 +126,11 @@ void Child::complete(CallEnd end, std::optional<ShellState> state) {
                                    [&](std::string_view bytes) { parts_.log->append(bytes); });
     if (got != Got::end) discard_output(loop_, std::move(parts_.output));
   }
-  end.ended = clock_.wall();
-  parts_.log->finish(end);
+  // Whoever hears of the end may at once want the shell, or freeze.
   parts_.admission.reset();
   parts_.ended(std::move(state));
+  end.ended = clock_.wall();
+  parts_.log->finish(end);
 }
 
 }  // namespace outboard::harness

@@ -35,7 +35,7 @@ struct ChildParts {
   Descriptor output;  // read end of the pipe
   FreezeGate::Admission admission;
   std::chrono::milliseconds timeout{0};  // 0: none
-  // On the loop's thread, when all is written; the state when its host goes on.
+  // On the loop's thread, just before the end is told; the state when its host goes on.
   std::function<void(std::optional<ShellState>)> ended;
 };
 

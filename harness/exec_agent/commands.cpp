@@ -187,8 +187,8 @@ void Commands::end_unstarted(const CommandRequest& request, CallLog& log, const 
   end.lost = why.code == Code::unavailable;
   end.exit_code = why.code == Code::not_found ? 127 : 126;
   log.append(why.message + "\n");
-  log.finish(end);
   on_ended(request.op, request.shell, std::nullopt);
+  log.finish(end);
 }
 
 void Commands::on_ended(const OpId& op, bool shell, std::optional<ShellState> state) {

@@ -64,8 +64,8 @@ TEST_F(SandboxTest, InnerLayerHasNoRightsNoNetworkAndNoOneElse) {
       "cat /proc/1/environ /proc/1/maps 2>/dev/null; touch /usr/x /x 2>/dev/null && echo wrote"));
   EXPECT_EQ(output,
             "1000\n/workspace\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
-            "NoNewPrivs:\t1\nHOME=/home/agent\nLANG=C.UTF-8\nPWD=/workspace\nSHLVL=0\nUSER=agent\n"
-            "_=/usr/bin/env\nPATH=/usr/local/bin:/usr/bin:/bin\n5\n");
+            "NoNewPrivs:\t1\nHOME=/home/agent\nLANG=C.UTF-8\nPATH=/usr/local/bin:/usr/bin:/bin\n"
+            "PWD=/workspace\nSHLVL=1\nUSER=agent\n_=/usr/bin/env\n5\n");
 }
 
 TEST_F(SandboxTest, ThreePartsRunUnderThreeUsers) {

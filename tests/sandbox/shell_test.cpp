@@ -28,7 +28,7 @@ TEST_F(ShellTest, ExitAndErrexitEndOnlyTheShellNotItsState) {
   run(in_shell("cd /tmp; export KEPT=\"it's\n\\$here\""));
   EXPECT_EQ(run(in_shell("exit 9")).first.exit_code, 9);
   EXPECT_EQ(run(in_shell("set -e; false; echo unreached")).first.exit_code, 1);
-  EXPECT_EQ(run(in_shell("pwd; echo \"$KEPT\"")).second, "/tmp\nit's\n\\$here\n");
+  EXPECT_EQ(run(in_shell("pwd; echo \"$KEPT\"")).second, "/tmp\nit's\n$here\n");
 }
 
 TEST_F(ShellTest, TimeoutKillsTheCommandAndTheNextStandsWhereTheLastLeft) {
