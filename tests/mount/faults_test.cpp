@@ -59,6 +59,36 @@ TEST_F(FrozenServer, BytesThatReleaseCouldNotPublishArePublishedLater) {
   EXPECT_EQ(get(b().at("f")), "new");
 }
 
+// [S8] The append happened, its answer was lost, fsync said so, and was called again.
+TEST_F(FrozenServer, ALostAnswerNeverDoublesAnAppend) {
+  put(a().at("log"), "one\n");
+  Mount mount(frozen_, clock_, hasty());
+  const int fd = open(mount.at("log").c_str(), O_WRONLY | O_APPEND);
+  frozen_.lose_answers(true);
+  ASSERT_EQ(write(fd, "two\n", 4), 4);
+  EXPECT_EQ(fsync(fd), -1);
+  EXPECT_EQ(errno, EIO);
+  ASSERT_EQ(write(fd, "three\n", 6), 6);
+  frozen_.lose_answers(false);
+  EXPECT_EQ(fsync(fd), 0) << std::strerror(errno);
+  EXPECT_EQ(close(fd), 0);
+  meet();
+  EXPECT_EQ(get(b().at("log")), "one\ntwo\nthree\n");
+  EXPECT_TRUE(mount.reach(head()));
+  EXPECT_EQ(get(mount.at("log")), "one\ntwo\nthree\n");
+}
+
+// [S8] The kernel was told that a create failed, which had happened: the feed puts it right.
+TEST_F(FrozenServer, ACreateWhoseAnswerWasLostAppears) {
+  Mount mount(frozen_, clock_, hasty());
+  frozen_.lose_answers(true);
+  EXPECT_EQ(mkdir(mount.at("dir").c_str(), 0755), -1);
+  EXPECT_EQ(errno, EIO);
+  frozen_.lose_answers(false);
+  ASSERT_TRUE(mount.reach(head()));
+  EXPECT_TRUE(there(mount.at("dir")));
+}
+
 TEST_F(FrozenServer, AnUncachedReadSaysEioInTime) {
   put(a().at("big"), std::string(200'000, 'x'));
   Mount mount(frozen_, clock_, hasty());

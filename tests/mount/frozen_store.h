@@ -16,6 +16,11 @@ class FrozenStore final : public Store {
 
   void freeze() { set(true); }
   void thaw() { set(false); }
+  // What is asked happens, and nobody hears of it.
+  void lose_answers(bool lost) {
+    Lock lock(mutex_);
+    lost_ = lost;
+  }
 
   Result<Volume> open_volume(const Call& call, std::string_view name) override {
     return pass(call, [&] { return below_.open_volume(call, name); });
@@ -24,7 +29,10 @@ class FrozenStore final : public Store {
     return pass(call, [&] { return below_.describe(call, volume); });
   }
   Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override {
-    return pass(call, [&] { return below_.apply(call, volume, batch); });
+    auto applied = pass(call, [&] { return below_.apply(call, volume, batch); });
+    Lock lock(mutex_);
+    if (!lost_) return applied;
+    return Error{Code::unavailable, "the connection broke before the answer came"};
   }
   Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,
                            const ReadAt& at) override {
@@ -91,6 +99,7 @@ class FrozenStore final : public Store {
   Mutex mutex_;
   Condition thawed_;
   bool frozen_ GUARDED_BY(mutex_) = false;
+  bool lost_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace outboard::tests

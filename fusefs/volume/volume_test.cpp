@@ -1,0 +1,218 @@
+// A mounted volume on a MemoryStore, with an Invalidator that only remembers, and no threads: the
+// feed is pumped by hand, so every order of events can be had.
+#include "fusefs/volume/volume.h"
+
+#include <gtest/gtest.h>
+
+#include "core/feed.h"
+#include "core/memory_store.h"
+
+namespace outboard::fusefs {
+namespace {
+
+class Remembering final : public Invalidator {
+ public:
+  void post(std::vector<Notice> notices) override {
+    for (Notice& notice : notices) {
+      if (notice.delivered) notice.delivered->store(true);
+      seen.push_back(std::move(notice));
+    }
+  }
+  bool flushed(Moment) override { return true; }
+
+  std::size_t count(NoticeKind kind) const {
+    std::size_t found = 0;
+    for (const Notice& notice : seen) found += notice.kind == kind ? 1U : 0U;
+    return found;
+  }
+
+  std::vector<Notice> seen;
+};
+
+// Keeps what the feed tells until the test pumps it.
+class HeldFeed final : public FeedSink {
+ public:
+  bool offer(const std::shared_ptr<const FeedItem>& item) override {
+    items.push_back(item);
+    return true;
+  }
+  std::vector<std::shared_ptr<const FeedItem>> items;
+};
+
+// One volume as one mount sees it.
+class Seat {
+ public:
+  Seat(MemoryStore& store, const Clock& clock)
+      : numbers_(ClientId{random_uuid()}), sink_(std::make_shared<HeldFeed>()) {
+    volume_ = MountedVolume::open(store, numbers_, notices, clock, "acme/memory", {}, Moment::max())
+                  .value();
+    subscription_ = store.subscribe(Call{}, volume_->volume().id, volume_->seq(), sink_).value();
+  }
+
+  MountedVolume* operator->() { return volume_.get(); }
+  // Everything the feed has told so far.
+  void pump() {
+    for (; pumped_ < sink_->items.size(); ++pumped_) volume_->absorb_feed(*sink_->items[pumped_]);
+  }
+  void save(std::string_view name, std::string_view bytes, bool append = false) {
+    OpenMode mode{true, true, append, !append};
+    auto made = volume_->create(kRootId, name, 0644, mode, false, {}).value();
+    if (!append) {
+      volume_->release(made.second.handle);
+      made.second = volume_->open_file(made.first.id, mode).value();
+    }
+    ASSERT_TRUE(volume_->write(made.second.handle, 0, bytes, append));
+    ASSERT_TRUE(volume_->flush(made.second.handle));
+    volume_->release(made.second.handle);
+  }
+  std::string load(NodeId id) { return volume_->read(id, 0, 1U << 20U).value(); }
+  NodeId id(std::string_view name) { return volume_->lookup(kRootId, name).value().id; }
+
+  Remembering notices;
+
+ private:
+  RequestNumbers numbers_;
+  std::shared_ptr<HeldFeed> sink_;
+  std::unique_ptr<MountedVolume> volume_;
+  std::unique_ptr<Subscription> subscription_;
+  std::size_t pumped_ = 0;
+};
+
+class VolumeTest : public ::testing::Test {
+ protected:
+  VolumeTest() : volume_(store_.add_volume("acme/memory")) {}
+
+  SystemClock clock_;
+  MemoryStore store_{clock_};
+  VolumeId volume_;
+};
+
+TEST_F(VolumeTest, OwnChangesAreNotAnnounced) {
+  Seat seat(store_, clock_);
+  seat.save("f", "one");
+  ASSERT_TRUE(seat->rename(kRootId, "f", kRootId, "g", RenameMode::replace));
+  seat.pump();
+  EXPECT_TRUE(seat.notices.seen.empty());
+  EXPECT_EQ(seat.load(seat.id("g")), "one");
+}
+
+TEST_F(VolumeTest, ARemoteOverwriteRetiresTheId) {
+  Seat here(store_, clock_);
+  Seat there(store_, clock_);
+  here.save("f", "old");
+  there.pump();
+  const NodeId old = there.id("f");
+  const NodeId own = here.id("f");
+  here.save("f", "newer");
+  there.pump();
+  const NodeId now = there.id("f");
+  EXPECT_NE(old, now);
+  EXPECT_EQ(there.load(old), "old");
+  EXPECT_EQ(there.load(now), "newer");
+  EXPECT_EQ(there->attributes(old)->attributes.links, 0U);
+  EXPECT_EQ(here.id("f"), own);
+}
+
+TEST_F(VolumeTest, AnAppendKeepsTheIdAndDropsOnlyTheTail) {
+  Seat here(store_, clock_);
+  Seat there(store_, clock_);
+  here.save("log", "one\n", true);
+  there.pump();
+  const NodeId id = there.id("log");
+  here.save("log", "two\n", true);
+  there.pump();
+  EXPECT_EQ(there.id("log"), id);
+  ASSERT_EQ(there.notices.count(NoticeKind::content), 1U);
+  EXPECT_EQ(there.notices.seen.back().from, 4U);
+  EXPECT_EQ(there.load(id), "one\ntwo\n");
+}
+
+TEST_F(VolumeTest, AnAppendWithOthersBetweenWaitsForTheFeed) {
+  Seat here(store_, clock_);
+  Seat there(store_, clock_);
+  here.save("log", "0\n", true);
+  there.pump();
+  const NodeId id = there.id("log");
+  here.save("log", "here\n", true);
+  there.save("log", "there\n", true);  // before the feed told of the other
+  EXPECT_EQ(there.load(id), "0\nthere\n");
+  there.pump();
+  EXPECT_EQ(there.load(id), "0\nhere\nthere\n");
+  EXPECT_EQ(there.id("log"), id);
+}
+
+TEST_F(VolumeTest, UnsavedBytesOutliveARemoteOverwrite) {
+  Seat here(store_, clock_);
+  Seat there(store_, clock_);
+  here.save("f", "base");
+  there.pump();
+  const NodeId old = there.id("f");
+  const auto open = there->open_file(old, {true, true, false, false}).value();
+  ASSERT_TRUE(there->write(open.handle, 0, "B", false));
+  here.save("f", "other");
+  there.pump();
+  EXPECT_EQ(there.load(old), "Base");
+  EXPECT_EQ(there.load(there.id("f")), "other");
+  ASSERT_TRUE(there->flush(open.handle));  // last writer: both stay in history
+  EXPECT_EQ(there.load(old), "Base");
+  EXPECT_EQ(there.load(there.id("f")), "Base");
+  there->release(open.handle);
+  here.pump();
+  EXPECT_EQ(here.load(here.id("f")), "Base");
+}
+
+TEST_F(VolumeTest, NewsFromTheFeedNeverUndoesAnAnswer) {
+  Seat here(store_, clock_);
+  Seat there(store_, clock_);
+  here.save("f", "x");
+  here.save("g", "y");
+  ASSERT_TRUE(here->rename(kRootId, "f", kRootId, "h", RenameMode::replace));
+  there.pump();
+  ASSERT_TRUE(here->rename(kRootId, "g", kRootId, "h", RenameMode::replace));
+  ASSERT_TRUE(there->rename(kRootId, "h", kRootId, "i", RenameMode::replace));
+  there.pump();
+  here.pump();
+  EXPECT_FALSE(there->lookup(kRootId, "h"));
+  EXPECT_EQ(there.load(there.id("i")), "y");
+  EXPECT_EQ(here.load(here.id("i")), "y");
+}
+
+TEST_F(VolumeTest, ANewTreeTellsAllDifferences) {
+  Seat here(store_, clock_);
+  Seat there(store_, clock_);
+  here.save("stays", "1");
+  here.save("goes", "2");
+  there.pump();
+  const NodeId stays = there.id("stays");
+  const NodeId goes = there.id("goes");
+  here.save("stays", "changed");
+  here.save("comes", "3");
+  ASSERT_TRUE(here->remove(kRootId, "goes", false));
+  ASSERT_TRUE(there->resynchronise(Moment::max()));
+  EXPECT_EQ(there.load(stays), "1");
+  EXPECT_EQ(there.load(goes), "2");
+  EXPECT_EQ(there.load(there.id("stays")), "changed");
+  EXPECT_FALSE(there->lookup(kRootId, "goes"));
+  EXPECT_TRUE(there->lookup(kRootId, "comes"));
+  EXPECT_GE(there.notices.count(NoticeKind::name_gone), 2U);
+  EXPECT_GE(there.notices.count(NoticeKind::name_new), 1U);
+}
+
+TEST_F(VolumeTest, AgedAppendsArePublishedWithoutAFlush) {
+  ManualClock time;
+  Seat here(store_, time);
+  auto made = here->create(kRootId, "log", 0644, {true, true, true, false}, true, {}).value();
+  ASSERT_TRUE(here->write(made.second.handle, 0, "line\n", true));
+  const Seq before = here->seq();
+  here->publish_due();
+  EXPECT_EQ(here->next_due(), time.now() + kAppendAge);
+  time.advance(kAppendAge);
+  here->publish_due();
+  here.pump();
+  EXPECT_GT(here->seq(), before);
+  EXPECT_EQ(here->next_due(), Moment::max());
+  here->release(made.second.handle);
+}
+
+}  // namespace
+}  // namespace outboard::fusefs
