@@ -9,6 +9,7 @@
 
 #include "core/limits.h"
 #include "outboard/v1/store.grpc.pb.h"
+#include "proto/grpc_life.h"
 #include "proto/handshake.h"
 
 namespace outboard::client {
@@ -89,6 +90,7 @@ Channel::Channel(const ChannelConfig& config, std::shared_ptr<grpc::Channel> cha
     : config_(config), channel_(std::move(channel)), client_{random_uuid()} {}
 
 Result<std::unique_ptr<Channel>> Channel::connect(const ChannelConfig& config, Moment deadline) {
+  wire::keep_grpc_alive();
   auto credentials = credentials_for(config);
   if (!credentials) return credentials.error();
   std::unique_ptr<Channel> channel(

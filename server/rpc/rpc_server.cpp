@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "proto/grpc_life.h"
 #include "server/access.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/desk.h"
@@ -60,6 +61,7 @@ struct RpcServer::Parts {
 
 Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Store& store,
                                                     Admin& admin, TokenReader& tokens) {
+  wire::keep_grpc_alive();
   auto parts = std::make_unique<Parts>(config, store, admin, tokens);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
