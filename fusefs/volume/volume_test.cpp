@@ -141,6 +141,7 @@ TEST_F(VolumeTest, AnAppendWithOthersBetweenWaitsForTheFeed) {
   EXPECT_EQ(there.id("log"), id);
 }
 
+// [S4]
 TEST_F(VolumeTest, UnsavedBytesOutliveARemoteOverwrite) {
   Seat here(store_, clock_);
   Seat there(store_, clock_);

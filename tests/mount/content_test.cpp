@@ -22,6 +22,7 @@ ino_t ino(const std::string& path) {
   return found.st_ino;
 }
 
+// [S1]
 TEST_F(TwoMounts, ARemoteOverwriteLooksLikeARenameOver) {
   put(a().at("f"), "the first version, rather long");
   meet();
@@ -41,6 +42,7 @@ TEST_F(TwoMounts, ARemoteOverwriteLooksLikeARenameOver) {
   close(fd);
 }
 
+// [S5]
 TEST_F(TwoMounts, AnAppendKeepsTheFileAndReachesOpenDescriptors) {
   put(a().at("log"), "one\n");
   meet();
@@ -54,6 +56,7 @@ TEST_F(TwoMounts, AnAppendKeepsTheFileAndReachesOpenDescriptors) {
   close(fd);
 }
 
+// [S1]
 TEST_F(TwoMounts, AShellRedirectionIsOneVersion) {
   put(a().at("f"), "before");
   meet();
@@ -95,6 +98,7 @@ TEST_F(TwoMounts, UnpublishedBytesAreSeenLocallyOnly) {
   close(fd);
 }
 
+// [S3]
 TEST_F(TwoMounts, AppendsFromTwoMountsAddUp) {
   constexpr int kThreads = 5;
   constexpr int kRounds = 100;
@@ -182,6 +186,7 @@ void read_mapped(int fd, Seen& seen) {
   munmap(mapped, size);
 }
 
+// [S1]
 TEST_F(TwoMounts, AThousandOverwritesAreNeverTorn) {
   constexpr int kRounds = 1000;
   put(a().at("f"), version(0));
@@ -212,6 +217,7 @@ TEST_F(TwoMounts, AThousandOverwritesAreNeverTorn) {
   EXPECT_GT(seen.reads, 100);
 }
 
+// [S16]
 TEST_F(TwoMounts, ALargeFileIsWrittenInParts) {
   std::string bytes;
   for (int i = 0; bytes.size() < 3'000'000; ++i) bytes += "line " + std::to_string(i) + "\n";
@@ -226,6 +232,7 @@ TEST_F(TwoMounts, ALargeFileIsWrittenInParts) {
   EXPECT_EQ(get(a().at("big")), bytes);
 }
 
+// [S10]
 TEST_F(TwoMounts, ARemovedFileLivesOnWhileItIsOpen) {
   put(a().at("f"), "kept");
   const int fd = open(a().at("f").c_str(), O_RDWR);
@@ -237,6 +244,7 @@ TEST_F(TwoMounts, ARemovedFileLivesOnWhileItIsOpen) {
   EXPECT_FALSE(there(a().at("f")));
 }
 
+// [S2]
 TEST_F(TwoMounts, AFileRemovedElsewhereTellsItsWriterAndKeepsACopy) {
   put(a().at("f"), "shared");
   meet();

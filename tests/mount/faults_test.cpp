@@ -27,6 +27,7 @@ class FrozenServer : public TwoMounts {
   FrozenStore frozen_{store_};
 };
 
+// [S9]
 TEST_F(FrozenServer, CachedBytesAreReadAndWritesSayEio) {
   put(a().at("f"), "cached");
   Mount mount(frozen_, clock_, hasty());
@@ -45,6 +46,7 @@ TEST_F(FrozenServer, CachedBytesAreReadAndWritesSayEio) {
   EXPECT_EQ(get(b().at("f")), "Cached");
 }
 
+// [S2]
 TEST_F(FrozenServer, BytesThatReleaseCouldNotPublishArePublishedLater) {
   put(a().at("f"), "old");
   Mount mount(frozen_, clock_, hasty());
@@ -89,6 +91,7 @@ TEST_F(FrozenServer, ACreateWhoseAnswerWasLostAppears) {
   EXPECT_TRUE(there(mount.at("dir")));
 }
 
+// [S9]
 TEST_F(FrozenServer, AnUncachedReadSaysEioInTime) {
   put(a().at("big"), std::string(200'000, 'x'));
   Mount mount(frozen_, clock_, hasty());
@@ -98,6 +101,7 @@ TEST_F(FrozenServer, AnUncachedReadSaysEioInTime) {
   EXPECT_EQ(get(mount.at("big")).size(), 200'000U);
 }
 
+// [S9]
 TEST_F(FrozenServer, AMountEndsWhileTheServerIsFrozen) {
   auto mount = std::make_unique<Mount>(frozen_, clock_, hasty());
   const std::string path = mount->path();

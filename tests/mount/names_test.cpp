@@ -30,6 +30,7 @@ TEST_F(TwoMounts, AFileWrittenHereIsReadThere) {
   EXPECT_EQ(get(b().at("hello")), "hi\n");
 }
 
+// [S5]
 TEST_F(TwoMounts, RemoteNamesReplaceCachedAbsence) {
   EXPECT_FALSE(there(b().at("later")));
   EXPECT_TRUE(names(b().path()).empty());
@@ -40,6 +41,7 @@ TEST_F(TwoMounts, RemoteNamesReplaceCachedAbsence) {
   EXPECT_EQ(names(b().path()), (std::vector<std::string>{"dir", "later"}));
 }
 
+// [S6]
 TEST_F(TwoMounts, RemoteRemovalAndRenameAreSeen) {
   put(a().at("one"), "1");
   put(a().at("two"), "2");
@@ -78,6 +80,7 @@ TEST_F(TwoMounts, LongNamesAreRefusedInEveryWay) {
   EXPECT_EQ(open_error(a().at(longest + "n"), O_WRONLY | O_CREAT), ENAMETOOLONG);
 }
 
+// [S10]
 TEST_F(TwoMounts, ExclusiveCreateHasOneWinner) {
   for (int round = 0; round < 50; ++round) {
     const std::string name = "lock" + std::to_string(round);
@@ -88,6 +91,7 @@ TEST_F(TwoMounts, ExclusiveCreateHasOneWinner) {
   }
 }
 
+// [S10]
 TEST_F(TwoMounts, LinksSymlinksAndModesTravel) {
   put(a().at("f"), "body");
   ASSERT_EQ(link(a().at("f").c_str(), a().at("g").c_str()), 0);
@@ -174,6 +178,39 @@ TEST_F(TwoMounts, AReadOnlyViewShowsAndRefuses) {
   ASSERT_TRUE(skills.reach(head()));
   EXPECT_EQ(get(skills.at("f")), "changed");
   EXPECT_EQ(names(skills.path()), (std::vector<std::string>{"f", "g"}));
+}
+
+// [S20] Files belong to whoever mounts, execute bits are kept, and others' owners are refused.
+TEST_F(TwoMounts, AViewShowsItsOwnOwner) {
+  put(a().at("tool"), "#!/bin/sh\n");
+  ASSERT_EQ(chmod(a().at("tool").c_str(), 0777), 0);
+  fusefs::View view;
+  view.uid = 1234;
+  view.gid = 4321;
+  Mount mount(store_, clock_, view);
+  struct stat found {};
+  ASSERT_EQ(stat(mount.at("tool").c_str(), &found), 0);
+  EXPECT_EQ(found.st_uid, 1234U);
+  EXPECT_EQ(found.st_gid, 4321U);
+  EXPECT_EQ(found.st_mode & 0777U, 0755U);
+  EXPECT_EQ(chown(mount.at("tool").c_str(), 1234, 4321), 0);
+  EXPECT_EQ(chown(mount.at("tool").c_str(), 1, 1), -1);
+  EXPECT_EQ(errno, EACCES);
+}
+
+// [S20]
+TEST_F(TwoMounts, StoredOwnersAreFullPosix) {
+  fusefs::View view;
+  view.owners = fusefs::Owners::stored;
+  Mount mount(store_, clock_, view);
+  put(mount.at("f"), "x");
+  ASSERT_EQ(chown(mount.at("f").c_str(), 7, 8), 0);
+  ASSERT_EQ(chmod(mount.at("f").c_str(), 0640), 0);
+  struct stat found {};
+  ASSERT_EQ(stat(mount.at("f").c_str(), &found), 0);
+  EXPECT_EQ(found.st_uid, 7U);
+  EXPECT_EQ(found.st_gid, 8U);
+  EXPECT_EQ(found.st_mode & 0777U, 0640U);
 }
 
 }  // namespace
