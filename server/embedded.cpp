@@ -104,6 +104,8 @@ struct State {
 // Forwards the child's output to the log and remembers the last of it.
 class Output {
  public:
+  // Backends told to end say so: no news while Postgres is being stopped.
+  void hush() { hushed_ = true; }
   void read_from(int fd) {
     std::array<char, 4096> buffer;
     for (ssize_t got = 0; (got = ::read(fd, buffer.data(), buffer.size())) > 0;) {
@@ -120,11 +122,12 @@ class Output {
 
  private:
   void take(std::string line) {
-    const bool quiet = line.starts_with("LOG:") || line.starts_with("HINT:");
+    const bool quiet = hushed_ || line.starts_with("LOG:") || line.starts_with("HINT:");
     outboard::log(quiet ? Severity::debug : Severity::warning, "postgres says", {{"line", line}});
     if (last_.size() == kLastLines) last_.pop_front();
     last_.push_back(std::move(line));
   }
+  bool hushed_ = false;
   Lines lines_;
   std::deque<std::string> last_;
 };
@@ -239,6 +242,7 @@ std::string Embedded::Parts::watch(ChildProcess& child, Output& output) {
     const bool late = !ready && now() >= start_until;
     if (!stop_until && (late || waits[3].revents != 0)) stop_until = now();
     if (stop_until && now() >= *stop_until) {
+      output.hush();
       child.signal(stop_signal);
       stop_until = now() + (stop_signal == SIGINT ? Moment::duration(kFastStop) : kImmediateStop);
       stop_signal = stop_signal == SIGINT ? SIGQUIT : SIGKILL;
