@@ -96,7 +96,7 @@ class CallLog {
   Descriptor reopen() const;
   std::uint64_t half() const { return intent_.output_bytes_max / 2; }
   std::uint64_t dropped(std::uint64_t total) const;
-  void write_tail(std::string_view bytes, std::uint64_t offset);
+  void write_tail(std::string_view bytes, std::uint64_t offset) REQUIRES_LOCK(mutex_);
   void poke_watchers();
 
   const std::string path_;
