@@ -45,6 +45,11 @@ inline constexpr std::size_t kProgressPartsMax = 16;
 inline constexpr std::chrono::milliseconds kLease{10'000};
 // Sessions one claim takes.
 inline constexpr std::size_t kClaimMax = 100;
+// A worker looks for sessions this often even when nobody told it of any: for wake times and for
+// leases of workers that vanished.
+inline constexpr std::chrono::milliseconds kClaimInterval{2'000};
+// A session that cannot be opened or read is left alone for this long.
+inline constexpr std::chrono::milliseconds kBrokenRetry{60'000};
 // Items that wait in one session's inbox; the next is refused with `unavailable`.
 inline constexpr std::size_t kInboxMax = 1'024;
 // One message of a person.
