@@ -167,6 +167,10 @@ inline constexpr std::size_t kExecQueueMax = 256;
 inline constexpr std::chrono::milliseconds kInnerAnswerWait = 5s;
 // Freezing waits for processes that are in the kernel; longer, and it is deferred.
 inline constexpr std::chrono::milliseconds kFreezeWait = 1s;
+// Processes and threads of one sandbox's commands: a build on many cores, not a fork bomb.
+inline constexpr std::uint64_t kSandboxProcessesMax = 4'096;
+// Of a sandbox's /tmp, which is memory.
+inline constexpr std::uint64_t kSandboxTmpBytesMax = 1ULL << 30U;
 // A sandbox is up in 100 ms; a machine with a thousand starting at once takes longer.
 inline constexpr std::chrono::milliseconds kSandboxStartWait = 30s;
 

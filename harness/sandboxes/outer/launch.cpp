@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -61,6 +62,14 @@ bool keep_capabilities(const std::vector<int>& capabilities) {
   });
 }
 
+// Its uid is its sandbox's alone, so that the kernel counts no others.
+bool limit_processes(const Launch& plan) {
+  const rlimit no_dumps{0, 0};
+  const rlimit processes{plan.processes_max, plan.processes_max};
+  if (::setrlimit(RLIMIT_CORE, &no_dumps) != 0) return false;
+  return plan.processes_max == 0 || ::setrlimit(RLIMIT_NPROC, &processes) == 0;
+}
+
 bool become_user(const Launch& plan) {
   ::prctl(PR_SET_KEEPCAPS, plan.capabilities.empty() ? 0 : 1);
   return ::setgroups(0, nullptr) == 0 && ::setresgid(plan.user, plan.user, plan.user) == 0 &&
@@ -73,7 +82,8 @@ bool become_user(const Launch& plan) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (!enter_cgroup(plan.cgroup) || !place_descriptors(plan) || !become_user(plan)) ::_exit(126);
+  if (!enter_cgroup(plan.cgroup) || !place_descriptors(plan)) ::_exit(126);
+  if (!limit_processes(plan) || !become_user(plan)) ::_exit(126);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<char*> arguments;
   for (const auto& word : plan.command) arguments.push_back(const_cast<char*>(word.c_str()));

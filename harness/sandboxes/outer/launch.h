@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ struct Launch {
   std::vector<int> capabilities;          // kept by the program; none but for the mount daemon
   std::string log;                        // file for its standard output and error
   std::string cgroup;                     // directory it enters first; empty: stays
+  std::uint64_t processes_max = 0;        // of its user; 0: as many as the machine has
 };
 
 // Answers the pid, or -1. The environment is empty but for PATH; no descriptor but `keep` is there.

@@ -25,9 +25,11 @@
 #include <string>
 #include <string_view>
 
+#include "core/limits.h"
 #include "harness/sandboxes/outer/launch.h"
 #include "harness/sandboxes/outer/outer_plan.h"
 
+using namespace outboard;
 using namespace outboard::harness;
 
 namespace {
@@ -130,6 +132,7 @@ bool Outer::start_pair() {
   inner.user = plan_.command_user;
   inner.keep = {{ends[1], 3}};
   inner.log = "/box/log/inner";
+  inner.processes_max = kSandboxProcessesMax;
   if (plan_.cgroup) inner.cgroup = "/cgroup";
   inner_ = launch(inner);
   Launch agent;

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/limits.h"
+
 namespace outboard::harness {
 namespace {
 
@@ -61,8 +63,9 @@ void add_root(Words& words) {
   for (const std::string name : {"passwd", "group", "hosts", "nsswitch.conf"}) {
     add(words, {"--ro-bind", "/box/etc/" + name, "/etc/" + name});
   }
-  add(words, {"--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs",
-              "/home/agent", "--symlink", "../tmp", "/var/tmp"});
+  add(words,
+      {"--proc", "/proc", "--dev", "/dev", "--size", std::to_string(kSandboxTmpBytesMax), "--tmpfs",
+       "/tmp", "--tmpfs", "/run", "--tmpfs", "/home/agent", "--symlink", "../tmp", "/var/tmp"});
 }
 
 }  // namespace
