@@ -145,9 +145,12 @@ class Journal {
   // not_found: none, or none the caller may see.
   virtual Result<SessionInfo> describe(SessionId session, Moment deadline) = 0;
 
-  // Takes up to `limit` sessions that want work and are nobody's; each has a new epoch.
-  virtual Result<std::vector<SessionInfo>> claim(std::string_view worker, std::size_t limit,
-                                                 Moment deadline) = 0;
+  // Takes up to `limit` sessions that want work and are nobody's; each has a new epoch. `held` are
+  // those that the worker runs: any other recorded as its own was claimed by an answer that was
+  // lost, and is claimed anew.
+  virtual Result<std::vector<SessionInfo>> claim(std::string_view worker,
+                                                 const std::vector<SessionId>& held,
+                                                 std::size_t limit, Moment deadline) = 0;
   virtual Status release(const Release& release, Moment deadline) = 0;
   virtual Result<std::unique_ptr<WorkStream>> work(std::string_view worker,
                                                    std::shared_ptr<WorkSink> sink,

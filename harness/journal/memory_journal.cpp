@@ -34,10 +34,14 @@ Status MemoryJournal::check_holder(const Session& session, Epoch epoch) {
                                  to_string(session.info.epoch) + " now; stop"};
 }
 
-bool MemoryJournal::claimable(const Session& session) {
+bool MemoryJournal::claimable(const Session& session, std::string_view worker,
+                              const std::vector<SessionId>& held) {
   switch (session.info.phase) {
     case SessionPhase::runnable: return true;
     case SessionPhase::running:
+      if (session.info.worker == worker) {
+        return std::find(held.begin(), held.end(), session.info.id) == held.end();
+      }
       return !workers_.contains(session.info.worker) && clock_.now() >= session.lease;
     case SessionPhase::waiting:
       return session.info.wake_unix_ms != 0 && unix_ms(clock_.wall()) >= session.info.wake_unix_ms;
@@ -80,15 +84,15 @@ Result<SessionInfo> MemoryJournal::describe(SessionId id, Moment) {
   return (*session)->info;
 }
 
-Result<std::vector<SessionInfo>> MemoryJournal::claim(std::string_view worker, std::size_t limit,
-                                                      Moment) {
+Result<std::vector<SessionInfo>> MemoryJournal::claim(std::string_view worker,
+                                                      const std::vector<SessionId>& held,
+                                                      std::size_t limit, Moment) {
   std::vector<SessionInfo> claimed;
-  Notices notices;
   {
     Lock lock(mutex_);
     for (auto& [id, session] : sessions_) {
       if (claimed.size() >= std::min(limit, kClaimMax)) break;
-      if (!claimable(session)) continue;
+      if (!claimable(session, worker, held)) continue;
       session.info.phase = SessionPhase::running;
       session.info.worker = worker;
       session.info.wake_unix_ms = 0;

@@ -20,7 +20,8 @@ class MemoryJournal final : public Journal {
 
   Result<Created> create(const NewSession& session, Moment deadline) override;
   Result<SessionInfo> describe(SessionId session, Moment deadline) override;
-  Result<std::vector<SessionInfo>> claim(std::string_view worker, std::size_t limit,
+  Result<std::vector<SessionInfo>> claim(std::string_view worker,
+                                         const std::vector<SessionId>& held, std::size_t limit,
                                          Moment deadline) override;
   Status release(const Release& release, Moment deadline) override;
   Result<std::unique_ptr<WorkStream>> work(std::string_view worker, std::shared_ptr<WorkSink> sink,
@@ -62,7 +63,8 @@ class MemoryJournal final : public Journal {
 
   Result<Session*> find(SessionId id) REQUIRES_LOCK(mutex_);
   Status check_holder(const Session& session, Epoch epoch) REQUIRES_LOCK(mutex_);
-  bool claimable(const Session& session) REQUIRES_LOCK(mutex_);
+  bool claimable(const Session& session, std::string_view worker,
+                 const std::vector<SessionId>& held) REQUIRES_LOCK(mutex_);
   void make_runnable(Session& session, Notices& notices) REQUIRES_LOCK(mutex_);
   void stop_working(const std::string& worker, const WorkSink* sink);
   std::vector<Stored> stored_after(SessionId id, std::uint64_t after, SessionInfo& info);

@@ -9,12 +9,18 @@
 namespace outboard::harness {
 namespace {
 
+struct Quiet final : WorkSink {
+  void on_runnable() override {}
+  void on_lost(SessionId) override {}
+  void on_inbox(SessionId) override {}
+};
+
 class MemoryJournals : public ::testing::Test {
  protected:
   MemoryJournals() { EXPECT_FALSE(journal_.create({id_, "1", {}}, {})->existed); }
 
   SessionInfo claim() {
-    const auto claimed = journal_.claim("w", 1, {});
+    const auto claimed = journal_.claim("w", {}, 1, {});
     EXPECT_EQ(claimed->size(), 1U);
     return claimed->empty() ? SessionInfo{} : claimed->front();
   }
@@ -39,7 +45,7 @@ TEST_F(MemoryJournals, SeqsHaveNoGapsAndAHigherEpochShutsOutTheLower) {
   const Epoch first = claim().epoch;
   EXPECT_EQ(append(first, 0, {draft(), draft()})->last, 2U);
   EXPECT_EQ(append(first, 0, {draft()}).error().code, Code::conflict);  // sent again
-  EXPECT_EQ(journal_.claim("v", 1, {})->size(), 0U);                    // the lease holds
+  EXPECT_EQ(journal_.claim("v", {}, 1, {})->size(), 0U);                // the lease holds
   clock_.advance(kLease);
   const Epoch second = claim().epoch;
   EXPECT_GT(second, first);
@@ -86,33 +92,35 @@ TEST_F(MemoryJournals, WhatIsPostedIsNeverSleptOver) {
   const SessionInfo again = claim();
   EXPECT_TRUE(append(again.epoch, 0, {draft(journal_.inbox(id_, {})->front().client_id)}));
   EXPECT_TRUE(journal_.release({id_, again.epoch, SessionPhase::waiting, 0, ""}, {}));
-  EXPECT_EQ(journal_.claim("w", 1, {})->size(), 0U);
+  EXPECT_EQ(journal_.claim("w", {}, 1, {})->size(), 0U);
   EXPECT_TRUE(journal_.post(id_, item(), {}));
-  EXPECT_EQ(journal_.claim("w", 1, {})->size(), 1U);
+  EXPECT_EQ(journal_.claim("w", {}, 1, {})->size(), 1U);
+}
+
+TEST_F(MemoryJournals, AClaimWhoseAnswerWasLostIsMadeAnew) {
+  auto stream = journal_.work("w", std::make_shared<Quiet>(), {});
+  const SessionInfo info = claim();
+  EXPECT_EQ(journal_.claim("w", {id_}, 1, {})->size(), 0U);
+  ASSERT_EQ(journal_.claim("w", {}, 1, {})->size(), 1U);
+  EXPECT_EQ(append(info.epoch, 0, {draft()}).error().code, Code::fenced);
 }
 
 TEST_F(MemoryJournals, AWaitingSessionWakesAtItsTime) {
   const SessionInfo info = claim();
   const std::int64_t now = clock_.wall().nanoseconds / 1'000'000;
   EXPECT_TRUE(journal_.release({id_, info.epoch, SessionPhase::waiting, now + 500, ""}, {}));
-  EXPECT_EQ(journal_.claim("w", 1, {})->size(), 0U);
+  EXPECT_EQ(journal_.claim("w", {}, 1, {})->size(), 0U);
   clock_.advance(std::chrono::milliseconds(500));
-  EXPECT_EQ(journal_.claim("w", 1, {})->size(), 1U);
+  EXPECT_EQ(journal_.claim("w", {}, 1, {})->size(), 1U);
 }
-
-struct Quiet final : WorkSink {
-  void on_runnable() override {}
-  void on_lost(SessionId) override {}
-  void on_inbox(SessionId) override {}
-};
 
 TEST_F(MemoryJournals, AWorkersSessionsAreFreeWhenItsStreamBreaks) {
   auto stream = journal_.work("w", std::make_shared<Quiet>(), {});
   const SessionInfo info = claim();
   clock_.advance(kLease * 2);
-  EXPECT_EQ(journal_.claim("v", 1, {})->size(), 0U);  // the heartbeat holds it
+  EXPECT_EQ(journal_.claim("v", {}, 1, {})->size(), 0U);  // the heartbeat holds it
   *stream = nullptr;
-  EXPECT_EQ(journal_.claim("v", 1, {})->size(), 1U);
+  EXPECT_EQ(journal_.claim("v", {}, 1, {})->size(), 1U);
   EXPECT_EQ(append(info.epoch, 0, {draft()}).error().code, Code::fenced);
 }
 
@@ -120,7 +128,7 @@ TEST_F(MemoryJournals, ATailHearsEachEventOnceInOrder) {
   const SystemClock real;
   MemoryJournal journal(real);
   EXPECT_TRUE(journal.create({id_, "1", {}}, {}));
-  const Epoch epoch = journal.claim("w", 1, {})->front().epoch;
+  const Epoch epoch = journal.claim("w", {}, 1, {})->front().epoch;
   auto tail = journal.tail(id_, 0, {});
   std::thread writer([&] {
     for (std::uint64_t i = 0; i < 200; ++i) {

@@ -118,7 +118,13 @@ Status Runner::append(std::vector<Draft> drafts) {
       state_ = std::move(next);
       return success();
     }
-    if (appended.error().code == Code::conflict && attempt > 1) return fold_new_records();
+    if (appended.error().code == Code::conflict) {
+      const std::uint64_t expected = next.events;
+      if (auto read = fold_new_records(); !read) return read;
+      if (state_.events == expected) return success();
+      return Error{Code::corrupt, "another wrote to session " + to_string(session_) +
+                                      " under this worker's epoch"};
+    }
     if (!may_pass(appended.error()) || attempt == kAppendAttemptsMax) {
       return std::move(appended).error();
     }

@@ -100,8 +100,9 @@ class BoundaryJournal final : public Journal {
   }
   Result<Created> create(const NewSession& s, Moment d) override { return inner_.create(s, d); }
   Result<SessionInfo> describe(SessionId s, Moment d) override { return inner_.describe(s, d); }
-  Result<std::vector<SessionInfo>> claim(std::string_view w, std::size_t n, Moment d) override {
-    return inner_.claim(w, n, d);
+  Result<std::vector<SessionInfo>> claim(std::string_view w, const std::vector<SessionId>& held,
+                                         std::size_t n, Moment d) override {
+    return inner_.claim(w, held, n, d);
   }
   Status release(const Release& release, Moment deadline) override {
     at_("release");
@@ -152,7 +153,7 @@ class World {
   // A new process that claims the session and runs it; what an earlier one held is let go by time.
   std::optional<Rest> run(const std::function<void(Runner&)>& before = {}) {
     clock_.advance(kLease + std::chrono::milliseconds(1));
-    auto claimed = journal_.claim("w", 1, {});
+    auto claimed = journal_.claim("w", {}, 1, {});
     EXPECT_EQ(claimed->size(), 1U);
     if (claimed->empty()) return std::nullopt;
     BoundaryModel model(model_, sandbox_world.boundary);

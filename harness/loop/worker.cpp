@@ -107,8 +107,8 @@ void Worker::run() {
   stream_.reset();
 }
 
-Moment Worker::next_wake() {
-  Moment wake = clock_.now() + kClaimInterval;
+Moment Worker::next_wake(Moment at_the_latest) {
+  Moment wake = at_the_latest;
   for (const auto& [id, held] : held_) {
     if (!held.ready) wake = std::min(wake, held.at);
   }
@@ -125,8 +125,12 @@ bool Worker::has_wishes() {
 Worker::Wishes Worker::take() {
   Wishes wishes;
   Lock lock(mutex_);
-  const Moment wake = next_wake();
-  while (!has_wishes() && clock_.now() < wake) changed_.wait_until(mutex_, wake);
+  const Moment look_again = clock_.now() + kClaimInterval;
+  while (!has_wishes()) {
+    const Moment wake = next_wake(look_again);  // sooner when a session was put off meanwhile
+    if (clock_.now() >= wake) break;
+    changed_.wait_until(mutex_, wake);
+  }
   for (auto& [id, held] : held_) {
     if (held.ready || (clock_.now() < held.at && !draining_)) continue;
     held.ready = true;
@@ -155,7 +159,12 @@ Worker::Wishes Worker::take() {
 }
 
 void Worker::claim(std::size_t limit) {
-  auto claimed = journal_.claim(config_.name, limit, clock_.now() + kJournalDeadline);
+  std::vector<SessionId> held;
+  {
+    Lock lock(mutex_);
+    for (const auto& [id, session] : held_) held.push_back(id);
+  }
+  auto claimed = journal_.claim(config_.name, held, limit, clock_.now() + kJournalDeadline);
   if (!claimed) {
     log(Severity::warning, "nothing could be claimed", {{"message", claimed.error().message}});
     return;

@@ -70,7 +70,7 @@ class Worker {
   void settle(SessionId session, const Rest& rest);
   void give_back(const SessionInfo& info, SessionPhase phase, std::int64_t wake_unix_ms,
                  const std::string& why);
-  Moment next_wake() REQUIRES_LOCK(mutex_);
+  Moment next_wake(Moment at_the_latest) REQUIRES_LOCK(mutex_);
   std::shared_ptr<SessionRun> find(SessionId session);
 
   const WorkerConfig config_;
