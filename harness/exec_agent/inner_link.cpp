@@ -13,11 +13,11 @@ namespace {
 // False when `deadline` has passed first.
 bool wait_readable(int fd, Moment deadline) {
   while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
-            .count();
+    const Moment now = std::chrono::steady_clock::now();
+    const std::int64_t left =
+        deadline <= now ? 0 : std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
     pollfd ready{fd, POLLIN, 0};
-    const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+    const int wait_ms = static_cast<int>(std::min<std::int64_t>(left, 60'000));
     const int count = ::poll(&ready, 1, wait_ms);
     if (count > 0) return true;
     if (count < 0 && errno != EINTR) return false;

@@ -56,32 +56,63 @@ Status write_inner_etc(const std::string& etc) {
   return success();
 }
 
-// Below an open directory, by names, never by path.
-bool remove_below(int directory, dev_t device) {
-  DIR* open = ::fdopendir(directory);
-  if (open == nullptr) {
-    ::close(directory);
-    return false;
+// Removes what is in a tree by names in open directories, never by path. A tree deeper than our
+// descriptors and stack are many is taken apart: what lies too deep is moved to the top.
+class TreeRemoval {
+ public:
+  TreeRemoval(int top, dev_t device) : top_(top), device_(device) {}
+
+  bool all() {
+    bool removed = true;
+    do {
+      moved_ = false;
+      removed = below(::fcntl(top_, F_DUPFD_CLOEXEC, 3), 0);
+    } while (moved_);
+    return removed;
   }
-  bool all = true;
-  while (const dirent* entry = ::readdir(open)) {
-    const std::string_view name(entry->d_name);
-    if (name == "." || name == "..") continue;
-    if (::unlinkat(directory, entry->d_name, 0) == 0) continue;
-    const int child =
-        ::openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat status {};
-    if (child < 0 || ::fstat(child, &status) != 0 || status.st_dev != device) {
-      if (child >= 0) ::close(child);
-      all = false;
-      continue;
+
+ private:
+  static constexpr int kDepthMax = 64;
+
+  // Takes over `directory`.
+  bool below(int directory, int depth) {
+    DIR* open = ::fdopendir(directory);
+    if (open == nullptr) {
+      ::close(directory);
+      return false;
     }
-    all = remove_below(child, device) && all;
-    all = ::unlinkat(directory, entry->d_name, AT_REMOVEDIR) == 0 && all;
+    ::rewinddir(open);
+    bool removed = true;
+    while (const dirent* entry = ::readdir(open)) {
+      const std::string_view name(entry->d_name);
+      if (name == "." || name == ".." || ::unlinkat(directory, entry->d_name, 0) == 0) continue;
+      removed = directory_at(directory, entry->d_name, depth) && removed;
+    }
+    ::closedir(open);
+    return removed;
   }
-  ::closedir(open);
-  return all;
-}
+
+  bool directory_at(int parent, const char* name, int depth) {
+    if (depth == kDepthMax) {
+      const std::string fresh = ".outboard.deep." + std::to_string(++moves_);
+      const bool moved = ::renameat(parent, name, top_, fresh.c_str()) == 0;
+      moved_ = moved_ || moved;
+      return moved;
+    }
+    const int child = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status {};
+    if (child < 0 || ::fstat(child, &status) != 0 || status.st_dev != device_) {
+      if (child >= 0) ::close(child);
+      return false;
+    }
+    return below(child, depth + 1) && ::unlinkat(parent, name, AT_REMOVEDIR) == 0;
+  }
+
+  const int top_;
+  const dev_t device_;
+  bool moved_ = false;
+  unsigned long moves_ = 0;
+};
 
 }  // namespace
 
@@ -135,7 +166,11 @@ Status remove_tree(const std::string& path) {
   if (directory < 0) return errno == ENOENT ? success() : Status(box_error(path));
   struct stat status {};
   ::fstat(directory, &status);
-  if (remove_below(directory, status.st_dev) && ::rmdir(path.c_str()) == 0) return success();
+  const bool emptied = TreeRemoval(directory, status.st_dev).all();
+  const int reason = errno;
+  ::close(directory);
+  errno = reason;
+  if (emptied && ::rmdir(path.c_str()) == 0) return success();
   return box_error(path);
 }
 

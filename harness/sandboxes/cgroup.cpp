@@ -72,10 +72,13 @@ std::string make_at(const std::optional<std::string>& mount, const std::string& 
 
 }  // namespace
 
-std::string make_cgroup(const std::string& name, unsigned user) {
-  const std::string second =
-      make_at(mountpoint("cgroup2", ""), own_cgroup(""), name, "/cgroup.freeze", user);
-  if (!second.empty()) return second;
+std::string make_cgroup(FreezeBy from, const std::string& name, unsigned user) {
+  if (from == FreezeBy::signals) return {};
+  if (from == FreezeBy::cgroup2) {
+    const std::string made =
+        make_at(mountpoint("cgroup2", ""), own_cgroup(""), name, "/cgroup.freeze", user);
+    if (!made.empty()) return made;
+  }
   return make_at(mountpoint("cgroup", "freezer"), own_cgroup("freezer"), name, "/freezer.state",
                  user);
 }

@@ -7,9 +7,11 @@
 
 namespace outboard::harness {
 
-// Makes `name` below this process' own cgroup, version 2 where it is mounted, else the v1 freezer,
-// and lets `user` freeze it. Empty: this machine lets us do neither.
-std::string make_cgroup(const std::string& name, unsigned user);
+// How a sandbox's processes are stopped. The first that the machine has, from the one given on.
+enum class FreezeBy { cgroup2, cgroup1, signals };
+
+// Makes `name` below this process' own cgroup and lets `user` freeze it. Empty: by signals.
+std::string make_cgroup(FreezeBy from, const std::string& name, unsigned user);
 // What freezing waits for may not keep it from dying. Nothing there: nothing done.
 void thaw_cgroup(const std::string& path);
 void remove_cgroup(const std::string& path);

@@ -226,6 +226,10 @@ Result<ProcessId> Namespaces::begin(const SandboxSpec& spec, const std::string& 
 
 Result<std::shared_ptr<Sandbox>> Namespaces::create(const SandboxSpec& spec, Moment deadline) {
   if (auto checked = check_spec(spec); !checked) return std::move(checked).error();
+  const std::string daemon = config_.programs + "/outboard-fuse";
+  if (!spec.views.empty() && ::access(daemon.c_str(), X_OK) != 0) {
+    return unsupported(daemon + " is missing, and views need it; build or install it");
+  }
   const std::string home = home_of(spec.session);
   const BoxLock lock(config_.directory, spec.session);
   auto record = read_record(record_of(home));
@@ -249,7 +253,8 @@ Result<std::shared_ptr<Sandbox>> Namespaces::create(const SandboxSpec& spec, Mom
   }
   // What follows may fail half way; the record lets destroy() and the next create() clear it away.
   record->outer = ProcessId{};
-  record->cgroup = make_cgroup("outboard-" + to_string(spec.session), record->first_user + 1);
+  record->cgroup =
+      make_cgroup(config_.freeze_by, "outboard-" + to_string(spec.session), record->first_user + 1);
   if (auto kept = write_record(record_of(home), *record); !kept) return std::move(kept).error();
   if (auto prepared = prepare_box(home, spec, record->first_user); !prepared) {
     return std::move(prepared).error();

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "core/guarded.h"
+#include "harness/sandboxes/cgroup.h"
 #include "harness/sandboxes/process.h"
 #include "harness/sandboxes/sandbox.h"
 
@@ -22,8 +23,9 @@ namespace outboard::harness {
 struct NamespacesConfig {
   std::string directory;  // absolute, short: a unix socket's path must fit below it
   std::string programs;   // where outboard-outer, -inner, -exec and -fuse are; empty: beside ours
-  unsigned first_user = 0x40000000;  // the first uid and gid that sandboxes may use
-  unsigned users = 300'000;          // how many; three for each sandbox
+  unsigned first_user = 0x40000000;        // the first uid and gid that sandboxes may use
+  unsigned users = 300'000;                // how many; three for each sandbox
+  FreezeBy freeze_by = FreezeBy::cgroup2;  // or what the machine has of those behind it
 };
 
 class Namespaces final : public Sandboxes {

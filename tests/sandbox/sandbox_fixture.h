@@ -32,9 +32,12 @@ class SandboxTest : public ::testing::Test {
     provider_.reset();
     directory_.reset();
   }
-  static std::unique_ptr<Namespaces> open_provider() {
-    auto opened =
-        Namespaces::open({.directory = directory_->path(), .programs = PROGRAMS_DIRECTORY});
+  static std::unique_ptr<Namespaces> open_provider(FreezeBy freeze_by = FreezeBy::cgroup2) {
+    NamespacesConfig config;
+    config.directory = directory_->path();
+    config.programs = PROGRAMS_DIRECTORY;
+    config.freeze_by = freeze_by;
+    auto opened = Namespaces::open(config);
     EXPECT_TRUE(opened) << (opened ? "" : opened.error().message);
     return opened ? *std::move(opened) : nullptr;
   }
