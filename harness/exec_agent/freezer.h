@@ -1,9 +1,9 @@
 // Freezer: stops all processes of the inner layer, and lets them go on.
 //
-// Three ways, the best that the machine gives: cgroup v2 (cgroup.freeze, told by the kernel when it
-// is done), cgroup v1 (freezer.state, asked until it is), and SIGSTOP by the inner layer's init to
-// all of its pid namespace at once. The agent and the mount daemon are never among them: a frozen
-// daemon would hang every reader of its mounts.
+// Three ways, the best that the machine gives: cgroup v2 (cgroup.freeze), cgroup v1
+// (freezer.state), and SIGSTOP by the inner layer's init to all of its pid namespace at once. The
+// agent and the mount daemon are never among them: a frozen daemon would hang every reader of its
+// mounts.
 //
 // Called by one thread at a time (the freeze gate sees to it).
 #pragma once
