@@ -16,13 +16,13 @@ class Worker::Sink final : public WorkSink {
   explicit Sink(Worker& worker) : worker_(&worker) {}
 
   void on_runnable() override {
-    tell([](Worker& worker) { worker.runnable_ = true; });
+    tell([](Worker& worker) { worker.heard_runnable(); });
   }
   void on_lost(SessionId session) override {
-    tell([&](Worker& worker) { worker.lost_.push_back(session); });
+    tell([&](Worker& worker) { worker.heard_of(session, true); });
   }
   void on_inbox(SessionId session) override {
-    tell([&](Worker& worker) { worker.notices_.push_back(session); });
+    tell([&](Worker& worker) { worker.heard_of(session, false); });
   }
   void forget() {
     worker_.with([](Worker*& worker) { worker = nullptr; });
@@ -32,10 +32,7 @@ class Worker::Sink final : public WorkSink {
   template <class F>
   void tell(F note) {
     worker_.with([&](Worker*& worker) {
-      if (worker == nullptr) return;
-      Lock lock(worker->mutex_);
-      note(*worker);
-      worker->changed_.notify_all();
+      if (worker != nullptr) note(*worker);
     });
   }
 
@@ -67,6 +64,18 @@ Worker::~Worker() {
 void Worker::drain() {
   Lock lock(mutex_);
   draining_ = true;
+  changed_.notify_all();
+}
+
+void Worker::heard_runnable() {
+  Lock lock(mutex_);
+  runnable_ = true;
+  changed_.notify_all();
+}
+
+void Worker::heard_of(SessionId session, bool lost) {
+  Lock lock(mutex_);
+  (lost ? lost_ : notices_).push_back(session);
   changed_.notify_all();
 }
 

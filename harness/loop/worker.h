@@ -61,6 +61,8 @@ class Worker {
   };
   struct Wishes;  // what the lock's other side asks of run()'s thread
 
+  void heard_runnable();
+  void heard_of(SessionId session, bool lost);
   bool connect();
   Wishes take();
   bool has_wishes() REQUIRES_LOCK(mutex_);

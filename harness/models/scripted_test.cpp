@@ -82,5 +82,11 @@ TEST(Scenario, MistakesAreNamedWithTheirLine) {
   EXPECT_EQ(load_scenario("no-such-file.yaml").error().code, Code::not_found);
 }
 
+TEST(Scenario, TheExampleCanBePlayed) {
+  const auto example = load_scenario(SCENARIOS "/first_session.yaml");
+  ASSERT_TRUE(example) << example.error().message;
+  EXPECT_EQ(example->turns.size(), 4U);
+}
+
 }  // namespace
 }  // namespace outboard::harness
