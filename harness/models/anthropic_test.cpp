@@ -27,7 +27,9 @@ struct Heard final : AnswerSink {
 
 constexpr const char* kStream =
     R"(event: message_start
-data: {"type":"message_start","message":{"id":"msg_1","role":"assistant","content":[],"usage":{"input_tokens":25,"cache_read_input_tokens":7,"cache_creation_input_tokens":3,"output_tokens":1}}}
+data: {"type":"message_start","message":{"id":"msg_1","role":"assistant","content":[],
+data: "usage":{"input_tokens":25,"cache_read_input_tokens":7,"cache_creation_input_tokens":3,
+data: "output_tokens":1}}}
 
 event: content_block_start
 data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
@@ -45,19 +47,23 @@ event: content_block_stop
 data: {"type":"content_block_stop","index":0}
 
 event: content_block_start
-data: {"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"bash","input":{}}}
+data: {"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1",
+data: "name":"bash","input":{}}}
 
 event: content_block_delta
-data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"command\": \"l"}}
+data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta",
+data: "partial_json":"{\"command\": \"l"}}
 
 event: content_block_delta
-data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"s\"}"}}
+data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta",
+data: "partial_json":"s\"}"}}
 
 event: content_block_stop
 data: {"type":"content_block_stop","index":1}
 
 event: message_delta
-data: {"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":89}}
+data: {"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},
+data: "usage":{"output_tokens":89}}
 
 event: message_stop
 data: {"type":"message_stop"}
