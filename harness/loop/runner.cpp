@@ -101,33 +101,33 @@ Status Runner::append(Event event) {
   return append(std::move(drafts));
 }
 
-// An append whose answer was lost is sent again with the head it was meant for: it happens once,
-// and `conflict` says that it had.
+// The events are folded before they are sent, so that nothing is copied; whatever ends in an error
+// ends run() too, and the next one reads the journal again. An append whose answer was lost is sent
+// again with the head it was meant for: it happens once, and `conflict` says that it had.
 Status Runner::append(std::vector<Draft> drafts) {
-  Append wanted{session_, epoch_, state_.events, state_.turn, std::move(drafts), {}, {}};
-  State next = state_;
+  Append wanted{session_, epoch_, state_.events, 0, std::move(drafts), {}, {}};
+  stale_ = true;
   for (const Draft& draft : wanted.drafts) {
-    next = fold(std::move(next), draft.event);
-    if (auto row = call_row(next, draft.event)) wanted.calls.push_back(*std::move(row));
+    state_ = fold(std::move(state_), draft.event);
+    if (auto row = call_row(state_, draft.event)) wanted.calls.push_back(*std::move(row));
     if (const auto* answer = std::get_if<ModelAnswered>(&draft.event)) wanted.spent = answer->usage;
   }
-  wanted.turn = next.turn;
+  wanted.turn = state_.turn;
+  const std::uint64_t expected = state_.events;
   for (unsigned attempt = 1;; ++attempt) {
     auto appended = parts_.journal.append(wanted, soon());
-    if (appended) {
-      state_ = std::move(next);
-      return success();
-    }
-    if (appended.error().code == Code::conflict) {
-      const std::uint64_t expected = next.events;
-      if (auto read = fold_new_records(); !read) return read;
-      if (state_.events == expected) return success();
-      return Error{Code::corrupt, "another wrote to session " + to_string(session_) +
-                                      " under this worker's epoch"};
-    }
-    if (!may_pass(appended.error()) || attempt == kAppendAttemptsMax) {
+    if (!appended && appended.error().code == Code::conflict) {
+      if (auto read = replay(); !read) return read;
+      if (state_.events != expected) {
+        return Error{Code::corrupt, "another wrote to session " + to_string(session_) +
+                                        " under this worker's epoch"};
+      }
+    } else if (!appended) {
+      if (may_pass(appended.error()) && attempt < kAppendAttemptsMax) continue;
       return std::move(appended).error();
     }
+    stale_ = false;
+    return success();
   }
 }
 

@@ -4,8 +4,9 @@
 // may have an effect the journal knows of it, so that at every moment the process may be killed and
 // another runner, with the events alone, carries on without a call lost, doubled or orphaned.
 //
-// What always holds: state_ is the fold of exactly the events that the journal has; the destructor
-// does nothing. run() on one thread; notice() and leave() from any.
+// What always holds: between commands state_ is the fold of exactly the events that the journal
+// has, or stale_ is set; the destructor does nothing. run() on one thread; notice() and leave()
+// from any.
 //
 // Lock order: none; interrupt_ is never held while calling out.
 #pragma once
