@@ -4,56 +4,35 @@
 #include <grpcpp/security/credentials.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "core/limits.h"
 #include "outboard/v1/store.grpc.pb.h"
+#include "proto/endpoint.h"
 #include "proto/grpc_life.h"
 #include "proto/handshake.h"
 
 namespace outboard::client {
 namespace {
 
-Error invalid(std::string message, std::string subject) {
-  Error error;
-  error.code = Code::invalid;
-  error.message = std::move(message);
-  error.subject = std::move(subject);
-  return error;
-}
-
-Result<std::string> file_content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (!file || content.str().empty()) {
-    return invalid("cannot read " + path + "; give a PEM file that this user may read", path);
-  }
-  return content.str();
-}
-
-bool is_local(const std::string& address) {
-  return address.starts_with("unix:") || address.starts_with("localhost:") ||
-         address.starts_with("127.") || address.starts_with("[::1]:");
-}
-
 Result<std::shared_ptr<grpc::ChannelCredentials>> credentials_for(const ChannelConfig& config) {
-  if (config.address.starts_with("unix:")) return grpc::InsecureChannelCredentials();
+  if (wire::is_unix(config.address)) return grpc::InsecureChannelCredentials();
   if (config.tls_ca_file.empty()) {
-    if (is_local(config.address)) return grpc::InsecureChannelCredentials();
-    return invalid("will not send a token to " + config.address +
-                       " in the clear; give the CA file of its TLS certificate",
-                   config.address);
+    if (wire::is_loopback(config.address)) return grpc::InsecureChannelCredentials();
+    Error error;
+    error.code = Code::invalid;
+    error.message = "will not send a token to " + config.address +
+                    " in the clear; give the CA file of its TLS certificate";
+    error.subject = config.address;
+    return error;
   }
   grpc::SslCredentialsOptions options;
-  auto ca = file_content(config.tls_ca_file);
+  auto ca = wire::pem_file(config.tls_ca_file);
   if (!ca) return ca.error();
   options.pem_root_certs = *ca;
   if (!config.tls_certificate_file.empty()) {
-    auto certificate = file_content(config.tls_certificate_file);
+    auto certificate = wire::pem_file(config.tls_certificate_file);
     if (!certificate) return certificate.error();
-    auto key = file_content(config.tls_key_file);
+    auto key = wire::pem_file(config.tls_key_file);
     if (!key) return key.error();
     options.pem_cert_chain = *certificate;
     options.pem_private_key = *key;

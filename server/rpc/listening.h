@@ -11,9 +11,6 @@
 
 namespace outboard::server {
 
-bool is_unix(const std::string& address);
-// "localhost", 127.0.0.0/8 or [::1], with a port.
-bool is_loopback(const std::string& address);
 // "host:0" with the port that the system gave.
 std::string with_port(const std::string& address, int port);
 

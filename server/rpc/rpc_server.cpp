@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "proto/endpoint.h"
 #include "proto/grpc_life.h"
 #include "server/access.h"
 #include "server/rpc/admin_service.h"
@@ -86,7 +87,7 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
       error.subject = address;
       return error;
     }
-    parts->addresses.push_back(is_unix(address) ? address : with_port(address, ports[i]));
+    parts->addresses.push_back(wire::is_unix(address) ? address : with_port(address, ports[i]));
   }
   return std::unique_ptr<RpcServer>(new RpcServer(std::move(parts)));
 }
