@@ -1,5 +1,6 @@
-# room(NAME [DIR dir] [LINK libs…]): one room of the house as a static library `room_NAME`, with its warnings and
-# the tests that stand beside its code (`x_test.cpp`, all in one program, label `unit`).
+# room(NAME [LINK libs…] [TEST_LINK libs…] [APART x_test.cpp…]): one room of the house as a static library
+# `room_NAME`, with its warnings and the tests that stand beside its code (`x_test.cpp`, all in one program, label
+# `unit`). Tests that take seconds stand APART: house_test() makes a program of them, with a label of their own.
 #
 # house_program(NAME MAIN main.cpp LINK rooms…): an executable.
 # house_test(NAME SOURCES … LINK … LABEL l [TIMEOUT s]): a test program that crosses rooms.
@@ -8,6 +9,11 @@ add_library(house_flags INTERFACE)
 target_include_directories(house_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(house_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
   -Wold-style-cast -Wswitch-enum $<$<BOOL:${OUTBOARD_WERROR}>:-Werror> $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+# Ours, not the generated code: what a sanitizer finds there nobody could mend here.
+if(OUTBOARD_SANITIZE)
+  target_compile_options(house_flags INTERFACE -fsanitize=${OUTBOARD_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+endif()
 
 function(house_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
@@ -21,10 +27,12 @@ function(house_test name)
 endfunction()
 
 function(room name)
-  cmake_parse_arguments(arg "" "" "LINK;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LINK;TEST_LINK;APART" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(TRANSFORM arg_APART PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(REMOVE_ITEM tests ${arg_APART})
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
   add_library(room_${name} STATIC ${sources})
   target_link_libraries(room_${name} PUBLIC ${arg_LINK} PRIVATE house_flags)

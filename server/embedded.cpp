@@ -29,7 +29,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kInstalledUnder = "/usr/lib/postgresql";
-constexpr auto kInitDeadline = 60s;    // 0.6 s measured; a slow disk syncs 40 MB
+constexpr auto kInitDeadline = 60s;    // a slow disk syncs 40 MB
 constexpr auto kStartDeadline = 5min;  // recovery after a crash replays up to max_wal_size
 constexpr auto kPredecessorDeadline = 60s;
 constexpr auto kFastStop = 60s;      // its last checkpoint; then it is told to stop at once
