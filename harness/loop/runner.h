@@ -112,6 +112,8 @@ class Runner {
   Done open_sandbox(CallSite& site);
   Done use(std::shared_ptr<Sandbox> sandbox, CallSite& site);
   void freeze();
+  // How long the thaw before it took, to the first byte: once after each thaw.
+  void log_first_output();
   OutputSink live_sink(const CallState& call);
   Rest rest_after(const Error& error);
   Moment soon() const;
@@ -123,12 +125,13 @@ class Runner {
   State state_;
   std::shared_ptr<Sandbox> sandbox_;  // as opened last
   bool thawed_ = false;
-  bool stale_ = true;              // state_ may lack what the journal has
-  bool over_ = false;              // released: run() ends
-  bool hold_ = false;              // run() ends, the session stays this worker's
-  unsigned doubts_ = 0;            // acts whose outcome was not known, in a row
-  std::optional<Error> stopped_;   // by an append within an act
-  std::atomic<bool> inbox_{true};  // may have something
+  std::optional<Moment> thaw_began_;  // no output came since
+  bool stale_ = true;                 // state_ may lack what the journal has
+  bool over_ = false;                 // released: run() ends
+  bool hold_ = false;                 // run() ends, the session stays this worker's
+  unsigned doubts_ = 0;               // acts whose outcome was not known, in a row
+  std::optional<Error> stopped_;      // by an append within an act
+  std::atomic<bool> inbox_{true};     // may have something
   std::stop_source leave_;
   Guarded<std::stop_source> interrupt_;
 };

@@ -1,6 +1,7 @@
 // Performing tool calls: dispatch, and what to make of those that were in flight.
 #include <algorithm>
 
+#include "core/log.h"
 #include "harness/loop/runner.h"
 #include "harness/session/limits.h"
 
@@ -189,6 +190,7 @@ Status Runner::use(std::shared_ptr<Sandbox> sandbox, CallSite& site) {
   if (thawed_) return success();
   SeqMap barrier;
   for (const auto& [volume, seq] : state_.seen) barrier[volume] = Seq{seq};
+  thaw_began_ = parts_.clock.now();
   auto thawed = sandbox_->exec().thaw(epoch_, barrier, soon());
   if (!thawed) return std::move(thawed).error();
   thawed_ = true;
@@ -228,6 +230,14 @@ void Runner::freeze() {
   thawed_ = !frozen || frozen->deferred;  // deferred: a background process; it stays awake
 }
 
+void Runner::log_first_output() {
+  if (!thaw_began_) return;
+  const std::chrono::duration<double, std::milli> took = parts_.clock.now() - *thaw_began_;
+  thaw_began_.reset();
+  log(Severity::info, "first output after a thaw",
+      {{"session", to_string(session_)}, {"ms", std::to_string(took.count())}});
+}
+
 OutputSink Runner::live_sink(const CallState& call) {
   struct Progress {
     std::uint64_t journalled;
@@ -238,6 +248,7 @@ OutputSink Runner::live_sink(const CallState& call) {
   const OpId op = call.intent.op;
   return [this, progress, op](std::uint64_t offset, std::string_view bytes) {
     parts_.watcher.on_output(session_, op, offset, bytes);
+    log_first_output();
     if (offset != progress->journalled + progress->bytes.size()) {
       progress->parts = kProgressPartsMax;  // a gap: the rest is only in the sandbox's own log
     }

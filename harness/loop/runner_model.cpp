@@ -69,6 +69,7 @@ Status Runner::ask(const AskModel& ask) {
   Streamed sink(parts_.watcher, session_, ask.turn, [&](std::string_view tool) {
     const auto placed = parts_.toolbox.find(tool);
     if (placed == nullptr || !sandbox_ || thawed_) return;
+    thaw_began_ = parts_.clock.now();
     const auto thawed = sandbox_->exec().thaw(epoch_, {}, soon());
     thawed_ = thawed.has_value();
   });
