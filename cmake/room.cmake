@@ -3,7 +3,8 @@
 # `unit`). Tests that take seconds stand APART: house_test() makes a program of them, with a label of their own.
 #
 # house_program(NAME MAIN main.cpp LINK rooms…): an executable.
-# house_test(NAME SOURCES … LINK … LABEL l [TIMEOUT s]): a test program that crosses rooms.
+# house_test(NAME SOURCES … LINK … LABEL l [TIMEOUT s]): a test program that crosses rooms; under a sanitizer it has
+# three times as long, and tests/sanitizers/ says what is not its concern.
 
 add_library(house_flags INTERFACE)
 target_include_directories(house_flags INTERFACE ${CMAKE_SOURCE_DIR})
@@ -13,6 +14,9 @@ target_compile_options(house_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -
 if(OUTBOARD_SANITIZE)
   target_compile_options(house_flags INTERFACE -fsanitize=${OUTBOARD_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
+  set(suppressions ${CMAKE_SOURCE_DIR}/tests/sanitizers)
+  set(house_sanitizer_options "LSAN_OPTIONS=suppressions=${suppressions}/leak.supp:print_suppressions=0"
+    "TSAN_OPTIONS=suppressions=${suppressions}/thread.supp" "UBSAN_OPTIONS=print_stacktrace=1")
 endif()
 
 function(house_test name)
@@ -22,8 +26,12 @@ function(house_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  if(OUTBOARD_SANITIZE)
+    math(EXPR arg_TIMEOUT "3 * ${arg_TIMEOUT}")
+  endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT}
+    ENVIRONMENT "${house_sanitizer_options}")
 endfunction()
 
 function(room name)
