@@ -7,8 +7,10 @@
 #include "server/postgres/listener.h"
 #include "server/postgres/migrator.h"
 #include "server/postgres/pg_admin.h"
+#include "server/postgres/pg_blobs.h"
 #include "server/postgres/pg_commit.h"
 #include "server/postgres/pg_feed_log.h"
+#include "server/postgres/pg_journal.h"
 #include "server/postgres/pg_store.h"
 #include "server/postgres/pg_tokens.h"
 
@@ -38,11 +40,17 @@ struct Database::Parts {
         feed_log(feed_pool),
         feed(feed_log),
         committer(writers_for(config.url, feed)),
+        journal(pool),
+        blobs(pool),
         listener(config.url, {[this](VolumeId volume, Seq seq) {
                                 feed.heard(volume, seq);
                                 committer.poke(volume);
                               },
-                              [this] { feed.doubt(); }}),
+                              [this](std::string_view payload) { journal.heard(payload); },
+                              [this] {
+                                feed.doubt();
+                                journal.doubt();
+                              }}),
         store(pool, committer, feed),
         admin(pool),
         tokens(pool, clock) {}
@@ -53,6 +61,8 @@ struct Database::Parts {
   PgFeedLog feed_log;
   Feed feed;
   Committer committer;
+  PgJournal journal;
+  PgBlobs blobs;
   Listener listener;
   PgStore store;
   PgAdmin admin;
@@ -78,6 +88,12 @@ Admin& Database::admin() {
 }
 TokenReader& Database::tokens() {
   return parts_->tokens;
+}
+Journal& Database::journal() {
+  return parts_->journal;
+}
+Blobs& Database::blobs() {
+  return parts_->blobs;
 }
 
 Result<MintedToken> Database::mint_site_token(std::string_view principal) {

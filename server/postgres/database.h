@@ -1,7 +1,8 @@
 // Database: everything the server keeps in Postgres, opened as one thing.
 //
-// main.cpp opens it and hands its three faces to server/rpc. Opening brings the schema up to date
-// and starts the threads that live here: the committer's, the feed's and the listener's.
+// main.cpp opens it and hands its five faces to server/rpc. Opening brings the schema up to date
+// and starts the threads that live here: the committer's, the feed's, the listener's, the
+// journal's.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,8 @@
 #include "core/admin.h"
 #include "core/result.h"
 #include "core/store.h"
+#include "server/blobs.h"
+#include "server/journal.h"
 #include "server/token_reader.h"
 
 namespace outboard::server {
@@ -28,7 +31,7 @@ class Database {
   static Result<std::unique_ptr<Database>> open(const DatabaseConfig& config);
 
   // Drains: what was handed to the committer is answered, subscriptions end with server_stopping.
-  // REQUIRES: no call into store(), admin() or tokens() is under way, or will be.
+  // REQUIRES: no call into its faces is under way, or will be, and nothing they gave is kept.
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -37,6 +40,8 @@ class Database {
   Store& store();
   Admin& admin();
   TokenReader& tokens();
+  Journal& journal();
+  Blobs& blobs();
 
   // A token of the site's administrator: how a new deployment gets its first one.
   Result<MintedToken> mint_site_token(std::string_view principal);

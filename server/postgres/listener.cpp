@@ -60,7 +60,9 @@ bool Listener::listen(Connection& connection) {
     auto payloads = connection.notifications(wake_fd_, Moment::max());
     if (!payloads) return true;
     for (const std::string& payload : *payloads) {
-      if (const auto hint = parse(payload)) hears_.heard(hint->first, hint->second);
+      const auto hint = parse(payload);
+      if (!hint) hears_.journal(payload);
+      if (hint) hears_.heard(hint->first, hint->second);
     }
   }
   return true;

@@ -1,12 +1,13 @@
 // Listener: hears of commits by other servers and by plain SQL.
 //
-// NOTIFY outboard, 'volume:seq' → heard(), from one thread of its own on one connection. It is a
-// hint; the log is the truth. When the connection was lost, hints may have been: doubt() is called
-// once it listens again.
+// NOTIFY outboard, 'volume:seq' → heard(), 'journal …' → journal(), from one thread of its own on
+// one connection. It is a hint; the logs are the truth. When the connection was lost, hints may
+// have been: doubt() is called once it listens again.
 #pragma once
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "core/guarded.h"
@@ -19,6 +20,7 @@ class Listener {
  public:
   struct Hears {
     std::function<void(VolumeId, Seq)> heard;
+    std::function<void(std::string_view)> journal;  // every other payload
     std::function<void()> doubt;
   };
   Listener(std::string url, Hears hears);

@@ -16,18 +16,23 @@ constexpr Sql kPrincipal{"tokens_principal",
 constexpr Sql kVolume{"tokens_volume",
                       "SELECT v.id FROM volumes v JOIN organisations o ON o.id = v.organisation "
                       "WHERE o.id = $1::bigint AND o.name || '/' || v.name = $2::text"};
-// Never longer than the parent lives. A session's fence only rises.
+// Never longer than the parent lives. A session's fence only rises; where a journal keeps the
+// session, its epoch is the journal's: the token must have the current one.
 constexpr Sql kInsert{
     "tokens_insert",
     "WITH s AS (INSERT INTO sessions (id, organisation, epoch, generation) "
     "SELECT $7::uuid, $2::bigint, $8::bigint, $9::bigint WHERE $7::uuid IS NOT NULL "
     "ON CONFLICT (id) DO UPDATE SET epoch = greatest(sessions.epoch, excluded.epoch), "
-    "generation = greatest(sessions.generation, excluded.generation)), "
+    "generation = greatest(sessions.generation, excluded.generation) "
+    "WHERE sessions.organisation = excluded.organisation AND (sessions.state IS NULL "
+    "OR (sessions.epoch = excluded.epoch AND sessions.generation <= excluded.generation)) "
+    "RETURNING id), "
     "t AS (INSERT INTO tokens (digest, organisation, principal, parent, admin, expires, session, "
     "epoch, generation) SELECT $1::bytea, nullif($2::bigint, 0), $3::text, "
     "nullif($4::bigint, 0), $5::boolean, least(clock_timestamp() + $6::bigint * "
     "interval '1 second', (SELECT expires FROM tokens WHERE id = $4::bigint)), $7::uuid, "
-    "$8::bigint, $9::bigint RETURNING id, created, expires), "
+    "$8::bigint, $9::bigint WHERE $7::uuid IS NULL OR EXISTS (SELECT 1 FROM s) "
+    "RETURNING id, created, expires), "
     "g AS (INSERT INTO token_grants (token, volume, prefix, writable) "
     "SELECT t.id, nullif(a.volume, 0), a.prefix, a.writable FROM t, "
     "unnest($10::bigint[], $11::text[], $12::boolean[]) AS a(volume, prefix, writable)) "
@@ -128,6 +133,13 @@ Result<MintedToken> PgAdmin::insert_token(const Call& call, std::uint64_t organi
           .array(writable),
       call.deadline);
   if (!rows) return rows.error();
+  if (rows->empty()) {
+    return Error{Code::fenced,
+                 "session " + to_string(request.session) +
+                     " is not at this epoch, has a newer sandbox, or is another organisation's: "
+                     "claim it first",
+                 to_string(request.session)};
+  }
   MintedToken minted;
   minted.secret = secret;
   minted.info = TokenInfo{rows->count(0, 0),

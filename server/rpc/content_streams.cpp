@@ -1,32 +1,15 @@
 // The methods of StoreService that answer with a stream: many contents, a snapshot, all versions.
-// Each producer holds a thread of its own pool while its reader reads, so that slow readers never
-// take the threads of those who ask for one thing.
 
 #include <unordered_map>
 
 #include "proto/convert.h"
-#include "server/rpc/part_stream.h"
+#include "server/rpc/produced.h"
 #include "server/rpc/store_service.h"
 
 namespace outboard::server {
 namespace {
 
 using wire::Faults;
-
-// `body(call, stream)` sends the parts and returns how it went.
-template <class Message, class Body>
-grpc::ServerWriteReactor<Message>* stream(Desk& desk, grpc::CallbackServerContext* context,
-                                          Body body) {
-  const Moment deadline = deadline_of(context->deadline(), kStreamDeadlineMax);
-  auto* parts = new PartStream<Message>(deadline);  // deletes itself in OnDone
-  const bool taken = desk.producers.post([&desk, context, parts, deadline, body] {
-    auto call = read_call(context->client_metadata(), deadline, desk.tokens);
-    const Status done = call ? body(*call, *parts) : Status(call.error());
-    parts->finish(done ? grpc::Status() : wire::to_status(done.error()));
-  });
-  if (!taken) parts->finish(wire::to_status(too_busy()));
-  return parts;
-}
 
 // Gathers small parts into messages of about kPartBytes and cuts large contents.
 class ContentCutter {
@@ -75,13 +58,6 @@ class ContentCutter {
   v1::ReadManyResponse message_;
   std::size_t bytes_ = 0;
 };
-
-Error gone() {
-  Error error;
-  error.code = Code::timed_out;
-  error.message = "the reader was slower than the stream's deadline, or has gone";
-  return error;
-}
 
 // Cuts a part of the store's into messages; a file's body travels with its entry. False: nobody
 // reads any more.
@@ -134,12 +110,12 @@ grpc::ServerWriteReactor<v1::ReadManyResponse>* StoreService::ReadMany(
     ContentCutter cutter(contents->seq, parts);
     std::uint32_t index = 0;
     for (const auto& content : contents->value) {
-      if (!cutter.take(index++, content)) return gone();
+      if (!cutter.take(index++, content)) return reader_gone();
     }
-    if (!cutter.flush_when(0)) return gone();
+    if (!cutter.flush_when(0)) return reader_gone();
     return success();
   };
-  return stream<v1::ReadManyResponse>(desk_, context, body);
+  return produced<v1::ReadManyResponse>(desk_, context, body);
 }
 
 grpc::ServerWriteReactor<v1::SnapshotResponse>* StoreService::Snapshot(
@@ -158,10 +134,10 @@ grpc::ServerWriteReactor<v1::SnapshotResponse>* StoreService::Snapshot(
     v1::SnapshotResponse last;
     last.set_seq(seq->value);
     last.set_last(true);
-    if (!read || !parts.send(std::move(last))) return gone();
+    if (!read || !parts.send(std::move(last))) return reader_gone();
     return success();
   };
-  return stream<v1::SnapshotResponse>(desk_, context, body);
+  return produced<v1::SnapshotResponse>(desk_, context, body);
 }
 
 grpc::ServerWriteReactor<v1::VersionsResponse>* StoreService::Versions(
@@ -181,11 +157,11 @@ grpc::ServerWriteReactor<v1::VersionsResponse>* StoreService::Versions(
         if (static_cast<std::size_t>(message.versions_size()) == kPageEntriesMax) break;
         wire::write(versions->value[next], message.add_versions());
       }
-      if (!parts.send(std::move(message))) return gone();
+      if (!parts.send(std::move(message))) return reader_gone();
     } while (next < versions->value.size());
     return success();
   };
-  return stream<v1::VersionsResponse>(desk_, context, body);
+  return produced<v1::VersionsResponse>(desk_, context, body);
 }
 
 }  // namespace outboard::server

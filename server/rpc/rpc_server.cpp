@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "proto/endpoint.h"
 #include "proto/grpc_life.h"
 #include "server/access.h"
 #include "server/rpc/admin_service.h"
+#include "server/rpc/blob_service.h"
 #include "server/rpc/desk.h"
+#include "server/rpc/journal_service.h"
 #include "server/rpc/listening.h"
 #include "server/rpc/store_service.h"
 #include "server/rpc/watch_service.h"
@@ -40,14 +43,19 @@ void set_channel_arguments(grpc::ServerBuilder& builder) {
 
 // Declaration order is the shutdown order, reversed: server_ goes first, by drain().
 struct RpcServer::Parts {
-  Parts(const RpcConfig& config, Store& store, Admin& admin, TokenReader& tokens)
+  Parts(const RpcConfig& config, Store& store, Admin& admin, TokenReader& tokens,
+        const Sessions& sessions)
       : access(store),
         workers("outboard-rpc", std::max<std::size_t>(config.workers, 1), kRpcQueueMax),
         producers("outboard-stream", std::max<std::size_t>(config.workers / 4, 1), kRpcQueueMax),
         desk{access, admin, tokens, workers, producers},
         store_service(desk),
         watch_service(desk),
-        admin_service(desk) {}
+        admin_service(desk) {
+    if (sessions.journal == nullptr) return;
+    journal_service.emplace(desk, *sessions.journal);
+    blob_service.emplace(desk, *sessions.blobs);
+  }
 
   Access access;
   WorkerPool workers;
@@ -56,14 +64,17 @@ struct RpcServer::Parts {
   StoreService store_service;
   WatchService watch_service;
   AdminService admin_service;
+  std::optional<JournalService> journal_service;
+  std::optional<BlobService> blob_service;
   std::vector<std::string> addresses;
   std::unique_ptr<grpc::Server> server;
 };
 
 Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Store& store,
-                                                    Admin& admin, TokenReader& tokens) {
+                                                    Admin& admin, TokenReader& tokens,
+                                                    const Sessions& sessions) {
   wire::keep_grpc_alive();
-  auto parts = std::make_unique<Parts>(config, store, admin, tokens);
+  auto parts = std::make_unique<Parts>(config, store, admin, tokens, sessions);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   set_channel_arguments(builder);
@@ -76,6 +87,8 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
   builder.RegisterService(&parts->store_service);
   builder.RegisterService(&parts->watch_service);
   builder.RegisterService(&parts->admin_service);
+  if (parts->journal_service) builder.RegisterService(&*parts->journal_service);
+  if (parts->blob_service) builder.RegisterService(&*parts->blob_service);
   parts->server = builder.BuildAndStart();
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const std::string& address = config.listen[i];
@@ -106,6 +119,7 @@ void RpcServer::drain(Moment until) {
   if (!parts_->server) return;
   parts_->server->GetHealthCheckService()->SetServingStatus(false);
   parts_->watch_service.stop();
+  if (parts_->journal_service) parts_->journal_service->stop();
   const auto left = until - std::chrono::steady_clock::now();
   parts_->server->Shutdown(std::chrono::system_clock::now() +
                            std::chrono::duration_cast<std::chrono::milliseconds>(left));

@@ -1,4 +1,4 @@
-// RpcServer: a Store and an Admin, served by gRPC on TCP and unix sockets.
+// RpcServer: a Store, an Admin and a Journal, served by gRPC on TCP and unix sockets.
 //
 // Place in the flow: sockets → services (callback reactors) → worker pool → caller.cpp (token) →
 // Access → the Store it was given. Calls block only on workers; when the workers' queue is full
@@ -15,6 +15,8 @@
 #include "core/admin.h"
 #include "core/result.h"
 #include "core/store.h"
+#include "server/blobs.h"
+#include "server/journal.h"
 #include "server/token_reader.h"
 
 namespace outboard::server {
@@ -31,11 +33,19 @@ struct RpcConfig {
   std::size_t workers = 64;
 };
 
+// What a server keeps of sessions: both or none.
+struct Sessions {
+  Journal* journal = nullptr;
+  Blobs* blobs = nullptr;
+};
+
 class RpcServer {
  public:
-  // Wraps `store` in Access itself. All three must outlive the server.
+  // Wraps `store` in Access itself. All that is given must outlive the server. Without sessions
+  // their services are unimplemented.
   static Result<std::unique_ptr<RpcServer>> start(const RpcConfig& config, Store& store,
-                                                  Admin& admin, TokenReader& tokens);
+                                                  Admin& admin, TokenReader& tokens,
+                                                  const Sessions& sessions = {});
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
