@@ -68,16 +68,29 @@ Moment bounded(Moment deadline, std::chrono::milliseconds usual) {
 Channel::Channel(const ChannelConfig& config, std::shared_ptr<grpc::Channel> channel)
     : config_(config), channel_(std::move(channel)), client_{random_uuid()} {}
 
-Result<std::unique_ptr<Channel>> Channel::connect(const ChannelConfig& config, Moment deadline) {
+Result<std::unique_ptr<Channel>> Channel::open(const ChannelConfig& config) {
   wire::keep_grpc_alive();
   auto credentials = credentials_for(config);
   if (!credentials) return credentials.error();
-  std::unique_ptr<Channel> channel(
+  return std::unique_ptr<Channel>(
       new Channel(config, grpc::CreateCustomChannel(config.address, *credentials, arguments())));
-  if (auto shaken = channel->shake_hands(bounded(deadline, kReadDeadline)); !shaken) {
+}
+
+Result<std::unique_ptr<Channel>> Channel::connect(const ChannelConfig& config, Moment deadline) {
+  auto channel = open(config);
+  if (!channel) return channel;
+  if (auto shaken = (*channel)->shake_hands(bounded(deadline, kReadDeadline)); !shaken) {
     return shaken.error();
   }
   return channel;
+}
+
+std::unique_ptr<Channel> Channel::as(std::function<std::string()> token) const {
+  ChannelConfig config = config_;
+  config.token = std::move(token);
+  std::unique_ptr<Channel> other(new Channel(config, channel_));
+  other->server_version_ = server_version_;
+  return other;
 }
 
 Status Channel::shake_hands(Moment deadline) {

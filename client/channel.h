@@ -6,6 +6,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -22,6 +23,12 @@ class Channel {
  public:
   // Opens and shakes hands until `deadline`; errors as GrpcStore::connect.
   static Result<std::unique_ptr<Channel>> connect(const ChannelConfig& config, Moment deadline);
+
+  // Opens without shaking hands: for services that have no handshake. Errors as connect, but for
+  // those of an answer.
+  static Result<std::unique_ptr<Channel>> open(const ChannelConfig& config);
+  // The same connection for somebody else: another token, another client.
+  std::unique_ptr<Channel> as(std::function<std::string()> token) const;
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   ClientId client() const { return client_; }

@@ -15,11 +15,13 @@ Result<std::unique_ptr<GrpcJournal>> GrpcJournal::connect(const client::ChannelC
                                                           Moment deadline) {
   auto channel = client::Channel::connect(config, deadline);
   if (!channel) return std::move(channel).error();
-  auto parts = std::make_unique<Parts>();
-  parts->channel = *std::move(channel);
-  parts->journal = v1::JournalService::NewStub(parts->channel->channel());
-  parts->blobs = v1::BlobService::NewStub(parts->channel->channel());
-  return std::unique_ptr<GrpcJournal>(new GrpcJournal(std::move(parts)));
+  return std::unique_ptr<GrpcJournal>(
+      new GrpcJournal(std::make_unique<Parts>(*std::move(channel))));
+}
+
+std::unique_ptr<GrpcJournal> GrpcJournal::as(std::function<std::string()> token) const {
+  return std::unique_ptr<GrpcJournal>(
+      new GrpcJournal(std::make_unique<Parts>(parts_->channel->as(std::move(token)))));
 }
 
 Result<Created> GrpcJournal::create(const NewSession& session, Moment deadline) {
@@ -48,6 +50,25 @@ Result<SessionInfo> GrpcJournal::describe(SessionId session, Moment deadline) {
   wire::Faults faults;
   const SessionInfo info = read(response.session(), faults);
   return faults.or_error(info);
+}
+
+Result<FoundSessions> GrpcJournal::find(const SessionQuery& query, Moment deadline) {
+  v1::ListSessionsRequest request;
+  if (query.phase) request.set_state(write(*query.phase));
+  request.set_limit(query.limit);
+  request.set_page_token(query.page);
+  v1::ListSessionsResponse response;
+  auto asked = ask(*parts_->channel, deadline, Again::yes, [&](grpc::ClientContext& context) {
+    return parts_->journal->ListSessions(&context, request, &response);
+  });
+  if (!asked) return std::move(asked).error();
+  wire::Faults faults;
+  FoundSessions found;
+  for (const v1::Session& session : response.sessions()) {
+    found.sessions.push_back(read(session, faults));
+  }
+  found.next_page = response.next_page_token();
+  return faults.or_error(std::move(found));
 }
 
 Result<std::vector<SessionInfo>> GrpcJournal::claim(std::string_view worker,

@@ -6,7 +6,9 @@
 // Any thread. No Tail or WorkStream may outlive it.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "client/channel_config.h"
 #include "harness/journal/blobs.h"
@@ -20,11 +22,14 @@ class GrpcJournal final : public Journal, public Blobs {
   static Result<std::unique_ptr<GrpcJournal>> connect(const client::ChannelConfig& config,
                                                       Moment deadline);
   ~GrpcJournal() override;
+  // The same connection with the rights of another token: for what is done in somebody's name.
+  std::unique_ptr<GrpcJournal> as(std::function<std::string()> token) const;
   GrpcJournal(const GrpcJournal&) = delete;
   GrpcJournal& operator=(const GrpcJournal&) = delete;
 
   Result<Created> create(const NewSession& session, Moment deadline) override;
   Result<SessionInfo> describe(SessionId session, Moment deadline) override;
+  Result<FoundSessions> find(const SessionQuery& query, Moment deadline) override;
   Result<std::vector<SessionInfo>> claim(std::string_view worker,
                                          const std::vector<SessionId>& held, std::size_t limit,
                                          Moment deadline) override;

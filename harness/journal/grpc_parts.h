@@ -11,6 +11,11 @@
 namespace outboard::harness {
 
 struct GrpcJournal::Parts {
+  explicit Parts(std::unique_ptr<client::Channel> opened)
+      : channel(std::move(opened)),
+        journal(v1::JournalService::NewStub(channel->channel())),
+        blobs(v1::BlobService::NewStub(channel->channel())) {}
+
   std::unique_ptr<client::Channel> channel;
   std::unique_ptr<v1::JournalService::Stub> journal;
   std::unique_ptr<v1::BlobService::Stub> blobs;

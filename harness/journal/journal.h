@@ -59,6 +59,17 @@ struct Created {
   bool existed = false;
 };
 
+struct SessionQuery {
+  std::optional<SessionPhase> phase;  // unset: all
+  std::uint32_t limit = 100;          // at most 1,000
+  std::string page;                   // of the answer before; empty: the first
+};
+
+struct FoundSessions {
+  std::vector<SessionInfo> sessions;  // newest first
+  std::string next_page;              // empty: that was all
+};
+
 // An event as it is kept.
 struct Record {
   std::uint64_t seq = 0;
@@ -144,6 +155,9 @@ class Journal {
   virtual Result<Created> create(const NewSession& session, Moment deadline) = 0;
   // not_found: none, or none the caller may see.
   virtual Result<SessionInfo> describe(SessionId session, Moment deadline) = 0;
+
+  // Those that the caller may see.
+  virtual Result<FoundSessions> find(const SessionQuery& query, Moment deadline) = 0;
 
   // Takes up to `limit` sessions that want work and are nobody's; each has a new epoch. `held` are
   // those that the worker runs: any other recorded as its own was claimed by an answer that was

@@ -19,7 +19,7 @@ void MemoryJournal::tell(const Notices& notices) {
   for (const auto& [sink, session] : notices.inbox) sink->on_inbox(session);
 }
 
-Result<MemoryJournal::Session*> MemoryJournal::find(SessionId id) {
+Result<MemoryJournal::Session*> MemoryJournal::session_of(SessionId id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) {
     return Error{Code::not_found, "there is no session " + to_string(id), to_string(id)};
@@ -79,9 +79,35 @@ Result<Created> MemoryJournal::create(const NewSession& wanted, Moment) {
 
 Result<SessionInfo> MemoryJournal::describe(SessionId id, Moment) {
   Lock lock(mutex_);
-  auto session = find(id);
+  auto session = session_of(id);
   if (!session) return std::move(session).error();
   return (*session)->info;
+}
+
+// A page is named by the first session that is not on the page before it.
+Result<FoundSessions> MemoryJournal::find(const SessionQuery& query, Moment) {
+  std::vector<SessionInfo> all;
+  {
+    Lock lock(mutex_);
+    for (const auto& [id, session] : sessions_) {
+      if (!query.phase || session.info.phase == *query.phase) all.push_back(session.info);
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const SessionInfo& a, const SessionInfo& b) {
+    return std::pair(b.created.nanoseconds, a.id) < std::pair(a.created.nanoseconds, b.id);
+  });
+  auto from = std::find_if(all.begin(), all.end(), [&](const SessionInfo& info) {
+    return query.page.empty() || to_string(info.id) == query.page;
+  });
+  FoundSessions found;
+  for (; from != all.end(); ++from) {
+    if (found.sessions.size() == query.limit) {
+      found.next_page = to_string(from->id);
+      break;
+    }
+    found.sessions.push_back(*from);
+  }
+  return found;
 }
 
 Result<std::vector<SessionInfo>> MemoryJournal::claim(std::string_view worker,
@@ -111,7 +137,7 @@ Status MemoryJournal::release(const Release& release, Moment) {
   Notices notices;
   {
     Lock lock(mutex_);
-    auto found = find(release.session);
+    auto found = session_of(release.session);
     if (!found) return std::move(found).error();
     Session& session = **found;
     if (auto holder = check_holder(session, release.epoch); !holder) return holder;
@@ -140,7 +166,7 @@ Result<Appended> MemoryJournal::append(const Append& append, Moment) {
     fresh.push_back({*std::move(encoded), actor_of(draft.event), append.turn, {}, draft.inbox});
   }
   Lock lock(mutex_);
-  auto found = find(append.session);
+  auto found = session_of(append.session);
   if (!found) return std::move(found).error();
   Session& session = **found;
   if (auto holder = check_holder(session, append.epoch); !holder) return std::move(holder).error();
@@ -197,7 +223,7 @@ Result<bool> MemoryJournal::post(SessionId id, const InboxItem& item, Moment) {
   Notices notices;
   {
     Lock lock(mutex_);
-    auto found = find(id);
+    auto found = session_of(id);
     if (!found) return std::move(found).error();
     Session& session = **found;
     if (session.posted.contains(item.client_id)) return true;
@@ -218,7 +244,7 @@ Result<bool> MemoryJournal::post(SessionId id, const InboxItem& item, Moment) {
 
 Result<std::vector<InboxItem>> MemoryJournal::inbox(SessionId id, Moment) {
   Lock lock(mutex_);
-  auto session = find(id);
+  auto session = session_of(id);
   if (!session) return std::move(session).error();
   return (*session)->inbox;
 }

@@ -20,6 +20,7 @@ class MemoryJournal final : public Journal {
 
   Result<Created> create(const NewSession& session, Moment deadline) override;
   Result<SessionInfo> describe(SessionId session, Moment deadline) override;
+  Result<FoundSessions> find(const SessionQuery& query, Moment deadline) override;
   Result<std::vector<SessionInfo>> claim(std::string_view worker,
                                          const std::vector<SessionId>& held, std::size_t limit,
                                          Moment deadline) override;
@@ -61,7 +62,7 @@ class MemoryJournal final : public Journal {
   };
   static void tell(const Notices& notices);
 
-  Result<Session*> find(SessionId id) REQUIRES_LOCK(mutex_);
+  Result<Session*> session_of(SessionId id) REQUIRES_LOCK(mutex_);
   Status check_holder(const Session& session, Epoch epoch) REQUIRES_LOCK(mutex_);
   bool claimable(const Session& session, std::string_view worker,
                  const std::vector<SessionId>& held) REQUIRES_LOCK(mutex_);

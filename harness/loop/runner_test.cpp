@@ -100,6 +100,7 @@ class BoundaryJournal final : public Journal {
   }
   Result<Created> create(const NewSession& s, Moment d) override { return inner_.create(s, d); }
   Result<SessionInfo> describe(SessionId s, Moment d) override { return inner_.describe(s, d); }
+  Result<FoundSessions> find(const SessionQuery& q, Moment d) override { return inner_.find(q, d); }
   Result<std::vector<SessionInfo>> claim(std::string_view w, const std::vector<SessionId>& held,
                                          std::size_t n, Moment d) override {
     return inner_.claim(w, held, n, d);

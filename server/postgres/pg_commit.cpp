@@ -27,14 +27,16 @@ constexpr Sql kLockVolume{"commit_lock_volume",
                           "WHERE v.id = $1::bigint FOR NO KEY UPDATE OF v"};
 constexpr Sql kLockWait{"commit_lock_wait",
                         "SELECT set_config('lock_timeout', $1::bigint::text, true)"};
-// 1 unknown or revoked, 2 expired, 3 fenced; good ones do not appear.
+// 1 unknown or revoked, 2 expired, 3 fenced; good ones do not appear. A token without an epoch is
+// its session's, whoever works it: a sandbox outlives the worker that made it.
 constexpr Sql kTokens{
     "commit_tokens",
     "SELECT asked.id, CASE WHEN t.id IS NULL OR t.revoked IS NOT NULL THEN 1 "
     "WHEN t.expires <= clock_timestamp() THEN 2 ELSE 3 END FROM unnest($1::bigint[]) AS asked(id) "
     "LEFT JOIN tokens t ON t.id = asked.id LEFT JOIN sessions s ON s.id = t.session "
     "WHERE t.id IS NULL OR t.revoked IS NOT NULL OR t.expires <= clock_timestamp() "
-    "OR s.epoch > t.epoch OR s.generation > t.generation"};
+    "OR (t.epoch > 0 AND s.epoch > t.epoch) "
+    "OR (t.generation > 0 AND s.generation > t.generation)"};
 constexpr Sql kKept{"commit_kept",
                     "SELECT r.client, r.number, r.principal, r.volume, r.first_seq, r.last_seq, "
                     "r.outcomes FROM unnest($1::uuid[], $2::bigint[]) AS asked(client, number) "

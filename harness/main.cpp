@@ -1,0 +1,195 @@
+// outboard-harness: the parts and the order in which they come to life; they end in the reverse
+// one.
+//
+// command line → log → models → sandboxes → journal, admin → worker → AgentServer → ready → a
+// signal → drain.
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include "client/grpc_admin.h"
+#include "client/grpc_store.h"
+#include "core/limits.h"
+#include "core/log.h"
+#include "harness/api/agent_server.h"
+#include "harness/config.h"
+#include "harness/hosting/hosted_session.h"
+#include "harness/journal/grpc_journal.h"
+#include "harness/sandboxes/namespaces.h"
+
+namespace outboard::harness {
+namespace {
+
+int refuse(std::string_view what, const Error& error) {
+  log(Severity::error, what, {{"code", std::string(name_of(error.code))}, {"why", error.message}});
+  return EXIT_FAILURE;
+}
+
+// Blocked before the first thread is born, so that all inherit it and sigwait alone takes them.
+sigset_t block_signals() {
+  sigset_t ends;
+  ::sigemptyset(&ends);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&ends, number);
+  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return ends;
+}
+
+void tell_ready(int fd, const std::vector<std::string>& addresses) {
+  if (fd < 0) return;
+  std::string lines;
+  for (const std::string& address : addresses) lines += address + "\n";
+  if (::write(fd, lines.data(), lines.size()) < 0) {
+    log(Severity::warning, "nobody reads --ready-fd", {{"fd", std::to_string(fd)}});
+  }
+  ::close(fd);
+}
+
+// Read for each call, so that a renewed token is used at once.
+std::string read_token(const std::string& file) {
+  std::ifstream in(file);
+  std::string token;
+  std::getline(in, token);
+  return token;
+}
+
+std::string worker_name(const HarnessConfig& config) {
+  if (!config.worker.empty()) return config.worker;
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return std::string(host.data()) + ":" + std::to_string(::getpid()) + ":" +
+         to_string(random_uuid()).substr(0, 8);
+}
+
+std::vector<Mapping> mappings_of(const HarnessConfig& config) {
+  std::vector<Mapping> mappings;
+  if (!config.skills.empty()) mappings.push_back({"/skills", config.skills, false});
+  if (!config.memory.empty()) mappings.push_back({"/memory", config.memory, true});
+  return mappings;
+}
+
+client::ChannelConfig channel_to(const HarnessConfig& config, std::function<std::string()> token) {
+  client::ChannelConfig channel;
+  channel.address = config.server;
+  channel.tls_ca_file = config.tls_ca_file;
+  channel.token = std::move(token);
+  return channel;
+}
+
+// The worker's thread, which ends when its sessions are handed over.
+class WorkerThread {
+ public:
+  explicit WorkerThread(Worker& worker) : worker_(worker), thread_([&worker] { worker.run(); }) {
+    ::pthread_setname_np(thread_.native_handle(), "worker");
+  }
+  ~WorkerThread() {
+    worker_.drain();
+    thread_.join();
+  }
+  WorkerThread(const WorkerThread&) = delete;
+  WorkerThread& operator=(const WorkerThread&) = delete;
+
+ private:
+  Worker& worker_;
+  std::thread thread_;
+};
+
+Host host_of(const HarnessConfig& config, const SystemClock& clock, GrpcJournal& journal,
+             const ModelShelf& models, Sandboxes& sandboxes, Rights& rights, LiveFeed& live) {
+  Host host{journal,
+            journal,
+            models,
+            sandboxes,
+            rights,
+            live,
+            clock,
+            worker_name(config),
+            config.server,
+            mappings_of(config),
+            config.approve,
+            {},
+            {}};
+  host.open_store = [&config, &clock](const std::string& token) -> Result<std::unique_ptr<Store>> {
+    auto store = client::GrpcStore::connect(channel_to(config, [token] { return token; }),
+                                            clock.now() + kReadDeadline);
+    if (!store) return std::move(store).error();
+    return std::unique_ptr<Store>(*std::move(store));
+  };
+  host.on_rest = [&live](SessionId session) { live.forget(session); };
+  return host;
+}
+
+// Each caller's calls go to the server with the caller's own token.
+AgentParts api_of(GrpcJournal& journal, const ModelShelf& models, LiveFeed& live,
+                  const SystemClock& clock) {
+  const auto open = [&journal](const std::string& token) {
+    const std::shared_ptr<GrpcJournal> own = journal.as([token] { return token; });
+    return Records{own, own};
+  };
+  return {open, live, clock, models.standard(),
+          [&models](const std::string& model) { return models.check(model); }};
+}
+
+int serve(const HarnessConfig& config) {
+  const sigset_t ends = block_signals();
+  set_log("outboard-harness", config.log);
+  // Keys and tokens are in this process's memory: nobody of the same uid may look into it.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  const SystemClock clock;
+
+  auto models = ModelShelf::open(
+      {config.model, config.anthropic_key_file, config.anthropic_url, config.scenarios});
+  if (!models) return refuse("no model", models.error());
+  if (auto good = organisation_of(mappings_of(config)); !good) {
+    return refuse("volumes that will not do", good.error());
+  }
+  NamespacesConfig room;
+  room.directory = config.sandboxes;
+  room.programs = config.programs;
+  auto sandboxes = Namespaces::open(room);
+  if (!sandboxes) return refuse("no sandboxes", sandboxes.error());
+
+  const auto channel = channel_to(config, [&config] { return read_token(config.token_file); });
+  auto journal = GrpcJournal::connect(channel, clock.now() + kReadDeadline);
+  if (!journal) return refuse("cannot reach the server", journal.error());
+  auto admin = client::GrpcAdmin::connect(channel, clock.now() + kReadDeadline);
+  if (!admin) return refuse("cannot reach the server", admin.error());
+
+  Rights rights(**admin, clock, mappings_of(config));
+  LiveFeed live;
+  const Host host = host_of(config, clock, **journal, **models, **sandboxes, rights, live);
+  Worker worker({host.worker, config.slots}, **journal, clock, host_sessions(host));
+  auto server = AgentServer::start(config.listen, api_of(**journal, **models, live, clock));
+  if (!server) return refuse("cannot listen", server.error());
+  const WorkerThread working(worker);
+  for (const std::string& address : (*server)->addresses()) {
+    log(Severity::info, "ready",
+        {{"address", address}, {"worker", host.worker}, {"model", (*models)->standard()}});
+  }
+  tell_ready(config.ready_fd, (*server)->addresses());
+
+  int received = 0;
+  ::sigwait(&ends, &received);
+  log(Severity::info, "ending", {{"signal", std::to_string(received)}});
+  worker.drain();
+  (*server)->drain(clock.now() + config.drain);
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace outboard::harness
+
+int main(int argc, char** argv) {
+  const auto line = outboard::harness::read_command_line(argc, argv);
+  if (line.config) return outboard::harness::serve(*line.config);
+  (line.exit_code == 0 ? std::cout : std::cerr) << line.text;
+  return line.exit_code;
+}
