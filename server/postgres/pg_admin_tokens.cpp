@@ -17,7 +17,7 @@ constexpr Sql kVolume{"tokens_volume",
                       "SELECT v.id FROM volumes v JOIN organisations o ON o.id = v.organisation "
                       "WHERE o.id = $1::bigint AND o.name || '/' || v.name = $2::text"};
 // Never longer than the parent lives. A session's fence only rises; where a journal keeps the
-// session, its epoch is the journal's: the token must have the current one.
+// session, its epoch is the journal's: a token has the current one, or none.
 constexpr Sql kInsert{
     "tokens_insert",
     "WITH s AS (INSERT INTO sessions (id, organisation, epoch, generation) "
@@ -25,7 +25,8 @@ constexpr Sql kInsert{
     "ON CONFLICT (id) DO UPDATE SET epoch = greatest(sessions.epoch, excluded.epoch), "
     "generation = greatest(sessions.generation, excluded.generation) "
     "WHERE sessions.organisation = excluded.organisation AND (sessions.state IS NULL "
-    "OR (sessions.epoch = excluded.epoch AND sessions.generation <= excluded.generation)) "
+    "OR (excluded.epoch IN (0, sessions.epoch) "
+    "AND (excluded.generation = 0 OR sessions.generation <= excluded.generation))) "
     "RETURNING id), "
     "t AS (INSERT INTO tokens (digest, organisation, principal, parent, admin, expires, session, "
     "epoch, generation) SELECT $1::bytea, nullif($2::bigint, 0), $3::text, "
