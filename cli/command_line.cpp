@@ -24,6 +24,7 @@ constexpr const char* kFooter =
 
 struct Globals {
   std::string server;
+  std::string harness;
   std::string token_file;
   std::string organisation;
   std::string ca_file;
@@ -35,6 +36,9 @@ void add_globals(CLI::App& app, Globals& globals) {
   const char* group = "Options for every verb";
   app.add_option("--server", globals.server,
                  "Where the server is: unix:/path or host:port (OUTBOARD_SERVER)")
+      ->group(group);
+  app.add_option("--harness", globals.harness,
+                 "Where a harness is, for sessions: unix:/path or host:port (OUTBOARD_HARNESS)")
       ->group(group);
   app.add_option("--token-file", globals.token_file,
                  "File that holds the token (OUTBOARD_TOKEN_FILE; OUTBOARD_TOKEN is the token "
@@ -56,6 +60,7 @@ void complete(Globals& globals, const Surroundings& around) {
     if (into.empty()) into = around.variable(name).value_or("");
   };
   take(globals.server, "OUTBOARD_SERVER");
+  take(globals.harness, "OUTBOARD_HARNESS");
   take(globals.organisation, "OUTBOARD_ORG");
   take(globals.ca_file, "OUTBOARD_CA_FILE");
 }
@@ -81,15 +86,15 @@ Status carry_out(const Command& command, const Globals& globals, Screen& screen,
                  const Surroundings& around) {
   auto timeout = parse_duration(globals.timeout);
   if (!timeout) return timeout.error();
-  if (globals.server.empty()) {
+  if (globals.server.empty() && globals.harness.empty()) {
     return Error{Code::invalid,
                  "no server was named: give --server unix:/path or host:port, or set "
                  "OUTBOARD_SERVER"};
   }
   auto token = read_token(globals, around);
   if (!token) return token.error();
-  const auto server =
-      around.connect(RemoteAddress{globals.server, *token, globals.ca_file, *timeout});
+  const auto server = around.connect(
+      RemoteAddress{globals.server, globals.harness, *token, globals.ca_file, *timeout});
   Context context(*server, screen, around.clock, around.in,
                   {globals.organisation, globals.server, *timeout, globals.json});
   auto done = command(context);
@@ -143,6 +148,7 @@ int run(std::vector<std::string> words, const Surroundings& around) {
   Command chosen;
   add_globals(app, globals);
   add_file_verbs(app, chosen, globals.json);
+  add_session_verbs(app, chosen, globals.json);
   add_admin_verbs(app, chosen, globals.json);
   bool version = false;
   app.add_subcommand("version", "The version of this command")->callback([&] { version = true; });
@@ -163,7 +169,10 @@ int run(std::vector<std::string> words, const Surroundings& around) {
   complete(globals, around);
   auto done = carry_out(chosen, globals, screen, around);
   if (done) return kExitOk;
-  print_error(screen, done.error(), globals.server);
+  const bool of_session = app.got_subcommand("session");
+  print_error(screen, done.error(),
+              of_session ? Peer{globals.harness, "harness", "--harness", "OUTBOARD_HARNESS"}
+                         : Peer{globals.server, "server", "--server", "OUTBOARD_SERVER"});
   return exit_code_of(done.error().code);
 }
 

@@ -1,5 +1,5 @@
 // The command line: words in, an exit code out. What each verb is called and takes is said here and
-// in the two verbs_*.cpp files; what it does is in the *_commands.
+// in the verbs_*.cpp files; what it does is in the *_commands.
 //
 // main.cpp calls run() with the real surroundings, the tests with their own.
 #pragma once
@@ -42,5 +42,6 @@ using Command = std::function<Status(Context&)>;
 
 void add_admin_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_file_verbs(CLI::App& app, Command& chosen, bool& json);
+void add_session_verbs(CLI::App& app, Command& chosen, bool& json);
 
 }  // namespace outboard::cli

@@ -31,6 +31,7 @@ class Context {
 
   Result<Store*> store() { return server_.store(); }
   Result<Admin*> admin() { return server_.admin(); }
+  Result<client::Agent*> agent() { return server_.agent(); }
   Server& server() { return server_; }
   Screen& screen() { return screen_; }
   std::istream& in() { return in_; }

@@ -17,7 +17,15 @@ inline constexpr int kExitUnreachable = 3;
 // unavailable and timed_out are kExitUnreachable, all others kExitRefused.
 int exit_code_of(Code code);
 
-// "error: …" and, below it, a hint. `address` is the server's.
-void print_error(Screen& screen, const Error& error, const std::string& address);
+// Who was asked, and how a person names another one.
+struct Peer {
+  std::string address;
+  std::string what;      // "server"
+  std::string option;    // "--server"
+  std::string variable;  // "OUTBOARD_SERVER"
+};
+
+// "error: …" and, below it, a hint.
+void print_error(Screen& screen, const Error& error, const Peer& peer);
 
 }  // namespace outboard::cli

@@ -135,8 +135,9 @@ class MemorySite {
   ScreenConfig screen;
   std::map<std::string, std::string, std::less<>> environment = {
       {"OUTBOARD_SERVER", "unix:/run/outboard.sock"}, {"OUTBOARD_TOKEN", "ob_test"}};
-  RemoteAddress asked;          // by the last command
-  std::optional<Error> broken;  // set: nobody answers
+  client::Agent* agent = nullptr;  // what sessions reach; null: nothing
+  RemoteAddress asked;             // by the last command
+  std::optional<Error> broken;     // set: nobody answers
 
  private:
   class Connection final : public Server {
@@ -149,6 +150,11 @@ class MemorySite {
     Result<Admin*> admin() override {
       if (site_.broken) return *site_.broken;
       return &site_.admin;
+    }
+    Result<client::Agent*> agent() override {
+      if (site_.broken) return *site_.broken;
+      if (site_.agent == nullptr) return Error{Code::unavailable, "nobody plays the harness here"};
+      return site_.agent;
     }
     ClientId client() const override { return client_; }
     std::string version() const override { return "0.1.0"; }

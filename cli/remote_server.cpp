@@ -3,10 +3,16 @@
 #include <utility>
 
 #include "client/grpc_admin.h"
+#include "client/grpc_agent.h"
 #include "client/grpc_store.h"
 
 namespace outboard::cli {
 namespace {
+
+Error unnamed(const std::string& what, const std::string& option, const std::string& variable) {
+  return Error{Code::invalid, "no " + what + " was named: give " + option +
+                                  " unix:/path or host:port, or set " + variable};
+}
 
 class RemoteServer final : public Server {
  public:
@@ -14,6 +20,7 @@ class RemoteServer final : public Server {
 
   Result<Store*> store() override {
     if (!store_) {
+      if (address_.server.empty()) return unnamed("server", "--server", "OUTBOARD_SERVER");
       auto connected = client::GrpcStore::connect(channel(), deadline());
       if (!connected) return connected.error();
       store_ = std::move(*connected);
@@ -23,11 +30,24 @@ class RemoteServer final : public Server {
 
   Result<Admin*> admin() override {
     if (!admin_) {
+      if (address_.server.empty()) return unnamed("server", "--server", "OUTBOARD_SERVER");
       auto connected = client::GrpcAdmin::connect(channel(), deadline());
       if (!connected) return connected.error();
       admin_ = std::move(*connected);
     }
     return admin_.get();
+  }
+
+  Result<client::Agent*> agent() override {
+    if (!agent_) {
+      if (address_.harness.empty()) return unnamed("harness", "--harness", "OUTBOARD_HARNESS");
+      client::ChannelConfig config = channel();
+      config.address = address_.harness;
+      auto opened = client::GrpcAgent::open(config);
+      if (!opened) return opened.error();
+      agent_ = std::move(*opened);
+    }
+    return agent_.get();
   }
 
   ClientId client() const override { return store_->client(); }
@@ -46,6 +66,7 @@ class RemoteServer final : public Server {
   const RemoteAddress address_;
   std::unique_ptr<client::GrpcStore> store_;
   std::unique_ptr<client::GrpcAdmin> admin_;
+  std::unique_ptr<client::GrpcAgent> agent_;
 };
 
 }  // namespace

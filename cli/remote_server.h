@@ -13,6 +13,7 @@ namespace outboard::cli {
 
 struct RemoteAddress {
   std::string server;       // "unix:/path" or "host:port"
+  std::string harness;      // the same, for sessions
   std::string token;        // the secret itself; empty: none is sent
   std::string tls_ca_file;  // PEM; empty: no TLS
   std::chrono::milliseconds timeout{};

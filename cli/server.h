@@ -1,10 +1,12 @@
-// Server: what the commands talk to: a Store, an Admin, and who this process is to them.
+// Server: what the commands talk to: a Store, an Admin, a harness's Agent, and who this process is
+// to them.
 //
 // RemoteServer reaches a real one over gRPC; the tests' MemoryServer holds everything itself.
 #pragma once
 
 #include <string>
 
+#include "client/agent.h"
 #include "core/admin.h"
 #include "core/store.h"
 
@@ -14,9 +16,10 @@ class Server {
  public:
   virtual ~Server() = default;
 
-  // Good for the Server's life. The first use of either may connect.
+  // Good for the Server's life. The first use of each may connect.
   virtual Result<Store*> store() = 0;
   virtual Result<Admin*> admin() = 0;
+  virtual Result<client::Agent*> agent() = 0;
 
   // For request ids. REQUIRES: store() has answered.
   virtual ClientId client() const = 0;
