@@ -205,17 +205,19 @@ Status Runner::open_sandbox(CallSite& site) {
   return use(*std::move(there), site);
 }
 
-// The generation is journalled before the sandbox is made: no two ever have the same.
+// The generation is journalled before the sandbox is made: no two ever have the same. Its token
+// fences the sandbox before it, so it is minted only when the journal knows that we hold the
+// session.
 Status Runner::ensure_sandbox(CallSite& site) {
   auto there = open_sandbox(site);
   if (there || there.error().code != Code::not_found) return there;
   const Generation generation{state_.generation.value + 1};
-  auto spec = parts_.sandbox_spec(state_, generation);
-  if (!spec) return std::move(spec).error();
   if (auto said = append(SandboxIntended{generation}); !said) {
     stopped_ = said.error();
     return said;
   }
+  auto spec = parts_.sandbox_spec(state_, generation);
+  if (!spec) return std::move(spec).error();
   spec->session = session_;
   spec->generation = generation;
   auto made = parts_.sandboxes.create(*spec, soon());
@@ -226,6 +228,10 @@ Status Runner::ensure_sandbox(CallSite& site) {
 
 void Runner::freeze() {
   if (!sandbox_ || !thawed_) return;
+  if (sandbox_->lost()) {  // nobody would answer
+    sandbox_.reset();
+    return;
+  }
   const auto frozen = sandbox_->exec().freeze(epoch_, soon());
   thawed_ = !frozen || frozen->deferred;  // deferred: a background process; it stays awake
 }
