@@ -27,6 +27,11 @@ constexpr Sql kLockVolume{"commit_lock_volume",
                           "WHERE v.id = $1::bigint FOR NO KEY UPDATE OF v"};
 constexpr Sql kLockWait{"commit_lock_wait",
                         "SELECT set_config('lock_timeout', $1::bigint::text, true)"};
+// Their epochs stay as they are until COMMIT: whoever takes a session over waits for it, and no
+// write of the old owner's comes after. [S8]
+constexpr Sql kHoldSessions{"commit_hold_sessions",
+                            "SELECT s.id FROM sessions s JOIN tokens t ON t.session = s.id "
+                            "WHERE t.id = ANY($1::bigint[]) ORDER BY s.id FOR SHARE OF s"};
 // 1 unknown or revoked, 2 expired, 3 fenced; good ones do not appear. A token without an epoch is
 // its session's, whoever works it: a sandbox outlives the worker that made it.
 constexpr Sql kTokens{
@@ -192,6 +197,7 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
   requests.push_back({kBegin, {}});
   requests.push_back({kLockVolume, Params().int8(attempt.volume.value)});
   requests.push_back({kLockWait, Params().int8(std::int64_t{lock_wait.count()})});
+  requests.push_back({kHoldSessions, attempt.tokens()});
   requests.push_back({kTokens, attempt.tokens()});
   requests.push_back({kKept, attempt.asked()});
   requests.push_back({kClients, attempt.clients()});
@@ -208,9 +214,9 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
   attempt.source.take(names, *rows, first);
   attempt.set.emplace(attempt.source, read_volume((*rows)[1], 0),
                       Timestamp{(*rows)[1].number(0, kVolumeColumns)});
-  if (auto good = check_tokens(attempt, (*rows)[3]); !good) return failed(good.error(), false);
-  if (auto good = answer_repeats(attempt, (*rows)[4]); !good) return failed(good.error(), false);
-  refuse_forgotten(attempt, (*rows)[5]);
+  if (auto good = check_tokens(attempt, (*rows)[4]); !good) return failed(good.error(), false);
+  if (auto good = answer_repeats(attempt, (*rows)[5]); !good) return failed(good.error(), false);
+  refuse_forgotten(attempt, (*rows)[6]);
   return Try::done;
 }
 

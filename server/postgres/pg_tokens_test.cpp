@@ -87,6 +87,25 @@ TEST_F(TokenTest, ANewerEpochOrGenerationFencesTheOlder) {
   EXPECT_TRUE(write_as(third));
 }
 
+// [S8] Between the look at the epoch and COMMIT nobody can take the session over: the write waits
+// for the one who is about to, and is fenced then.
+TEST_F(TokenTest, S8_ATakeoverUnderWayIsWaitedFor) {
+  TokenRequest request;
+  request.session = SessionId{random_uuid()};
+  request.epoch = Epoch{1};
+  const Caller old = *read(mint(request).secret);
+  const auto taker = connect();
+  sql(*taker, "BEGIN");
+  sql(*taker, "UPDATE outboard.sessions SET epoch = 2");
+  Call as = call();
+  as.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+  as.caller = old;
+  EXPECT_EQ(store().apply(as, memory_, put("/f", "x")).error().code, Code::timed_out);
+  sql(*taker, "COMMIT");
+  EXPECT_EQ(write_as(old).error().code, Code::fenced);
+  EXPECT_EQ(content(memory_, "/f"), "[not_found]");
+}
+
 TEST_F(TokenTest, OneCannotGiveMoreThanItHas) {
   volume("acme/skills");
   TokenRequest request;
