@@ -205,7 +205,7 @@ void SessionView::model_failed(const Json& payload) {
 
 // Its predecessor died, or handed over: worth a line only in the middle of something.
 void SessionView::claimed(const Json& payload) {
-  if (!busy_ && calls_.empty()) return;
+  if (!busy_ && calls_.size() == waiting_.size()) return;
   note(Colour::dim, "taken over by " + printable(text_of(payload, "worker")));
 }
 
@@ -291,6 +291,7 @@ void SessionView::show_call(Call& call) {
 void SessionView::output_line(Call& call, std::string_view text) {
   ++call.lines;
   if (!options_.full && call.lines > kOutputLinesMax) return;
+  call.seen.insert(std::string(text));
   if (text.ends_with('\r')) text.remove_suffix(1);
   line(screen_.paint(Colour::dim, "  " + sign("│", "|") + " " + printable_lines(text)));
 }
@@ -307,7 +308,9 @@ void SessionView::show_result(Call& call, const std::string& text) {
   // One more is not worth a line that says so.
   const std::size_t shown = lines.size() <= most + 1 ? lines.size() : most;
   if (call.offset > 0) call.lines = 0;  // the command's own end counts anew
-  for (std::size_t i = 0; i < shown; ++i) output_line(call, lines[i]);
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (call.offset == 0 || !call.seen.contains(lines[i])) output_line(call, lines[i]);
+  }
   if (shown == lines.size()) return;
   line(screen_.paint(Colour::dim,
                      "  " + sign("│ … ", "| ... ") + counted(lines.size() - shown, "more line")));

@@ -57,7 +57,8 @@ class SessionView final : public client::AgentSink {
     Timestamp begun;
     std::uint64_t offset = 0;  // of its output that was shown
     std::uint64_t lines = 0;
-    std::string partial;  // of a line
+    std::string partial;         // of a line
+    std::set<std::string> seen;  // lines that were shown
   };
 
   void show_event(const client::AgentEvent& event, const Json& payload);
