@@ -12,7 +12,7 @@ namespace {
 // Shown of a command's output while it runs, and of another tool's result; --full shows all.
 constexpr std::uint64_t kOutputLinesMax = 40;
 constexpr std::size_t kResultLinesMax = 8;
-constexpr std::size_t kSummaryColumns = 400;
+constexpr std::size_t kLineColumnsMax = 400;
 constexpr std::string_view kFilesTool = "str_replace_based_edit_tool";
 
 std::string text_of(const Json& payload, const char* name) {
@@ -283,7 +283,7 @@ void SessionView::show_call(Call& call) {
   if (std::exchange(call.shown, true)) return;
   paragraph();
   const auto lines = lines_of(call.summary);
-  const std::string first = lines.empty() ? "" : cut_to(printable(lines.front()), kSummaryColumns);
+  const std::string first = lines.empty() ? "" : cut_to(printable(lines.front()), kLineColumnsMax);
   line(screen_.paint(Colour::cyan, sign("●", "*") + " " + printable(call.tool)) + "  " + first);
   for (std::size_t i = 1; i < lines.size(); ++i) line("  " + printable(lines[i]));
 }
@@ -293,7 +293,9 @@ void SessionView::output_line(Call& call, std::string_view text) {
   if (!options_.full && call.lines > kOutputLinesMax) return;
   call.seen.insert(std::string(text));
   if (text.ends_with('\r')) text.remove_suffix(1);
-  line(screen_.paint(Colour::dim, "  " + sign("│", "|") + " " + printable_lines(text)));
+  std::string shown = printable_lines(text);
+  if (!options_.full) shown = cut_to(shown, kLineColumnsMax);
+  line(screen_.paint(Colour::dim, "  " + sign("│", "|") + " " + shown));
 }
 
 void SessionView::flush_output(Call& call) {
