@@ -49,13 +49,15 @@ ExecState read(const v1::CommandState& from) {
   return state;
 }
 
+// How long a call waits for an agent that is not there.
+constexpr std::chrono::milliseconds kAgentBackWait{3'000};
+
 // gRPC's deadlines are of the wall clock.
 void limit(grpc::ClientContext& context, Moment deadline) {
   if (deadline == Moment::max()) return;
   const auto left = deadline - std::chrono::steady_clock::now();
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::duration_cast<std::chrono::microseconds>(left));
-  context.set_wait_for_ready(true);  // an agent that is started anew is back in milliseconds
 }
 
 std::shared_ptr<grpc::Channel> open_channel(const std::string& address) {
@@ -93,13 +95,26 @@ void fill(const ExecCommand& command, v1::StartRequest& request) {
 
 struct ExecClient::Parts {
   explicit Parts(const std::string& address)
-      : stub(v1::ExecService::NewStub(open_channel(address))) {}
+      : channel(open_channel(address)), stub(v1::ExecService::NewStub(channel)) {}
+
+  // An agent that is started anew is back in milliseconds; who waits longer waits for one that is
+  // gone with its sandbox, and had better look whether it is.
+  Status reach(Moment deadline) {
+    const Moment until = std::min(deadline, std::chrono::steady_clock::now() + kAgentBackWait);
+    const auto left = until - std::chrono::steady_clock::now();
+    if (channel->WaitForConnected(std::chrono::system_clock::now() +
+                                  std::chrono::duration_cast<std::chrono::microseconds>(left))) {
+      return success();
+    }
+    return Error{Code::unavailable, "the sandbox's exec agent does not answer; try again", {}};
+  }
 
   // One unary call: the answer, or what its status stands for.
   template <class Request, class Response>
   Result<Response> ask(grpc::Status (v1::ExecService::Stub::*call)(grpc::ClientContext*,
                                                                    const Request&, Response*),
                        const Request& request, Moment deadline) {
+    if (auto there = reach(deadline); !there) return std::move(there).error();
     grpc::ClientContext context;
     limit(context, deadline);
     Response response;
@@ -108,6 +123,7 @@ struct ExecClient::Parts {
     return wire::to_error(status);
   }
 
+  const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::ExecService::Stub> stub;
 };
 
@@ -135,6 +151,7 @@ Result<ExecStarted> ExecClient::start(const ExecCommand& command, Moment deadlin
 
 Result<ExecState> ExecClient::attach(const OpId& op, std::uint64_t offset, const OutputSink& sink,
                                      Moment deadline) {
+  if (auto there = parts_->reach(deadline); !there) return std::move(there).error();
   grpc::ClientContext context;
   limit(context, deadline);
   v1::AttachRequest request;
@@ -209,6 +226,7 @@ Result<std::chrono::microseconds> ExecClient::thaw(Epoch epoch, const SeqMap& ba
 
 Result<FileContent> ExecClient::read_file(std::string_view path, std::uint64_t offset,
                                           std::uint64_t size, Moment deadline) {
+  if (auto there = parts_->reach(deadline); !there) return std::move(there).error();
   grpc::ClientContext context;
   limit(context, deadline);
   v1::ReadFileRequest request;
@@ -231,6 +249,7 @@ Result<FileContent> ExecClient::read_file(std::string_view path, std::uint64_t o
 }
 
 Result<FileWritten> ExecClient::write_file(const FileWrite& write, Moment deadline) {
+  if (auto there = parts_->reach(deadline); !there) return std::move(there).error();
   grpc::ClientContext context;
   limit(context, deadline);
   v1::WriteFileResponse response;
