@@ -173,7 +173,7 @@ TEST_F(Commands, DeleteRemovesFilesAndWholeSkills) {
   EXPECT_EQ(one["description"], "Does one.");
 }
 
-TEST_F(Commands, OneBrokenSkillAndNothingIsPushed) {
+TEST_F(Commands, S22_OneBrokenSkillAndNothingIsPushed) {
   write_skill("good");
   write("skills/bad/SKILL.md", "---\nname: Bad\ndescription: d\nowner: me\n---\nx\n");
   const Said said = site.run({"skills", "push", skills()});

@@ -69,6 +69,9 @@ bool GrpcStore::connected() const {
 Moment GrpcStore::current_as_of() const {
   return parts_->watch.current_as_of();
 }
+void GrpcStore::stop_watching() {
+  parts_->watch.stop();
+}
 void GrpcStore::set_frozen(bool frozen) {
   parts_->watch.set_frozen(frozen);
 }

@@ -43,6 +43,8 @@ class GrpcStore final : public Store {
   // Tells the server that this mount sleeps or is awake again; strict volumes need not wait for a
   // sleeping one. [S7]
   void set_frozen(bool frozen);
+  // For the end: no feed comes any more, and subscribe() answers `unavailable` without waiting.
+  void stop_watching();
 
   Result<Volume> open_volume(const Call& call, std::string_view name) override;
   Result<Volume> describe(const Call& call, VolumeId volume) override;

@@ -60,14 +60,16 @@ WatchStream::WatchStream(const Channel& channel)
 }
 
 WatchStream::~WatchStream() {
-  {
-    const Lock lock(mutex_);
-    stopping_ = true;
-    if (context_ != nullptr) context_->TryCancel();
-    changed_.notify_all();
-  }
+  stop();
   reader_.join();
   writer_.join();
+}
+
+void WatchStream::stop() {
+  const Lock lock(mutex_);
+  stopping_ = true;
+  if (context_ != nullptr) context_->TryCancel();
+  changed_.notify_all();
 }
 
 Result<std::unique_ptr<Subscription>> WatchStream::subscribe(Moment deadline, VolumeId volume,
@@ -84,13 +86,14 @@ Result<std::unique_ptr<Subscription>> WatchStream::subscribe(Moment deadline, Vo
     line.sink = std::move(sink);
     const auto place = lines_.emplace(key, std::move(line)).first;
     changed_.notify_all();
-    while (place->second.stage == Stage::asking) {
+    while (place->second.stage == Stage::asking && !stopping_) {
       if (!changed_.wait_until(mutex_, deadline) && now() >= deadline) break;
     }
     if (place->second.stage == Stage::live)
       return std::unique_ptr<Subscription>(new Held(*this, key));
-    error.code = Code::timed_out;
-    error.message = "the server did not confirm the subscription in time; try again";
+    error.code = stopping_ ? Code::unavailable : Code::timed_out;
+    error.message = stopping_ ? "this client is ending"
+                              : "the server did not confirm the subscription in time; try again";
     if (place->second.refused) error = *place->second.refused;
   }
   forget(key);

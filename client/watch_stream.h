@@ -38,6 +38,9 @@ class WatchStream {
   // Waits for the server's word until `deadline`.
   Result<std::unique_ptr<Subscription>> subscribe(Moment deadline, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink);
+  // Ends the stream; who waits in subscribe() hears `unavailable` at once, and so does who asks
+  // later.
+  void stop();
   void set_frozen(bool frozen);
   bool connected() const;
   Moment current_as_of() const;

@@ -23,11 +23,30 @@ constexpr const char* kExamples =
     "asked,\n"
     "1 could not start (the message says why), 2 wrong command line.";
 
+// Shorter ones fail on a busy machine whose server is well.
+constexpr std::int64_t kDeadlineMsMin = 100;
+
 struct Texts {
   std::vector<std::string> mounts;
   std::string umask = "022";
   std::string owners = "view";
+  std::int64_t read_ms = kReadDeadline.count();
+  std::int64_t write_ms = kWriteDeadline.count();
 };
+
+void add_deadlines(CLI::App& app, Texts& texts) {
+  const std::map<std::string, std::int64_t> units{{"ms", 1}, {"s", 1000}};
+  const CLI::AsNumberWithUnit time(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME");
+  const CLI::Range bounds(kDeadlineMsMin, kCallDeadlineMax.count(), "100ms to 60s");
+  app.add_option("--read-deadline", texts.read_ms,
+                 "How long a read, or the start, waits for the server before it fails [10s]")
+      ->transform(time)
+      ->check(bounds);
+  app.add_option("--write-deadline", texts.write_ms,
+                 "The same for a close, a sync or a change of names; then EIO [30s]")
+      ->transform(time)
+      ->check(bounds);
+}
 
 void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
   app.add_option("--server", config.server, "unix:/path or host:port")
@@ -49,6 +68,7 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
                  "view: everything belongs to --uid and --gid; stored: full POSIX owners and modes")
       ->check(CLI::IsMember({"view", "stored"}))
       ->capture_default_str();
+  add_deadlines(app, texts);
   app.add_option("--control", config.control_socket, "Path of the control socket; none by default");
   app.add_option("--ready-fd", config.ready_fd,
                  "Once mounted, one line per view is written to this descriptor; then it is closed")
@@ -80,6 +100,8 @@ Status finish(FuseConfig& config, const Texts& texts) {
     return Error{Code::invalid, "--umask " + texts.umask + " is no octal number like 022"};
   }
   config.umask = static_cast<std::uint32_t>(std::stoul(texts.umask, &used, 8));
+  config.read_deadline = std::chrono::milliseconds(texts.read_ms);
+  config.write_deadline = std::chrono::milliseconds(texts.write_ms);
   config.stored_owners = texts.owners == "stored";
   return check_places(config.mounts);
 }

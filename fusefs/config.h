@@ -1,12 +1,14 @@
 // FuseConfig: what the command line of outboard-fuse says, checked.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/limits.h"
 #include "core/log.h"
 #include "core/result.h"
 
@@ -28,8 +30,10 @@ struct FuseConfig {
   std::uint32_t gid = 0;
   std::uint32_t umask = 022;
   bool stored_owners = false;
-  std::string control_socket;  // empty: none
-  int ready_fd = -1;           // -1: nobody waits
+  std::chrono::milliseconds read_deadline = kReadDeadline;    // also of the start
+  std::chrono::milliseconds write_deadline = kWriteDeadline;  // of a close, a sync, a new name
+  std::string control_socket;                                 // empty: none
+  int ready_fd = -1;                                          // -1: nobody waits
   Severity log = Severity::info;
 };
 

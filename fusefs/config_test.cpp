@@ -40,5 +40,28 @@ TEST(CommandLine, SaysWhatIsWrong) {
   EXPECT_NE(line.text.find("--umask"), std::string::npos);
 }
 
+CommandLine with(const std::vector<const char*>& more) {
+  std::vector<const char*> words{"outboard-fuse", "--server", "unix:/s",          "--token-file",
+                                 "/dev/null",     "--mount",  "/s=acme/skills:ro"};
+  words.insert(words.end(), more.begin(), more.end());
+  return read_command_line(static_cast<int>(words.size()), words.data());
+}
+
+TEST(CommandLine, DeadlinesHaveAUnitAndBounds) {
+  const CommandLine usual = with({});
+  ASSERT_TRUE(usual.config);
+  EXPECT_EQ(usual.config->read_deadline, kReadDeadline);
+  EXPECT_EQ(usual.config->write_deadline, kWriteDeadline);
+  const CommandLine hasty = with({"--read-deadline", "700ms", "--write-deadline", "2s"});
+  ASSERT_TRUE(hasty.config) << hasty.text;
+  EXPECT_EQ(hasty.config->read_deadline, 700ms);
+  EXPECT_EQ(hasty.config->write_deadline, 2s);
+  for (const char* text : {"10", "50ms", "61s", "soon", "-1s"}) {
+    const CommandLine refused = with({"--read-deadline", text});
+    EXPECT_EQ(refused.exit_code, 2) << text;
+    EXPECT_NE(refused.text.find("--read-deadline"), std::string::npos) << refused.text;
+  }
+}
+
 }  // namespace
 }  // namespace outboard::fusefs

@@ -69,6 +69,8 @@ View view_of(const FuseConfig& config, const MountSpec& mount) {
   view.uid = config.uid;
   view.gid = config.gid;
   view.umask = config.umask;
+  view.read_deadline = config.read_deadline;
+  view.write_deadline = config.write_deadline;
   return view;
 }
 
@@ -94,7 +96,7 @@ struct Daemon {
 
   Status connect() {
     if (auto good = token.check(); !good) return good;
-    auto connected = GrpcStore::connect(channel(), clock.now() + kReadDeadline);
+    auto connected = GrpcStore::connect(channel(), clock.now() + config.read_deadline);
     if (!connected) return std::move(connected).error();
     store = *std::move(connected);
     numbers = std::make_unique<RequestNumbers>(store->client());
@@ -105,7 +107,7 @@ struct Daemon {
     auto view = std::make_unique<MountedView>();
     auto volume =
         MountedVolume::open(*store, *numbers, view->notifier.invalidator(), clock, spec.volume,
-                            view_of(config, spec), clock.now() + kReadDeadline);
+                            view_of(config, spec), clock.now() + config.read_deadline);
     if (!volume) return std::move(volume).error();
     view->volume = *std::move(volume);
     view->volume->watch_connection([this] { return store->connected(); });
@@ -124,11 +126,18 @@ struct Daemon {
     return success();
   }
 
+  // However many views and unsaved files there are: one write deadline for all of them. [S9]
+  void end_in_time() {
+    store->stop_watching();
+    const Moment end = clock.now() + config.write_deadline;
+    for (const auto& view : views) view->volume->end_by(end);
+  }
+
   // A token counts once the server has opened a volume for it.
   Status renew(const std::string& candidate) {
     ChannelConfig trial = channel();
     trial.token = [candidate] { return candidate; };
-    const Moment deadline = clock.now() + kReadDeadline;
+    const Moment deadline = clock.now() + config.read_deadline;
     auto connected = GrpcStore::connect(trial, deadline);
     if (!connected) return std::move(connected).error();
     for (const MountSpec& spec : config.mounts) {
@@ -180,6 +189,7 @@ int mount_and_wait(const FuseConfig& config) {
   int received = 0;
   ::sigwait(&ends, &received);
   log(Severity::info, "ending", {{"signal", std::to_string(received)}});
+  daemon.end_in_time();
   return EXIT_SUCCESS;
 }
 

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -79,10 +80,14 @@ struct KernelSession::Parts {
   Mutex mutex;
   Condition ended;
   std::size_t running GUARDED_BY(mutex) = 0;
-  std::vector<std::thread> workers;
+  std::vector<std::thread> workers GUARDED_BY(mutex);
+  std::atomic<std::size_t> idle = 0;  // workers that wait for the kernel
 
   Status mount();
   void start_workers();
+  void add_worker() REQUIRES_LOCK(mutex);
+  // The last idle worker has taken a request: somebody must be there for the next. [S9]
+  void replace_last_idle();
   void work(std::size_t number);
   void serve();
   // Whether it is out of the tree for good, so that nobody unmounts what lies below it.
@@ -117,12 +122,30 @@ void KernelSession::Parts::start_workers() {
   wake.sa_handler = [](int) {};  // without SA_RESTART: a blocked read returns EINTR
   sigaction(kWakeSignal, &wake, nullptr);
   const BlockedSignals blocked;
-  {
-    Lock lock(mutex);
-    running = config.workers;
+  Lock lock(mutex);
+  for (std::size_t i = 0; i < config.workers; ++i) add_worker();
+}
+
+void KernelSession::Parts::add_worker() {
+  const std::size_t number = workers.size();
+  ++idle;  // before its birth: it may have taken a request before we are back
+  try {
+    workers.emplace_back([this, number] { work(number); });
+  } catch (...) {
+    --idle;
+    throw;
   }
-  for (std::size_t i = 0; i < config.workers; ++i) {
-    workers.emplace_back([this, i] { work(i); });
+  ++running;
+}
+
+void KernelSession::Parts::replace_last_idle() {
+  Lock lock(mutex);
+  if (idle > 0 || stopping || workers.size() >= config.workers_max) return;
+  try {
+    add_worker();
+  } catch (const std::system_error& error) {
+    log(Severity::warning, "no thread for one more worker: requests wait for each other",
+        {{"mountpoint", config.mountpoint}, {"why", error.what()}});
   }
 }
 
@@ -147,7 +170,9 @@ void KernelSession::Parts::serve() {
       if (size < 0) fuse_session_exit(session);
       break;
     }
+    if (--idle == 0) replace_last_idle();
     fuse_session_process_buf(session, &buffer);
+    ++idle;
   }
   std::free(buffer.mem);
 }
@@ -162,15 +187,16 @@ bool KernelSession::Parts::unmount_lazily() const {
 
 void KernelSession::Parts::end_workers() {
   fuse_session_exit(session);
-  mutex.lock();
-  while (running > 0) {
-    mutex.unlock();
-    for (std::thread& worker : workers) pthread_kill(worker.native_handle(), kWakeSignal);
-    mutex.lock();
-    if (running > 0) ended.wait_until(mutex, std::chrono::steady_clock::now() + kWakeAgain);
+  std::vector<std::thread> ending;
+  {
+    Lock lock(mutex);
+    while (running > 0) {
+      for (std::thread& worker : workers) pthread_kill(worker.native_handle(), kWakeSignal);
+      ended.wait_until(mutex, std::chrono::steady_clock::now() + kWakeAgain);
+    }
+    ending.swap(workers);  // nobody adds one any more: stopping is set
   }
-  mutex.unlock();
-  for (std::thread& worker : workers) worker.join();
+  for (std::thread& worker : ending) worker.join();
 }
 
 Result<std::unique_ptr<KernelSession>> KernelSession::start(const SessionConfig& config,

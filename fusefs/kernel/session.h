@@ -35,7 +35,8 @@ class KernelNotifier {
 
 struct SessionConfig {
   std::string mountpoint;          // an existing directory
-  std::size_t workers = 12;        // requests answered at once; the next wait in the kernel
+  std::size_t workers = 12;        // at first; one more is born whenever the last one is taken, so
+  std::size_t workers_max = 256;   // that who waits for the store keeps nobody from what is cached
   std::function<void()> on_ended;  // unmounted from outside; called once, on a worker
 };
 

@@ -15,6 +15,8 @@
 // Lock order: one lock; the Invalidator is called without it.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -134,7 +136,9 @@ class MountedVolume {
   void publish_due();
   // The moment of the next duty; Moment::max(): none.
   Moment next_due() const;
-  // Publishes everything; for shutdown. Logs what could not be.
+  // For the end: from here on no verb waits for the store beyond `moment`.
+  void end_by(Moment moment) { end_by_ = moment; }
+  // Publishes everything, all of it within one write deadline. Logs what could not be.
   void publish_all();
   // `wake` is called under the lock when a duty may have come.
   void on_dirty(std::function<void()> wake);
@@ -169,8 +173,12 @@ class MountedVolume {
   MountedVolume(Store& store, RequestNumbers& numbers, Invalidator& invalidator, const Clock& clock,
                 const View& view, Volume volume);
 
-  Moment read_deadline() const { return clock_.now() + view_.read_deadline; }
-  Moment write_deadline() const { return clock_.now() + view_.write_deadline; }
+  Moment read_deadline() const {
+    return std::min(clock_.now() + view_.read_deadline, end_by_.load());
+  }
+  Moment write_deadline() const {
+    return std::min(clock_.now() + view_.write_deadline, end_by_.load());
+  }
   Status load(TreeCache& tree, Moment deadline);
 
   // The node of a binding, pinned or current. Nothing when it is gone.
@@ -226,7 +234,11 @@ class MountedVolume {
   Status make_room(NodeId node, std::uint64_t bytes);
 
   // volume_publish.cpp
-  enum class Extent { data, everything };  // data: no bare truncation
+  enum class Extent {
+    data,        // no bare truncation
+    released,    // nothing when somebody has it open for writing by now
+    everything,  // a bare truncation, too
+  };
   struct Outgoing {
     std::shared_ptr<const Batch> batch;  // nothing: all is published
     bool again = false;                  // a parcel that was in doubt
@@ -248,7 +260,7 @@ class MountedVolume {
   // The retired id shows `now` from here on, in place of parcels too large to keep.
   void repin(NodeId node, OpenFile& file, const Node& now, Notices& notices) REQUIRES_LOCK(mutex_);
   void rescue(NodeId node, const Error& why);
-  void finish_released(NodeId node, Extent extent);
+  void finish_released(NodeId node);
   void drop_if_idle(NodeId node) REQUIRES_LOCK(mutex_);
   OpenFile& file_of(NodeId node) REQUIRES_LOCK(mutex_);
   void dirtied(OpenFile& file) REQUIRES_LOCK(mutex_);
@@ -262,6 +274,7 @@ class MountedVolume {
   const Volume volume_;
   BlockCache blocks_;
   std::function<bool()> connected_;
+  std::atomic<Moment> end_by_ = Moment::max();
   mutable Mutex mutex_;
   Condition changed_;  // the feed has moved, or a publish has ended
   State state_ GUARDED_BY(mutex_);

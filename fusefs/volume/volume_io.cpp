@@ -224,7 +224,6 @@ Status MountedVolume::sync(HandleId handle) {
 
 void MountedVolume::release(HandleId handle) {
   Handle closed;
-  bool last_writer = false;
   {
     Lock lock(mutex_);
     const auto found = state_.handles.find(handle);
@@ -233,11 +232,11 @@ void MountedVolume::release(HandleId handle) {
     state_.handles.erase(found);
     OpenFile& file = file_of(closed.node);
     --file.handles;
-    if (closed.mode.write) last_writer = --file.writers == 0;
+    if (closed.mode.write) --file.writers;
     drop_if_idle(closed.node);
   }
   if (closed.mode.write || closed.mode.truncate) {
-    finish_released(closed.node, last_writer ? Extent::everything : Extent::data);
+    finish_released(closed.node);
   }
   Lock lock(mutex_);
   state_.inodes.release(closed.node);

@@ -109,6 +109,7 @@ bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
     return false;
   }
   if (binding->pinned && binding->removed_here) return false;  // nobody can open it again
+  if (extent == Extent::released && file.writers > 0) return false;
   if (extent == Extent::data && file.top.bare_truncation()) return false;
   const Node* base = node_of(*binding);
   if (base == nullptr) return false;
@@ -285,8 +286,12 @@ void MountedVolume::settle_parcels(const Change& change, const Source& source) {
   drop_if_idle(node);
 }
 
-void MountedVolume::finish_released(NodeId node, Extent extent) {
-  const auto published = publish(node, extent);
+// The kernel releases some time after close() has returned: the next program may have opened the
+// file by then, truncated it, and written half of what it has to write. That is not ours to
+// publish; the question whether there is a writer is asked with the lock held that takes the bytes.
+// [S1]
+void MountedVolume::finish_released(NodeId node) {
+  const auto published = publish(node, Extent::released);
   {
     Lock lock(mutex_);
     const auto found = state_.files.find(node);
@@ -357,7 +362,7 @@ void MountedVolume::on_dirty(std::function<void()> wake) {
 
 bool MountedVolume::is_due(const OpenFile& file, Moment now) const {
   if (file.publishing || !file.dirty() || now < file.dirty_since + kAppendAge) return false;
-  return file.handles == 0 || file.top.appends_only();
+  return file.writers == 0 || file.top.appends_only();
 }
 
 void MountedVolume::publish_due() {
@@ -369,12 +374,12 @@ void MountedVolume::publish_due() {
       if (!is_due(file, now)) continue;
       file.dirty_since = now;  // when refused, the next try comes an age later
       state_.inodes.hold(node);
-      due.emplace_back(node, file.handles == 0);
+      due.emplace_back(node, file.writers == 0);
     }
   }
   for (const auto& [node, released] : due) {
     if (released) {
-      finish_released(node, Extent::everything);
+      finish_released(node);
     } else if (const auto published = publish(node, Extent::data); !published) {
       log(Severity::warning, "an append could not be published yet",
           {{"volume", volume_.name}, {"why", published.error().message}});
@@ -388,7 +393,7 @@ Moment MountedVolume::next_due() const {
   Lock lock(mutex_);
   Moment next = Moment::max();
   for (const auto& [node, file] : state_.files) {
-    if (file.dirty() && (file.handles == 0 || file.top.appends_only())) {
+    if (file.dirty() && (file.writers == 0 || file.top.appends_only())) {
       next = std::min(next, file.dirty_since + kAppendAge);
     }
   }
@@ -396,6 +401,7 @@ Moment MountedVolume::next_due() const {
 }
 
 void MountedVolume::publish_all() {
+  end_by(write_deadline());
   std::vector<NodeId> dirty;
   {
     Lock lock(mutex_);

@@ -96,6 +96,33 @@ TEST_F(VolumeTest, OwnChangesAreNotAnnounced) {
   EXPECT_EQ(seat.load(seat.id("g")), "one");
 }
 
+// [S1] The kernel's release of one writer comes when the next one is in the middle of its work.
+TEST_F(VolumeTest, ALateReleasePublishesNothingOfTheNextWriter) {
+  Seat here(store_, clock_);
+  Seat there(store_, clock_);
+  here.save("f", "old and long");
+  there.pump();
+  const OpenMode mode{true, true, false, true};
+  const NodeId id = here.id("f");
+  const HandleId first = here->open_file(id, mode)->handle;
+  ASSERT_TRUE(here->write(first, 0, "first", false));
+  ASSERT_TRUE(here->flush(first));
+  const HandleId second = here->open_file(id, mode)->handle;
+  here->release(first);
+  there.pump();
+  EXPECT_EQ(there.load(there.id("f")), "first");  // not the truncation
+  const HandleId third = here->open_file(id, mode)->handle;
+  ASSERT_TRUE(here->write(third, 0, "half of", false));
+  here->release(second);
+  there.pump();
+  EXPECT_EQ(there.load(there.id("f")), "first");
+  ASSERT_TRUE(here->write(third, 7, " the third", false));
+  ASSERT_TRUE(here->flush(third));
+  here->release(third);
+  there.pump();
+  EXPECT_EQ(there.load(there.id("f")), "half of the third");
+}
+
 TEST_F(VolumeTest, ARemoteOverwriteRetiresTheId) {
   Seat here(store_, clock_);
   Seat there(store_, clock_);

@@ -36,8 +36,8 @@ class SqlTest : public DatabaseTest {
   const std::unique_ptr<Connection> sql_;
 };
 
-// [S5] An edit in SQL reaches a watcher with its seq and its author.
-TEST_F(SqlTest, AnEditIsSeenByTheFeedWithItsAuthor) {
+// [S5] An edit in SQL reaches a watcher with its seq, its author and its version.
+TEST_F(SqlTest, S17_AnEditIsSeenByTheFeedWithItsAuthor) {
   ASSERT_TRUE(store().apply(call(), memory_, put("/notes/a.md", "one")));
   const Seq before = head(memory_);
   run("UPDATE outboard.memory_files SET content = 'two' WHERE org = 'acme' AND path = "
@@ -56,7 +56,7 @@ TEST_F(SqlTest, AnEditIsSeenByTheFeedWithItsAuthor) {
   EXPECT_EQ(versions->value.front().origin.principal, "sql:postgres");
 }
 
-TEST_F(SqlTest, AnInsertMakesItsDirectories) {
+TEST_F(SqlTest, S17_AnInsertMakesItsDirectories) {
   run(insert("/a/b/c.md", "text"));
   EXPECT_EQ(content(memory_, "/a/b/c.md"), "text");
   const auto root = store().attributes(call(), memory_, "/", {});
@@ -71,7 +71,7 @@ TEST_F(SqlTest, AnInsertMakesItsDirectories) {
   EXPECT_EQ(store().describe(call(), memory_)->used_nodes, 4U);
 }
 
-TEST_F(SqlTest, ANewPathIsARename) {
+TEST_F(SqlTest, S17_ANewPathIsARename) {
   run(insert("/a/x.md", "text"));
   const Inode inode = store().attributes(call(), memory_, "/a/x.md", {})->value.inode;
   run("UPDATE outboard.memory_files SET path = '/b/y.md', content = 'new' WHERE path = '/a/x.md'");
@@ -82,7 +82,7 @@ TEST_F(SqlTest, ANewPathIsARename) {
   EXPECT_EQ(content(memory_, "/a/x.md"), "[not_found]");
 }
 
-TEST_F(SqlTest, ADeleteKeepsHistory) {
+TEST_F(SqlTest, S17_ADeleteKeepsHistory) {
   run(insert("/a.md", "text"));
   const Inode inode = store().attributes(call(), memory_, "/a.md", {})->value.inode;
   run("DELETE FROM outboard.memory_files WHERE path = '/a.md'");
@@ -117,8 +117,8 @@ TEST_F(SqlTest, WhatIsNoTextShowsNullAndIsReplacedOnlyWhole) {
   EXPECT_EQ(content(memory_, "/logo.png"), "text");
 }
 
-// [S5] One order of all writers, without gaps, whoever they are.
-TEST_F(SqlTest, SqlAndStoreWritersShareOneOrderWithoutGaps) {
+// [S13] One order of all writers, without gaps, whoever they are.
+TEST_F(SqlTest, S17_SqlAndStoreWritersShareOneOrderWithoutGaps) {
   ASSERT_TRUE(store().apply(call(), memory_, put("/log", "")));
   std::thread by_store([&] {
     for (int i = 0; i < 60; ++i) {
@@ -136,7 +136,7 @@ TEST_F(SqlTest, SqlAndStoreWritersShareOneOrderWithoutGaps) {
 }
 
 // An admin's BEGIN; UPDATE … left open holds the rows it touched and nothing else.
-TEST_F(SqlTest, AnOpenTransactionStallsNobodyElse) {
+TEST_F(SqlTest, S17_AnOpenTransactionStallsNobodyElse) {
   ASSERT_TRUE(store().apply(call(), memory_, put("/mine", "one")));
   ASSERT_TRUE(store().apply(call(), memory_, put("/yours", "one")));
   run("BEGIN");
@@ -172,7 +172,7 @@ TEST_F(SqlTest, ABlockedWriteSaysSoAtItsDeadline) {
   EXPECT_EQ(content(memory_, "/mine"), "one");
 }
 
-TEST_F(SqlTest, WhatIsRolledBackIsNotInTheLog) {
+TEST_F(SqlTest, S17_WhatIsRolledBackIsNotInTheLog) {
   run("BEGIN");
   run(insert("/a.md", "a"));
   run("SAVEPOINT s");
@@ -189,7 +189,7 @@ TEST_F(SqlTest, WhatIsRolledBackIsNotInTheLog) {
   EXPECT_EQ(changes[1].path, "/c.md");
 }
 
-TEST_F(SqlTest, BrokenRulesSayWhatToDo) {
+TEST_F(SqlTest, S17_BrokenRulesSayWhatToDo) {
   const auto says = [this](const std::string& statement, const std::string& part) {
     const std::string message = error(statement);
     EXPECT_NE(message.find(part), std::string::npos) << statement << "\n" << message;
@@ -211,7 +211,7 @@ TEST_F(SqlTest, BrokenRulesSayWhatToDo) {
   EXPECT_EQ(content(memory_, "/a"), "x");
 }
 
-TEST_F(SqlTest, SkillsKeepTheirFrontmatter) {
+TEST_F(SqlTest, S22_SkillsKeepTheirFrontmatter) {
   run(insert("/greet/SKILL.md", kSkill, "skill_files"));
   EXPECT_EQ(content(skills_, "/greet/SKILL.md"), kSkill);
   const auto refused = [this](const std::string& content, const std::string& part) {
@@ -226,7 +226,7 @@ TEST_F(SqlTest, SkillsKeepTheirFrontmatter) {
   EXPECT_EQ(content(skills_, "/greet/SKILL.md"), kSkill);
 }
 
-TEST_F(SqlTest, QuotasHoldForSqlToo) {
+TEST_F(SqlTest, S21_QuotasHoldForSqlToo) {
   ASSERT_TRUE(admin().change_volume(call(), "acme/memory", {.quota_bytes = 10}));
   EXPECT_NE(error(insert("/a", "12345678901")).find("quota"), std::string::npos);
   EXPECT_EQ(content(memory_, "/a"), "[not_found]");

