@@ -145,11 +145,11 @@ class Deployment:
         return int(self.sql("SELECT v.head_seq FROM outboard.volumes v JOIN outboard.organisations o "
                             f"ON o.id = v.organisation WHERE o.name = 'acme' AND v.name = '{volume}'"))
 
-    def meet(self, volume, *mounts):
+    def meet(self, volume, *mounts, seconds=20):
         """Each mount shows what the others have published."""
         seq = self.head(volume)
         for mount in mounts:
-            mount.barrier(volume, seq)
+            mount.barrier(volume, seq, seconds)
         return seq
 
     def worker(self, *words, progress=None):

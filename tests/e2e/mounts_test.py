@@ -21,6 +21,7 @@ ROUNDS = 1000
 APPENDS = 1000
 UNCACHED = 300_000  # too large for the snapshot: fetched when somebody reads it
 SLACK = 2.0         # seconds that a busy machine may add to a deadline
+PUSHED = 3          # seconds; less than a server takes to look by itself (kProgressInterval)
 HASTY = ("--read-deadline", "800ms", "--write-deadline", "800ms")
 HASTY_SECONDS = 0.8
 site = None
@@ -208,22 +209,22 @@ class Contents(MountsCase):
         for mount in both:
             self.refused(errno.ENOENT, os.stat, mount.at("memory", "sql.md"))  # the absence is cached
         site.sql("INSERT INTO outboard.memory_files (org, path, content) VALUES ('acme', '/sql.md', 'one')")
-        site.meet("memory", *both)
+        site.meet("memory", *both, seconds=PUSHED)
         for mount in both:
             self.assertEqual(get(mount.at("memory", "sql.md")), b"one")
         site.sql("UPDATE outboard.memory_files SET content = 'longer now' WHERE path = '/sql.md'")
-        site.meet("memory", *both)
+        site.meet("memory", *both, seconds=PUSHED)
         for mount in both:
             self.assertEqual(get(mount.at("memory", "sql.md")), b"longer now")
             author = os.getxattr(mount.at("memory", "sql.md"), "user.outboard.author")
             self.assertTrue(author.startswith(b"sql:"), author)
         site.sql("UPDATE outboard.memory_files SET path = '/sub/moved.md' WHERE path = '/sql.md'")
-        site.meet("memory", *both)
+        site.meet("memory", *both, seconds=PUSHED)
         for mount in both:
             self.refused(errno.ENOENT, os.stat, mount.at("memory", "sql.md"))
             self.assertEqual(get(mount.at("memory", "sub", "moved.md")), b"longer now")
         site.sql("DELETE FROM outboard.memory_files WHERE path = '/sub/moved.md'")
-        site.meet("memory", *both)
+        site.meet("memory", *both, seconds=PUSHED)
         for mount in both:
             self.refused(errno.ENOENT, os.stat, mount.at("memory", "sub", "moved.md"))
 
