@@ -20,7 +20,9 @@ constexpr const char* kExamples =
     "The token is an administrator's of the organisation: narrower ones are minted from it. Any\n"
     "number of harnesses may serve one server. SIGTERM and SIGINT hand the sessions over; their\n"
     "commands go on running, and whoever takes over takes their results. Exit codes: 0 ended as\n"
-    "asked, 1 could not start (the message says why), 2 wrong command line.";
+    "asked, 1 could not start (the message says why), 2 wrong command line, 3 this machine makes "
+    "no\n"
+    "sandboxes.";
 
 void add_server_options(CLI::App& app, HarnessConfig& config) {
   app.add_option("--server", config.server, "unix:/path or host:port")
