@@ -150,6 +150,7 @@ int run(std::vector<std::string> words, const Surroundings& around) {
   add_file_verbs(app, chosen, globals.json);
   add_session_verbs(app, chosen, globals.json);
   add_admin_verbs(app, chosen, globals.json);
+  add_audit_verbs(app, chosen, globals.json);
   bool version = false;
   app.add_subcommand("version", "The version of this command")->callback([&] { version = true; });
   app.add_flag_callback(

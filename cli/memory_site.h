@@ -151,6 +151,9 @@ class MemorySite {
       if (site_.broken) return *site_.broken;
       return &site_.admin;
     }
+    Result<Audit*> audit() override {
+      return Error{Code::unsupported, "nobody keeps an audit here"};
+    }
     Result<client::Agent*> agent() override {
       if (site_.broken) return *site_.broken;
       if (site_.agent == nullptr) return Error{Code::unavailable, "nobody plays the harness here"};

@@ -1,5 +1,5 @@
-// Server: what the commands talk to: a Store, an Admin, a harness's Agent, and who this process is
-// to them.
+// Server: what the commands talk to: a Store, an Admin, an Audit, a harness's Agent, and who this
+// process is to them.
 //
 // RemoteServer reaches a real one over gRPC; the tests' MemoryServer holds everything itself.
 #pragma once
@@ -8,6 +8,7 @@
 
 #include "client/agent.h"
 #include "core/admin.h"
+#include "core/audit.h"
 #include "core/store.h"
 
 namespace outboard::cli {
@@ -19,6 +20,7 @@ class Server {
   // Good for the Server's life. The first use of each may connect.
   virtual Result<Store*> store() = 0;
   virtual Result<Admin*> admin() = 0;
+  virtual Result<Audit*> audit() = 0;
   virtual Result<client::Agent*> agent() = 0;
 
   // For request ids. REQUIRES: store() has answered.

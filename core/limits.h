@@ -133,6 +133,16 @@ inline constexpr std::size_t kTokenBytes = 32;  // 256 bits
 inline constexpr std::chrono::seconds kTokenLifeDefault = 12h;
 inline constexpr std::chrono::seconds kTokenLifeMax = 24h * 90;
 
+// ── The audit ────────────────────────────────────────────────────────────────────────────────────
+// Seals checked in one call, each of a commit's changes: about a second.
+inline constexpr std::size_t kSealsPerCheck = 2'000;
+// Refusals and reads are written this often: a refused program's loop is one row, not thousands.
+inline constexpr std::chrono::milliseconds kTrailPause = 1s;
+// Different ones that wait for that: 10,000 mounts, and 5 MB.
+inline constexpr std::size_t kTrailEntriesMax = 10'000;
+// A question about reads reaches back so far.
+inline constexpr std::uint32_t kReadDaysMax = 3'650;
+
 // ── The mount ────────────────────────────────────────────────────────────────────────────────────
 // Unsaved bytes of one handle; more are published early as a version of their own. [D3]
 inline constexpr std::uint64_t kHandleDirtyBytesMax = 64ULL << 20U;

@@ -1,6 +1,7 @@
 #include "core/op.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/limits.h"
 #include "core/path.h"
@@ -173,6 +174,26 @@ std::string_view name_of(const Op& op) {
           [](const RemoveXattr&) { return "removexattr"; }, [](const Write&) { return "write"; },
           [](const Truncate&) { return "truncate"; }, [](const Append&) { return "append"; },
           [](const Publish&) { return "publish"; }},
+      op);
+}
+
+std::string subject_of(const Op& op) {
+  const auto of_node = [](const NodeRef& node) {
+    const auto* path = std::get_if<std::string>(&node);
+    return path != nullptr ? *path : "inode " + to_string(std::get<Inode>(node));
+  };
+  const auto of_name = [&](const NameRef& name) { return join(of_node(name.parent), name.name); };
+  return std::visit(
+      [&](const auto& which) {
+        using Which = std::decay_t<decltype(which)>;
+        if constexpr (std::is_same_v<Which, Rename>) {
+          return of_name(which.from) + " -> " + of_name(which.to);
+        } else if constexpr (requires { which.at; }) {
+          return of_name(which.at);
+        } else {
+          return of_node(which.node);
+        }
+      },
       op);
 }
 

@@ -31,9 +31,9 @@ struct NameRef {
 // What must hold when the op runs; else the batch is refused with `conflict`. All set ones count.
 // For an op on a name they speak of the node that stands there.
 struct Precondition {
-  bool absent = false;               // nothing stands at the name
-  std::optional<Version> version;    // its content is this version
-  std::optional<Sha256> digest;      // its content has this digest
+  bool absent = false;             // nothing stands at the name
+  std::optional<Version> version;  // its content is this version
+  std::optional<Sha256> digest;    // its content has this digest
 
   bool empty() const { return !absent && !version && !digest; }
   friend bool operator==(const Precondition&, const Precondition&) = default;
@@ -183,8 +183,8 @@ struct Append {
 struct Publish {
   NameRef at;
   std::string bytes;
-  std::optional<Version> base;          // as in Write; Version{0}: it was absent
-  std::optional<std::uint32_t> mode;    // unset: 0644 for a new file
+  std::optional<Version> base;        // as in Write; Version{0}: it was absent
+  std::optional<std::uint32_t> mode;  // unset: 0644 for a new file
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   bool parents = false;
@@ -213,6 +213,9 @@ struct Batch {
 
 // What the op does, as logs and errors call it: "rename", "write".
 std::string_view name_of(const Op& op);
+
+// What the op is about, for a person: its path as far as it says, else "inode 7" with the name.
+std::string subject_of(const Op& op);
 
 // Bytes of content that the op carries.
 std::uint64_t bytes_of(const Op& op);

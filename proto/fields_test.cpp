@@ -13,6 +13,7 @@
 
 #include "outboard/v1/admin.pb.h"
 #include "outboard/v1/agent.pb.h"
+#include "outboard/v1/audit.pb.h"
 #include "outboard/v1/blob.pb.h"
 #include "outboard/v1/exec.pb.h"
 #include "outboard/v1/journal.pb.h"
@@ -77,7 +78,7 @@ Lines described() {
         v1::WatchRequest::descriptor()->file(), v1::TokenInfo::descriptor()->file(),
         v1::Session::descriptor()->file(), v1::BlobHeader::descriptor()->file(),
         v1::ExecHelloRequest::descriptor()->file(), v1::BarrierRequest::descriptor()->file(),
-        v1::SendMessageRequest::descriptor()->file()}) {
+        v1::SendMessageRequest::descriptor()->file(), v1::CheckLogRequest::descriptor()->file()}) {
     add_file(*file, lines);
   }
   return lines;

@@ -112,8 +112,22 @@ Result<Volume> Access::describe(const Call& call, VolumeId id) {
 }
 
 Result<Applied> Access::apply(const Call& call, VolumeId volume, const Batch& batch) {
-  if (auto may = may_write(call, volume); !may) return may.error();
-  return store_.apply(call, volume, batch);
+  if (auto may = may_write(call, volume); !may) {
+    refused(call, volume, batch, Error{Code::no_access, {}});
+    return may.error();
+  }
+  auto applied = store_.apply(call, volume, batch);
+  if (!applied && is_on_record(applied.error().code)) {
+    refused(call, volume, batch, applied.error());
+  }
+  return applied;
+}
+
+void Access::refused(const Call& call, VolumeId volume, const Batch& batch, const Error& error) {
+  if (trail_ == nullptr || error.step >= batch.steps.size()) return;
+  const Op& op = batch.steps[error.step].op;
+  trail_->refused(call.caller,
+                  Attempt{volume, std::string(name_of(op)), subject_of(op), error.code});
 }
 
 Result<At<Entry>> Access::lookup(const Call& call, VolumeId volume, const NameRef& name,
@@ -137,7 +151,10 @@ Result<At<Page>> Access::list(const Call& call, VolumeId volume, const NodeRef& 
 Result<At<Content>> Access::read(const Call& call, VolumeId volume, Inode inode, Version version,
                                  std::uint64_t offset, std::size_t size) {
   if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.read(call, volume, inode, version, offset, size);
+  auto content = store_.read(call, volume, inode, version, offset, size);
+  // Who reads on, in pieces, reads once; who reads many makes a list, or a copy.
+  if (trail_ != nullptr && content && offset == 0) trail_->read(call.caller, volume, inode);
+  return content;
 }
 
 Result<At<std::vector<Result<Content>>>> Access::read_many(const Call& call, VolumeId volume,

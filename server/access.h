@@ -17,13 +17,14 @@
 
 #include "core/guarded.h"
 #include "core/store.h"
+#include "server/trail.h"
 
 namespace outboard::server {
 
 class Access final : public Store {
  public:
-  // `store` must outlive this.
-  explicit Access(Store& store) : store_(store) {}
+  // Both must outlive this. `trail` hears of refused mutations and of reads; null: nobody does.
+  explicit Access(Store& store, Trail* trail = nullptr) : store_(store), trail_(trail) {}
   Access(const Access&) = delete;
   Access& operator=(const Access&) = delete;
 
@@ -60,8 +61,10 @@ class Access final : public Store {
   void remember(const Volume& volume);
   Status may_read(const Call& call, VolumeId volume);
   Status may_write(const Call& call, VolumeId volume);
+  void refused(const Call& call, VolumeId volume, const Batch& batch, const Error& error);
 
   Store& store_;
+  Trail* const trail_;
   Guarded<Owners> owners_;
 };
 

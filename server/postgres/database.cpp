@@ -7,12 +7,14 @@
 #include "server/postgres/listener.h"
 #include "server/postgres/migrator.h"
 #include "server/postgres/pg_admin.h"
+#include "server/postgres/pg_audit.h"
 #include "server/postgres/pg_blobs.h"
 #include "server/postgres/pg_commit.h"
 #include "server/postgres/pg_feed_log.h"
 #include "server/postgres/pg_journal.h"
 #include "server/postgres/pg_store.h"
 #include "server/postgres/pg_tokens.h"
+#include "server/postgres/pg_trail.h"
 
 namespace outboard::server {
 namespace {
@@ -53,6 +55,8 @@ struct Database::Parts {
                               }}),
         store(pool, committer, feed),
         admin(pool),
+        audit(pool),
+        trail(pool),
         tokens(pool, clock) {}
 
   SystemClock clock;
@@ -66,6 +70,8 @@ struct Database::Parts {
   Listener listener;
   PgStore store;
   PgAdmin admin;
+  PgAudit audit;
+  PgTrail trail;
   PgTokens tokens;
 };
 
@@ -94,6 +100,12 @@ Journal& Database::journal() {
 }
 Blobs& Database::blobs() {
   return parts_->blobs;
+}
+Audit& Database::audit() {
+  return parts_->audit;
+}
+Trail& Database::trail() {
+  return parts_->trail;
 }
 
 Result<MintedToken> Database::mint_site_token(std::string_view principal) {

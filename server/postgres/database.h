@@ -1,8 +1,8 @@
 // Database: everything the server keeps in Postgres, opened as one thing.
 //
-// main.cpp opens it and hands its five faces to server/rpc. Opening brings the schema up to date
-// and starts the threads that live here: the committer's, the feed's, the listener's, the
-// journal's.
+// main.cpp opens it and hands its faces to server/rpc. Opening brings the schema up to date and
+// starts the threads that live here: the committer's, the feed's, the listener's, the journal's,
+// the trail's.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +11,13 @@
 #include <string_view>
 
 #include "core/admin.h"
+#include "core/audit.h"
 #include "core/result.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
 #include "server/token_reader.h"
+#include "server/trail.h"
 
 namespace outboard::server {
 
@@ -42,6 +44,8 @@ class Database {
   TokenReader& tokens();
   Journal& journal();
   Blobs& blobs();
+  Audit& audit();
+  Trail& trail();
 
   // A token of the site's administrator: how a new deployment gets its first one.
   Result<MintedToken> mint_site_token(std::string_view principal);

@@ -11,6 +11,7 @@
 #include "proto/grpc_life.h"
 #include "server/access.h"
 #include "server/rpc/admin_service.h"
+#include "server/rpc/audit_service.h"
 #include "server/rpc/blob_service.h"
 #include "server/rpc/desk.h"
 #include "server/rpc/journal_service.h"
@@ -44,17 +45,18 @@ void set_channel_arguments(grpc::ServerBuilder& builder) {
 // Declaration order is the shutdown order, reversed: server_ goes first, by drain().
 struct RpcServer::Parts {
   Parts(const RpcConfig& config, Store& store, Admin& admin, TokenReader& tokens,
-        const Sessions& sessions)
-      : access(store),
+        const Records& records)
+      : access(store, records.trail),
         workers("outboard-rpc", std::max<std::size_t>(config.workers, 1), kRpcQueueMax),
         producers("outboard-stream", std::max<std::size_t>(config.workers / 4, 1), kRpcQueueMax),
         desk{access, admin, tokens, workers, producers},
         store_service(desk),
         watch_service(desk),
         admin_service(desk) {
-    if (sessions.journal == nullptr) return;
-    journal_service.emplace(desk, *sessions.journal);
-    blob_service.emplace(desk, *sessions.blobs);
+    if (records.audit != nullptr) audit_service.emplace(desk, *records.audit);
+    if (records.journal == nullptr) return;
+    journal_service.emplace(desk, *records.journal);
+    blob_service.emplace(desk, *records.blobs);
   }
 
   Access access;
@@ -64,6 +66,7 @@ struct RpcServer::Parts {
   StoreService store_service;
   WatchService watch_service;
   AdminService admin_service;
+  std::optional<AuditService> audit_service;
   std::optional<JournalService> journal_service;
   std::optional<BlobService> blob_service;
   std::vector<std::string> addresses;
@@ -72,9 +75,9 @@ struct RpcServer::Parts {
 
 Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Store& store,
                                                     Admin& admin, TokenReader& tokens,
-                                                    const Sessions& sessions) {
+                                                    const Records& records) {
   wire::keep_grpc_alive();
-  auto parts = std::make_unique<Parts>(config, store, admin, tokens, sessions);
+  auto parts = std::make_unique<Parts>(config, store, admin, tokens, records);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   set_channel_arguments(builder);
@@ -87,6 +90,7 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
   builder.RegisterService(&parts->store_service);
   builder.RegisterService(&parts->watch_service);
   builder.RegisterService(&parts->admin_service);
+  if (parts->audit_service) builder.RegisterService(&*parts->audit_service);
   if (parts->journal_service) builder.RegisterService(&*parts->journal_service);
   if (parts->blob_service) builder.RegisterService(&*parts->blob_service);
   parts->server = builder.BuildAndStart();

@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "core/admin.h"
+#include "core/audit.h"
 #include "core/result.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
 #include "server/token_reader.h"
+#include "server/trail.h"
 
 namespace outboard::server {
 
@@ -33,19 +35,21 @@ struct RpcConfig {
   std::size_t workers = 64;
 };
 
-// What a server keeps of sessions: both or none.
-struct Sessions {
+// What a server keeps beside its store: of sessions both or none, of the audit both or none.
+struct Records {
   Journal* journal = nullptr;
   Blobs* blobs = nullptr;
+  Audit* audit = nullptr;
+  Trail* trail = nullptr;
 };
 
 class RpcServer {
  public:
-  // Wraps `store` in Access itself. All that is given must outlive the server. Without sessions
-  // their services are unimplemented.
+  // Wraps `store` in Access itself. All that is given must outlive the server. What is not given
+  // has no service.
   static Result<std::unique_ptr<RpcServer>> start(const RpcConfig& config, Store& store,
                                                   Admin& admin, TokenReader& tokens,
-                                                  const Sessions& sessions = {});
+                                                  const Records& records = {});
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;

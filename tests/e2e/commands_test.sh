@@ -137,6 +137,24 @@ echo '---' >>"$root/back/release-notes/SKILL.md"
 refuses 1 'error:' skills push "$root/back"
 refuses 1 'error:' org create other
 
+# ── The audit ────────────────────────────────────────────────────────────────────────────────────
+
+refuses 1 "error:" memory put SKILL.md "$root/deploys.md" --volume acme/skills
+refuses 1 'for administrators' audit verify acme/skills
+export OUTBOARD_TOKEN_FILE="$root/admin.token"
+does 'as it was written' audit verify acme/skills --contents
+seal="$(sed -n 's/^newest seal //p' "$root/said")"
+does "newest seal $seal" audit verify acme/skills --expect "$seal"
+refuses 1 'another seal' audit verify acme/skills --expect "1:${seal#*:}"
+refuses 1 'is no seal' audit verify acme/skills --expect "${seal#*:}"
+refused() { ob audit refused acme >"$root/said" && grep -q 'ada .* publish .* /SKILL.md' "$root/said"; }
+until refused; do ((SECONDS < 170)) || fail "a refused write is not on record"; done # gathered for 1 s
+echo 'ok: a refused write is on record'
+read_by_ada() { ob audit reads --volume acme/memory team >"$root/said" && grep -q 'ada .* /team/deploys.md' "$root/said"; }
+until read_by_ada; do ((SECONDS < 170)) || fail "a read is not counted"; done
+echo 'ok: a read is counted'
+export OUTBOARD_TOKEN_FILE="$root/ada.token"
+
 # ── Wrong usage, no server, no token ─────────────────────────────────────────────────────────────
 
 refuses 2 '--help' memory nope
