@@ -8,6 +8,7 @@
 
 #include "client/agent.h"
 #include "core/admin.h"
+#include "core/revisions.h"
 #include "core/store.h"
 
 namespace outboard::cli {
@@ -19,6 +20,7 @@ class Server {
   // Good for the Server's life. The first use of each may connect.
   virtual Result<Store*> store() = 0;
   virtual Result<Admin*> admin() = 0;
+  virtual Result<Revisions*> revisions() = 0;
   virtual Result<client::Agent*> agent() = 0;
 
   // For request ids. REQUIRES: store() has answered.

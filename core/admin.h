@@ -39,7 +39,20 @@ struct VolumeSettings {
   bool strict = false;               // refused as unsupported until leases are built
   std::uint64_t quota_bytes = 0;     // 0: none
   std::uint64_t quota_nodes = 0;     // 0: none
+  std::optional<Strictness> skill_lint;  // unset: as default_skill_lint() says
+  Strictness secret_scan = Strictness::off;
+  std::string ignored;               // patterns, one a line: check_ignored()
+  VolumeMode mode = VolumeMode::direct;
+  bool second_reviewer = false;      // of a reviewed volume: two pairs of eyes
 };
+
+// A volume called skills refuses a broken SKILL.md unless told otherwise; no other looks.
+Strictness default_skill_lint(std::string_view volume);
+
+// What `volume` was set to: a change of one setting starts from here.
+VolumeSettings settings_of(const Volume& volume);
+// Sets on `volume`, whose name is known, what `settings` say.
+void take_settings(Volume& volume, const VolumeSettings& settings);
 
 // "acme/skills:ro" as data.
 struct GrantByName {

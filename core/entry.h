@@ -71,6 +71,19 @@ enum class Policy : std::uint8_t {
   refuse,       // the publish is refused with `conflict`
 };
 
+// What becomes of a write that breaks a rule of its volume. [S22, S32]
+enum class Strictness : std::uint8_t {
+  off,     // nobody looks
+  warn,    // it happens, its writer is told, and its change is flagged
+  refuse,  // it does not happen
+};
+
+// Who sees a change, and when. [S33]
+enum class VolumeMode : std::uint8_t {
+  direct,    // all, at once
+  reviewed,  // who may write: at once; all others: when it is published
+};
+
 // A named tree, as Store::open_volume answers.
 struct Volume {
   VolumeId id;
@@ -79,6 +92,13 @@ struct Volume {
   Policy policy = Policy::last_writer;
   bool strict = false;             // publishes wait for the mounts' leases [S7]
   bool read_only = false;          // to this caller
+  Strictness skill_lint = Strictness::off;   // of each SKILL.md
+  Strictness secret_scan = Strictness::off;  // of all that is written
+  std::string ignored;             // patterns of names without history (core/ignored.h)
+  VolumeMode mode = VolumeMode::direct;
+  bool second_reviewer = false;    // whoever submitted a revision may not approve it
+  Seq published;                   // up to here readers see a reviewed volume
+  std::uint64_t revision = 0;      // number of the published revision; 0: none yet
   std::uint64_t quota_bytes = 0;   // 0: none
   std::uint64_t quota_nodes = 0;   // 0: none
   std::uint64_t used_bytes = 0;

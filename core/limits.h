@@ -42,6 +42,17 @@ inline constexpr std::uint64_t kBatchBytesMax = 256ULL << 20U;
 // Steps in one batch: a transaction of about a second on measured figures (30,000 rows/s).
 inline constexpr std::size_t kBatchStepsMax = 4'096;
 
+// ── Rules for content ────────────────────────────────────────────────────────────────────────────
+// A SKILL.md whose header can be checked: what is read with it goes into files beside it.
+inline constexpr std::size_t kSkillDocumentBytesMax = kInlineBytesMax;
+// Bytes around a change that are looked at for secrets: longer than any token that is recognised,
+// so that one written in two halves is seen with the second.
+inline constexpr std::size_t kSecretContextBytes = 512;
+// Patterns of names without history: each is compared with each name on a written file's path.
+inline constexpr std::size_t kIgnoredPatternsMax = 64;
+// Warnings of one step: the first ones say enough.
+inline constexpr std::size_t kStepWarningsMax = 8;
+
 // ── The wire ─────────────────────────────────────────────────────────────────────────────────────
 // gRPC's default for one message; larger bodies stream in parts.
 inline constexpr std::size_t kMessageBytesMax = 4U << 20U;
@@ -105,6 +116,13 @@ inline constexpr std::chrono::milliseconds kIdleTransactionMax = 60s;
 inline constexpr std::size_t kFeedRingChanges = 16'384;
 // Changes queued for one watcher; a slower one is cut and resumes at its seq.
 inline constexpr std::size_t kWatcherQueueChanges = 16'384;
+// Changes of one publish that a mount applies as one: half of what its queue holds; for more it
+// loads the tree anew, which switches at once too.
+inline constexpr std::size_t kPublishChangesMax = kWatcherQueueChanges / 2;
+// Published revisions whose trees are kept, the newest ones: what a way back needs.
+inline constexpr std::uint64_t kRevisionsKept = 20;
+// A revision's name, and what its author and its reviewer say of it.
+inline constexpr std::size_t kRevisionTextBytesMax = 4'096;
 // How long a verified token is trusted before the database is asked again: revocation within 1 s.
 inline constexpr std::chrono::milliseconds kTokenCacheFor = 1s;
 // Verified tokens remembered: one for each sandbox of a large deployment, 200 bytes each.

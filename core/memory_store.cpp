@@ -85,7 +85,8 @@ class MemoryStore::Watch final : public Subscription {
   const std::shared_ptr<FeedSink> sink_;
 };
 
-MemoryStore::MemoryStore(const Clock& clock) : clock_(clock) {}
+MemoryStore::MemoryStore(const Clock& clock, const ContentRules* rules)
+    : clock_(clock), rules_(rules != nullptr ? *rules : no_rules_) {}
 MemoryStore::~MemoryStore() = default;
 
 VolumeId MemoryStore::add_volume(std::string name, const VolumeSettings& settings,
@@ -95,10 +96,7 @@ VolumeId MemoryStore::add_volume(std::string name, const VolumeSettings& setting
   volume.id = VolumeId{shelves_.size() + 1};
   volume.organisation = organisation;
   volume.name = std::move(name);
-  volume.policy = settings.policy;
-  volume.strict = settings.strict;
-  volume.quota_bytes = settings.quota_bytes;
-  volume.quota_nodes = settings.quota_nodes;
+  take_settings(volume, settings);
   const VolumeId id = volume.id;
   shelves_.emplace(id, std::make_unique<Shelf>(std::move(volume), clock_.wall()));
   return id;
@@ -184,7 +182,7 @@ Result<Applied> MemoryStore::apply(const Call& call, VolumeId volume, const Batc
 
 Result<Applied> MemoryStore::commit(const Call& call, Shelf& shelf, const Batch& batch) {
   WorkingSet set(shelf.tree, shelf.tree.volume(), clock_.wall());
-  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch);
+  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch, rules_);
   if (!applied || set.empty()) return applied;
   shelf.tree.absorb(set);
   publish(shelf, set.changes());

@@ -18,6 +18,7 @@
 
 #include "core/admin.h"
 #include "core/clock.h"
+#include "core/content_rules.h"
 #include "core/guarded.h"
 #include "core/memory_volume.h"
 #include "core/store.h"
@@ -26,8 +27,9 @@ namespace outboard {
 
 class MemoryStore final : public Store {
  public:
-  // `clock` gives the times of changes; it outlives the store and is asked under the lock.
-  explicit MemoryStore(const Clock& clock);
+  // `clock` gives the times of changes, `rules` judge what is written (none: nothing is wrong);
+  // both outlive the store and are asked under the lock.
+  explicit MemoryStore(const Clock& clock, const ContentRules* rules = nullptr);
   // REQUIRES: all subscriptions are gone.
   ~MemoryStore() override;
 
@@ -82,6 +84,8 @@ class MemoryStore final : public Store {
   static void publish(Shelf& shelf, const std::vector<Change>& changes);
 
   const Clock& clock_;
+  const NoContentRules no_rules_;
+  const ContentRules& rules_;
   Mutex mutex_;
   Condition advanced_;
   std::map<VolumeId, std::unique_ptr<Shelf>> shelves_ GUARDED_BY(mutex_);

@@ -87,6 +87,14 @@ Result<std::string> MemoryVolume::inline_content(Inode inode, Version version) {
   return *(*found)->bytes;
 }
 
+Result<std::string> MemoryVolume::chunked_content(Inode inode, const StoredVersion& version,
+                                                  std::uint64_t offset, std::uint64_t size) {
+  auto found = content(inode, version.version);
+  if (!found) return found.error();
+  const std::string& bytes = *(*found)->bytes;
+  return offset < bytes.size() ? bytes.substr(offset, size) : std::string();
+}
+
 Result<Sha256> MemoryVolume::digest(Inode inode, Version version) {
   auto found = content(inode, version);
   if (!found) return found.error();
@@ -229,12 +237,27 @@ void MemoryVolume::absorb(const WorkingSet& set) {
     made.bytes = std::make_shared<const std::string>(apply_edit(edit, base));
     CHECK(made.bytes->size() == edit.size);
     made.chunked = !edit.bytes;
+    made.passing = edit.passing;
     const Change& change = set.changes().at(edit.seq.value - before - 1);
     made.info = VersionInfo{edit.version,  edit.seq,  edit.size,     edit.digest,
                             change.origin, change.at, edit.conflict, false};
     contents_[ContentKey{edit.inode, edit.version}] = std::move(made);
   }
+  for (const auto& [inode, version] : set.historic()) {
+    contents_.at(ContentKey{inode, version}).passing = false;
+  }
+  for (const ContentEdit& edit : set.contents()) {
+    if (edit.passing) drop_passing(edit.inode, edit.version);
+  }
   log_.insert(log_.end(), set.changes().begin(), set.changes().end());
+}
+
+void MemoryVolume::drop_passing(Inode inode, Version newest) {
+  for (auto at = contents_.lower_bound(ContentKey{inode, {}});
+       at != contents_.end() && at->first.inode == inode &&
+       at->first.version.value + 1 < newest.value;) {
+    at = at->second.passing ? contents_.erase(at) : std::next(at);
+  }
 }
 
 void MemoryVolume::prune(Seq upto) {

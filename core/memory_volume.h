@@ -21,6 +21,7 @@ namespace outboard {
 struct MemoryContent {
   std::shared_ptr<const std::string> bytes;
   bool chunked = false;
+  bool passing = false;  // written under an ignored name
   VersionInfo info;
 };
 
@@ -36,6 +37,8 @@ class MemoryVolume final : public TreeSource {
   Result<bool> has_children(Inode directory) override;
   Result<std::optional<StoredVersion>> version(Inode inode, Version version) override;
   Result<std::string> inline_content(Inode inode, Version version) override;
+  Result<std::string> chunked_content(Inode inode, const StoredVersion& version,
+                                      std::uint64_t offset, std::uint64_t size) override;
   Result<Sha256> digest(Inode inode, Version version) override;
   Result<Xattrs> xattrs(Inode inode) override;
   Result<Inode> allot_inode() override;
@@ -66,6 +69,9 @@ class MemoryVolume final : public TreeSource {
   void prune(Seq upto);
 
  private:
+  // Forgets what no history wants: passing versions before the one before `newest`, which may
+  // still be read by who has the file open.
+  void drop_passing(Inode inode, Version newest);
   Result<Inode> walk(std::string_view path) const;
 
   Volume volume_;

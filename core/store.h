@@ -43,6 +43,9 @@ struct At {
 struct ReadAt {
   Seq at_least;                          // wait for it
   std::optional<std::string> revision;   // a published revision's name; else the head
+  // The tree as it stood behind this change; a seq that has not come yet is waited for.
+  // history_gone: the log no longer reaches back to it. [S28]
+  std::optional<Seq> as_of = std::nullopt;
 };
 
 // What one step did.
@@ -52,6 +55,7 @@ struct Outcome {
   Seq seq;                   // of its last change; 0: it changed nothing
   bool created = false;
   bool conflict = false;     // it overrode a version its caller had not seen [S4]
+  std::vector<std::string> warnings;  // rules of the volume's that it breaks, in words [S22, S32]
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 

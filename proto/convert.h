@@ -25,6 +25,11 @@ v1::Kind write(Kind kind);
 Kind read(v1::Kind kind, Faults& faults);
 v1::Policy write(Policy policy);
 Policy read(v1::Policy policy, Faults& faults);
+v1::Strictness write(Strictness strictness);
+// Unset is read as off.
+Strictness read(v1::Strictness strictness, Faults& faults);
+v1::VolumeMode write(VolumeMode mode);
+VolumeMode read(v1::VolumeMode mode, Faults& faults);
 v1::ChangeKind write(ChangeKind kind);
 ChangeKind read(v1::ChangeKind kind, Faults& faults);
 v1::WatchEndReason write(FeedEnd end);

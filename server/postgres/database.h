@@ -1,6 +1,6 @@
 // Database: everything the server keeps in Postgres, opened as one thing.
 //
-// main.cpp opens it and hands its five faces to server/rpc. Opening brings the schema up to date
+// main.cpp opens it and hands its six faces to server/rpc. Opening brings the schema up to date
 // and starts the threads that live here: the committer's, the feed's, the listener's, the
 // journal's.
 #pragma once
@@ -12,6 +12,7 @@
 
 #include "core/admin.h"
 #include "core/result.h"
+#include "core/revisions.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
@@ -37,7 +38,8 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   // Good for any thread, for the Database's life.
-  Store& store();
+  Store& store();  // a ReviewedStore: who may only read sees what is published
+  Revisions& revisions();
   Admin& admin();
   TokenReader& tokens();
   Journal& journal();

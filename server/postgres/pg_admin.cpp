@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ignored.h"
 #include "core/limits.h"
 #include "core/path.h"
 #include "server/postgres/node_rows.h"
@@ -35,8 +36,10 @@ constexpr Sql kHasUser{"admin_has_user",
 constexpr Sql kCreateVolume{
     "admin_create_volume",
     "WITH v AS (INSERT INTO volumes (organisation, name, policy, strict, quota_bytes, "
-    "quota_nodes) VALUES ($1::bigint, $2::text, $3::bigint::smallint, $4::boolean, $5::bigint, "
-    "$6::bigint) ON CONFLICT DO NOTHING RETURNING id), "
+    "quota_nodes, skill_lint, secret_scan, ignored, mode, second_reviewer) "
+    "VALUES ($1::bigint, $2::text, $3::bigint::smallint, $4::boolean, $5::bigint, "
+    "$6::bigint, $7::bigint::smallint, $8::bigint::smallint, $9::text, $10::bigint::smallint, "
+    "$11::boolean) ON CONFLICT DO NOTHING RETURNING id), "
     "now AS (SELECT " OUTBOARD_NANOS("clock_timestamp()") " AS at), "
     "n AS (INSERT INTO inodes (volume, inode, kind, mode, uid, gid, size, links, accessed, "
     "modified, changed, version) "
@@ -46,9 +49,13 @@ constexpr Sql kCreateVolume{
 constexpr Sql kChangeVolume{
     "admin_change_volume",
     "UPDATE volumes v SET policy = $3::bigint::smallint, strict = $4::boolean, "
-    "quota_bytes = $5::bigint, quota_nodes = $6::bigint FROM organisations o "
+    "quota_bytes = $5::bigint, quota_nodes = $6::bigint, skill_lint = $7::bigint::smallint, "
+    "secret_scan = $8::bigint::smallint, ignored = $9::text, mode = $10::bigint::smallint, "
+    "second_reviewer = $11::boolean, published_seq = CASE WHEN $10::bigint = 1 AND v.mode = 0 "
+    "THEN v.head_seq ELSE v.published_seq END FROM organisations o "
     "WHERE o.id = v.organisation AND v.organisation = $1::bigint AND v.name = $2::text "
-    "RETURNING " OUTBOARD_VOLUME_COLUMNS};
+    "RETURNING " OUTBOARD_VOLUME_COLUMNS
+    ", pg_notify('outboard', 'published ' || v.id || ':' || v.published_seq || ':' || v.mode)"};
 constexpr Sql kVolumes{"admin_volumes", "SELECT " OUTBOARD_VOLUME_COLUMNS
                                         " FROM volumes v "
                                         "JOIN organisations o ON o.id = v.organisation "
@@ -119,6 +126,10 @@ Status check_settings(const VolumeSettings& settings) {
                  "strict volumes are not built yet: leave strict off, publishes are ordered and "
                  "pushed at once anyway"};
   }
+  if (!is_text(settings.ignored)) {
+    return Error{Code::invalid, "a pattern of ignored names is no text: write it in UTF-8"};
+  }
+  if (auto good = check_ignored(settings.ignored); !good) return good;
   if (settings.policy == Policy::merge) {
     return Error{Code::unsupported,
                  "the policy merge is not built yet: choose last-writer or refuse"};
@@ -134,7 +145,12 @@ Params volume_params(std::uint64_t organisation, std::string_view name,
       .int8(static_cast<std::int64_t>(settings.policy))
       .boolean(settings.strict)
       .int8(settings.quota_bytes)
-      .int8(settings.quota_nodes);
+      .int8(settings.quota_nodes)
+      .int8(static_cast<std::int64_t>(settings.skill_lint.value_or(default_skill_lint(name))))
+      .int8(static_cast<std::int64_t>(settings.secret_scan))
+      .bytes(settings.ignored)
+      .int8(static_cast<std::int64_t>(settings.mode))
+      .boolean(settings.second_reviewer);
 }
 
 }  // namespace
@@ -224,10 +240,7 @@ Result<Volume> PgAdmin::create_volume(const Call& call, std::string_view name,
   volume.id = VolumeId{rows->count(0, 0)};
   volume.organisation = *id;
   volume.name = std::string(name);
-  volume.policy = settings.policy;
-  volume.strict = settings.strict;
-  volume.quota_bytes = settings.quota_bytes;
-  volume.quota_nodes = settings.quota_nodes;
+  take_settings(volume, settings);
   return volume;
 }
 

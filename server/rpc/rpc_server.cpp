@@ -15,6 +15,7 @@
 #include "server/rpc/desk.h"
 #include "server/rpc/journal_service.h"
 #include "server/rpc/listening.h"
+#include "server/rpc/revision_service.h"
 #include "server/rpc/store_service.h"
 #include "server/rpc/watch_service.h"
 
@@ -44,7 +45,7 @@ void set_channel_arguments(grpc::ServerBuilder& builder) {
 // Declaration order is the shutdown order, reversed: server_ goes first, by drain().
 struct RpcServer::Parts {
   Parts(const RpcConfig& config, Store& store, Admin& admin, TokenReader& tokens,
-        const Sessions& sessions)
+        const Sessions& sessions, Revisions* revisions)
       : access(store),
         workers("outboard-rpc", std::max<std::size_t>(config.workers, 1), kRpcQueueMax),
         producers("outboard-stream", std::max<std::size_t>(config.workers / 4, 1), kRpcQueueMax),
@@ -52,6 +53,7 @@ struct RpcServer::Parts {
         store_service(desk),
         watch_service(desk),
         admin_service(desk) {
+    if (revisions != nullptr) revision_service.emplace(desk, *revisions);
     if (sessions.journal == nullptr) return;
     journal_service.emplace(desk, *sessions.journal);
     blob_service.emplace(desk, *sessions.blobs);
@@ -64,6 +66,7 @@ struct RpcServer::Parts {
   StoreService store_service;
   WatchService watch_service;
   AdminService admin_service;
+  std::optional<RevisionService> revision_service;
   std::optional<JournalService> journal_service;
   std::optional<BlobService> blob_service;
   std::vector<std::string> addresses;
@@ -72,9 +75,10 @@ struct RpcServer::Parts {
 
 Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Store& store,
                                                     Admin& admin, TokenReader& tokens,
-                                                    const Sessions& sessions) {
+                                                    const Sessions& sessions,
+                                                    Revisions* revisions) {
   wire::keep_grpc_alive();
-  auto parts = std::make_unique<Parts>(config, store, admin, tokens, sessions);
+  auto parts = std::make_unique<Parts>(config, store, admin, tokens, sessions, revisions);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   set_channel_arguments(builder);
@@ -87,6 +91,7 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
   builder.RegisterService(&parts->store_service);
   builder.RegisterService(&parts->watch_service);
   builder.RegisterService(&parts->admin_service);
+  if (parts->revision_service) builder.RegisterService(&*parts->revision_service);
   if (parts->journal_service) builder.RegisterService(&*parts->journal_service);
   if (parts->blob_service) builder.RegisterService(&*parts->blob_service);
   parts->server = builder.BuildAndStart();

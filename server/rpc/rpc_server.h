@@ -14,6 +14,7 @@
 
 #include "core/admin.h"
 #include "core/result.h"
+#include "core/revisions.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
@@ -41,11 +42,12 @@ struct Sessions {
 
 class RpcServer {
  public:
-  // Wraps `store` in Access itself. All that is given must outlive the server. Without sessions
-  // their services are unimplemented.
+  // Wraps `store` in Access itself. All that is given must outlive the server. Without sessions or
+  // revisions their services are unimplemented.
   static Result<std::unique_ptr<RpcServer>> start(const RpcConfig& config, Store& store,
                                                   Admin& admin, TokenReader& tokens,
-                                                  const Sessions& sessions = {});
+                                                  const Sessions& sessions = {},
+                                                  Revisions* revisions = nullptr);
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
