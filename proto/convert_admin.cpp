@@ -29,6 +29,7 @@ void write(const VolumeSettings& settings, v1::VolumeSettings* to) {
   to->set_strict(settings.strict);
   to->set_quota_bytes(settings.quota_bytes);
   to->set_quota_nodes(settings.quota_nodes);
+  write_retention(settings.retention, to);
 }
 
 VolumeSettings read(const v1::VolumeSettings& from, Faults& faults) {
@@ -37,6 +38,7 @@ VolumeSettings read(const v1::VolumeSettings& from, Faults& faults) {
   settings.strict = from.strict();
   settings.quota_bytes = from.quota_bytes();
   settings.quota_nodes = from.quota_nodes();
+  settings.retention = read_retention(from);
   return settings;
 }
 

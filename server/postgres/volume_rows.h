@@ -9,8 +9,9 @@ namespace outboard::server {
 // The columns that read_volume() reads, of volumes v and organisations o.
 #define OUTBOARD_VOLUME_COLUMNS                                                        \
   "v.id, v.organisation, o.name || '/' || v.name, v.policy, v.strict, v.quota_bytes, " \
-  "v.quota_nodes, v.used_bytes, v.used_nodes, v.head_seq"
-inline constexpr int kVolumeColumns = 10;
+  "v.quota_nodes, v.used_bytes, v.used_nodes, v.head_seq, v.pruned_seq, "              \
+  "v.retention_versions, v.retention_seconds, v.retention_bytes"
+inline constexpr int kVolumeColumns = 14;
 
 inline Volume read_volume(const Rows& rows, std::size_t row) {
   Volume volume;
@@ -24,6 +25,8 @@ inline Volume read_volume(const Rows& rows, std::size_t row) {
   volume.used_bytes = rows.count(row, 7);
   volume.used_nodes = rows.count(row, 8);
   volume.head = Seq{rows.count(row, 9)};
+  volume.pruned = Seq{rows.count(row, 10)};
+  volume.retention = {rows.count(row, 11), rows.count(row, 12), rows.count(row, 13)};
   return volume;
 }
 
