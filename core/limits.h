@@ -146,6 +146,19 @@ inline constexpr std::uint64_t kArrivingBytesMax = 4ULL << 30U;
 // Volumes whose organisation the access check remembers, 40 bytes each; then it starts anew.
 inline constexpr std::size_t kAccessVolumesMax = 1'000'000;
 
+// ── The past ─────────────────────────────────────────────────────────────────────────────────────
+// Retention takes nothing younger: who opened a file reads its version within the lease of a
+// frozen mount, and who restores what was just lost finds it.
+inline constexpr std::chrono::seconds kRetentionAgeMin = 1h;
+// Between two looks at what retention may take; each is one indexed statement a volume.
+inline constexpr std::chrono::milliseconds kCollectInterval = 10min;
+// Rows that one transaction of the collection deletes: about 20 ms, and no lock that writers want.
+inline constexpr std::size_t kCollectRowsMax = 2'000;
+// Names that one statement of a snapshot of the past reads, in all its directories: 8 MB of rows.
+inline constexpr std::size_t kPastNamesMax = 32'768;
+// Directories that it reads at once.
+inline constexpr std::size_t kPastDirectoriesMax = 64;
+
 // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
 inline constexpr std::size_t kTokenBytes = 32;  // 256 bits
 inline constexpr std::chrono::seconds kTokenLifeDefault = 12h;

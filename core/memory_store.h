@@ -78,8 +78,17 @@ class MemoryStore final : public Store {
   };
 
   Result<Shelf*> shelf(VolumeId volume) REQUIRES_LOCK(mutex_);
+  // A volume's tree now, or as it was.
+  struct TreeAt {
+    const MemoryVolume& now;
+    std::optional<MemoryTree> past;
+    Seq seq;
+    const MemoryTree& tree() const { return past ? *past : now.now(); }
+  };
+
   // The shelf, once it has reached what `at` asks for.
   Result<Shelf*> reach(const Call& call, VolumeId volume, const ReadAt& at) REQUIRES_LOCK(mutex_);
+  Result<TreeAt> tree_at(const Call& call, VolumeId volume, const ReadAt& at) REQUIRES_LOCK(mutex_);
   Result<Applied> commit(const Call& call, Shelf& shelf, const Batch& batch) REQUIRES_LOCK(mutex_);
   static void publish(Shelf& shelf, const std::vector<Change>& changes);
 

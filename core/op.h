@@ -31,9 +31,9 @@ struct NameRef {
 // What must hold when the op runs; else the batch is refused with `conflict`. All set ones count.
 // For an op on a name they speak of the node that stands there.
 struct Precondition {
-  bool absent = false;               // nothing stands at the name
-  std::optional<Version> version;    // its content is this version
-  std::optional<Sha256> digest;      // its content has this digest
+  bool absent = false;             // nothing stands at the name
+  std::optional<Version> version;  // its content is this version
+  std::optional<Sha256> digest;    // its content has this digest
 
   bool empty() const { return !absent && !version && !digest; }
   friend bool operator==(const Precondition&, const Precondition&) = default;
@@ -183,17 +183,39 @@ struct Append {
 struct Publish {
   NameRef at;
   std::string bytes;
-  std::optional<Version> base;          // as in Write; Version{0}: it was absent
-  std::optional<std::uint32_t> mode;    // unset: 0644 for a new file
+  std::optional<Version> base;        // as in Write; Version{0}: it was absent
+  std::optional<std::uint32_t> mode;  // unset: 0644 for a new file
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   bool parents = false;
   friend bool operator==(const Publish&, const Publish&) = default;
 };
 
+// ── The past ─────────────────────────────────────────────────────────────────────────────────────
+
+// Brings back what was. The content of `version` becomes a new version of the file at `to` (unset:
+// of the node itself, which stands where it stands); Version{0} is the node's last content. What
+// was removed comes back under `to` as the node it was, with its history; the content of a node
+// that now stands elsewhere is copied. The precondition speaks of what stands at `to`. [S29]
+struct Restore {
+  Inode inode;
+  Version version;
+  std::optional<NameRef> to;
+  bool parents = false;  // make missing directories above `to`
+  friend bool operator==(const Restore&, const Restore&) = default;
+};
+
+// Purges the bytes and digests of one version, or of all there are (Version{0}). Its numbers, its
+// author and its place in the log stay. Only administrators may. [S30]
+struct Redact {
+  Inode inode;
+  Version version;
+  friend bool operator==(const Redact&, const Redact&) = default;
+};
+
 using Op = std::variant<CreateFile, MakeDirectory, MakeNode, MakeSymlink, MakeLink, Rename, Unlink,
                         RemoveDirectory, SetAttributes, SetXattr, RemoveXattr, Write, Truncate,
-                        Append, Publish>;
+                        Append, Publish, Restore, Redact>;
 
 struct Step {
   Op op;

@@ -136,6 +136,8 @@ void write(const Volume& volume, v1::Volume* to) {
   to->set_used_bytes(volume.used_bytes);
   to->set_used_nodes(volume.used_nodes);
   to->set_head(volume.head.value);
+  to->set_pruned(volume.pruned.value);
+  write_retention(volume.retention, to);
   to->set_skill_lint(write(volume.skill_lint));
   to->set_secret_scan(write(volume.secret_scan));
   to->set_ignored(volume.ignored);
@@ -158,6 +160,8 @@ Volume read(const v1::Volume& from, Faults& faults) {
   volume.used_bytes = from.used_bytes();
   volume.used_nodes = from.used_nodes();
   volume.head = Seq{from.head()};
+  volume.pruned = Seq{from.pruned()};
+  volume.retention = read_retention(from);
   volume.skill_lint = read(from.skill_lint(), faults);
   volume.secret_scan = read(from.secret_scan(), faults);
   volume.ignored = from.ignored();
@@ -171,12 +175,14 @@ Volume read(const v1::Volume& from, Faults& faults) {
 void write(const ReadAt& at, v1::ReadAt* to) {
   to->set_at_least(at.at_least.value);
   if (at.revision) to->set_revision(*at.revision);
+  if (at.as_of) to->set_as_of(at.as_of->value);
 }
 
 ReadAt read(const v1::ReadAt& from, Faults&) {
   ReadAt at;
   at.at_least = Seq{from.at_least()};
   if (from.has_revision()) at.revision = from.revision();
+  if (from.has_as_of()) at.as_of = Seq{from.as_of()};
   return at;
 }
 
@@ -311,6 +317,9 @@ void write(const HistoryQuery& query, v1::HistoryRequest* to) {
   to->set_before(query.before.value);
   to->set_oldest_first(!query.newest_first);
   to->set_limit(query.limit);
+  to->set_session(write_uuid(query.session.uuid));
+  to->set_op(write_uuid(query.op.uuid));
+  to->set_principal(query.principal);
 }
 
 HistoryQuery read(const v1::HistoryRequest& from, Faults& faults) {
@@ -320,6 +329,9 @@ HistoryQuery read(const v1::HistoryRequest& from, Faults& faults) {
   query.before = Seq{from.before()};
   query.newest_first = !from.oldest_first();
   query.limit = from.limit();
+  query.session.uuid = read_uuid("session", from.session(), faults);
+  query.op.uuid = read_uuid("op", from.op(), faults);
+  query.principal = from.principal();
   return query;
 }
 

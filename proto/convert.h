@@ -37,6 +37,18 @@ FeedEnd read(v1::WatchEndReason reason, Faults& faults);
 v1::LockKind write(std::optional<LockKind> kind);
 std::optional<LockKind> read(v1::LockKind kind, Faults& faults);
 
+// Volume and VolumeSettings keep their retention in fields of the same names.
+template <class Message>
+void write_retention(const Retention& retention, Message* to) {
+  to->set_retention_versions(retention.versions);
+  to->set_retention_s(retention.seconds);
+  to->set_retention_bytes(retention.bytes);
+}
+template <class Message>
+Retention read_retention(const Message& from) {
+  return {from.retention_versions(), from.retention_s(), from.retention_bytes()};
+}
+
 // ── Nodes and names ──
 void write(const Node& node, v1::Node* to);
 Node read(const v1::Node& from, Faults& faults);

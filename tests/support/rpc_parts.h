@@ -80,6 +80,9 @@ class EchoAdmin final : public Admin {
     volume.name = std::string(organisation) + "/skills";
     return std::vector<Volume>{volume};
   }
+  Result<Collected> collect(const Call&, std::string_view volume) override {
+    return Collected{std::string(volume), 2, 30, 400, Seq{5}};
+  }
   Result<MintedToken> mint_token(const Call&, const TokenRequest& request) override {
     MintedToken minted;
     minted.info.id = 3;
