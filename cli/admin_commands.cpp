@@ -5,6 +5,7 @@
 #include "cli/amounts.h"
 #include "cli/json_output.h"
 #include "cli/table.h"
+#include "core/ignored.h"
 
 namespace outboard::cli {
 namespace {
@@ -13,6 +14,23 @@ void say_done(Context& context, std::string_view what, std::string_view name) {
   Screen& screen = context.screen();
   screen.out() << screen.paint(Colour::green, what) << " "
                << screen.paint(Colour::bold, printable(name)) << "\n";
+}
+
+// One a line; a single empty one is none.
+std::string lines_of(const std::vector<std::string>& patterns) {
+  std::string lines;
+  for (const std::string& pattern : patterns) {
+    if (pattern.empty() && patterns.size() == 1) break;
+    lines += (lines.empty() ? "" : "\n") + pattern;
+  }
+  return lines;
+}
+
+// "direct", or what readers of a reviewed volume see: "reviewed, revision 7".
+std::string mode_text(const Volume& volume) {
+  if (volume.mode == VolumeMode::direct) return "direct";
+  if (volume.revision == 0) return "reviewed, nothing published";
+  return "reviewed, revision " + std::to_string(volume.revision);
 }
 
 // `from` with what the options change.
@@ -29,6 +47,23 @@ Result<VolumeSettings> settings_from(VolumeSettings from, const VolumeOptions& o
   }
   if (options.quota_nodes) from.quota_nodes = *options.quota_nodes;
   if (options.strict) from.strict = *options.strict;
+  if (options.skill_lint) {
+    auto lint = parse_strictness(*options.skill_lint);
+    if (!lint) return lint.error();
+    from.skill_lint = *lint;
+  }
+  if (options.secret_scan) {
+    auto scan = parse_strictness(*options.secret_scan);
+    if (!scan) return scan.error();
+    from.secret_scan = *scan;
+  }
+  if (options.ignored) from.ignored = lines_of(*options.ignored);
+  if (options.mode) {
+    auto mode = parse_mode(*options.mode);
+    if (!mode) return mode.error();
+    from.mode = *mode;
+  }
+  if (options.second_reviewer) from.second_reviewer = *options.second_reviewer;
   return from;
 }
 
@@ -102,7 +137,9 @@ Status list_users(Context& context, const std::string& organisation) {
 }
 
 Status create_volume(Context& context, const VolumeOptions& options) {
-  auto settings = settings_from({}, options);
+  VolumeSettings fresh;
+  fresh.ignored = kUsualIgnored;
+  auto settings = settings_from(std::move(fresh), options);
   if (!settings) return settings.error();
   auto admin = context.admin();
   if (!admin) return admin.error();
@@ -120,8 +157,7 @@ Status change_volume(Context& context, const VolumeOptions& options) {
   if (!all) return all.error();
   for (const Volume& one : *all) {
     if (one.name != options.name) continue;
-    auto settings = settings_from(
-        VolumeSettings{one.policy, one.strict, one.quota_bytes, one.quota_nodes}, options);
+    auto settings = settings_from(settings_of(one), options);
     if (!settings) return settings.error();
     auto changed = (*admin)->change_volume(context.call(), options.name, *settings);
     if (!changed) return changed.error();
@@ -146,7 +182,8 @@ Status list_volumes(Context& context, const std::string& organisation) {
                {"USED", Align::right},
                {"NODES", Align::right},
                {"SEQ", Align::right},
-               {"CONFLICTS"}});
+               {"CONFLICTS"},
+               {"MODE"}});
   for (const Volume& one : *all) {
     document.push_back({{"name", one.name},
                         {"policy", name_of(one.policy)},
@@ -155,10 +192,17 @@ Status list_volumes(Context& context, const std::string& organisation) {
                         {"quota_bytes", one.quota_bytes},
                         {"used_nodes", one.used_nodes},
                         {"quota_nodes", one.quota_nodes},
-                        {"seq", one.head.value}});
+                        {"seq", one.head.value},
+                        {"skill_lint", name_of(one.skill_lint)},
+                        {"secret_scan", name_of(one.secret_scan)},
+                        {"ignored", one.ignored},
+                        {"mode", name_of(one.mode)},
+                        {"second_reviewer", one.second_reviewer},
+                        {"published", one.published.value},
+                        {"revision", one.revision}});
     table.add({one.name, used_of(one.used_bytes, one.quota_bytes, true),
                used_of(one.used_nodes, one.quota_nodes, false), to_string(one.head),
-               std::string(name_of(one.policy)) + (one.strict ? ", strict" : "")});
+               std::string(name_of(one.policy)) + (one.strict ? ", strict" : ""), mode_text(one)});
   }
   if (context.json()) print_json(context.screen(), document);
   if (!context.json()) {

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/context.h"
 
@@ -24,6 +25,11 @@ struct VolumeOptions {
   std::optional<std::string> quota_bytes;
   std::optional<std::uint64_t> quota_nodes;
   std::optional<bool> strict;
+  std::optional<std::string> skill_lint;
+  std::optional<std::string> secret_scan;
+  std::optional<std::vector<std::string>> ignored;
+  std::optional<std::string> mode;
+  std::optional<bool> second_reviewer;
 };
 Status create_volume(Context& context, const VolumeOptions& options);
 Status change_volume(Context& context, const VolumeOptions& options);

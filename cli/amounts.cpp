@@ -99,6 +99,33 @@ std::string_view name_of(Policy policy) {
   return "last-writer";
 }
 
+Result<Strictness> parse_strictness(std::string_view text) {
+  for (const auto strictness : {Strictness::off, Strictness::warn, Strictness::refuse}) {
+    if (text == name_of(strictness)) return strictness;
+  }
+  return wrong(text, "is no answer to a broken rule: write off, warn or refuse");
+}
+
+std::string_view name_of(Strictness strictness) {
+  switch (strictness) {
+    case Strictness::off: return "off";
+    case Strictness::warn: return "warn";
+    case Strictness::refuse: return "refuse";
+  }
+  return "off";
+}
+
+Result<VolumeMode> parse_mode(std::string_view text) {
+  for (const auto mode : {VolumeMode::direct, VolumeMode::reviewed}) {
+    if (text == name_of(mode)) return mode;
+  }
+  return wrong(text, "is no mode: write direct or reviewed");
+}
+
+std::string_view name_of(VolumeMode mode) {
+  return mode == VolumeMode::reviewed ? "reviewed" : "direct";
+}
+
 std::string to_text(const GrantByName& grant) {
   std::string text = grant.volume;
   if (grant.prefix != "/") text += grant.prefix;

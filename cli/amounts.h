@@ -22,6 +22,12 @@ Result<std::pair<std::string, std::string>> parse_user(std::string_view text);
 // "last-writer", "merge", "refuse".
 Result<Policy> parse_policy(std::string_view text);
 std::string_view name_of(Policy policy);
+// "off", "warn", "refuse".
+Result<Strictness> parse_strictness(std::string_view text);
+std::string_view name_of(Strictness strictness);
+// "direct", "reviewed".
+Result<VolumeMode> parse_mode(std::string_view text);
+std::string_view name_of(VolumeMode mode);
 
 // "acme/skills:ro"
 std::string to_text(const GrantByName& grant);

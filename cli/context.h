@@ -31,6 +31,7 @@ class Context {
 
   Result<Store*> store() { return server_.store(); }
   Result<Admin*> admin() { return server_.admin(); }
+  Result<Revisions*> revisions() { return server_.revisions(); }
   Result<client::Agent*> agent() { return server_.agent(); }
   Server& server() { return server_; }
   Screen& screen() { return screen_; }

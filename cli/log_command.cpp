@@ -17,6 +17,7 @@ std::string what_of(const Change& change) {
   if (change.kind == ChangeKind::create && change.node.is(Kind::symlink)) what = "symlink";
   if (change.conflict) what += " (conflict)";
   if (change.redacted) what += " (redacted)";
+  if (change.warned) what += " (warned)";
   return what;
 }
 
@@ -46,7 +47,8 @@ Json json_of(const Change& change) {
               {"version", change.node.version.value},
               {"size", change.node.attributes.size},
               {"conflict", change.conflict},
-              {"redacted", change.redacted}};
+              {"redacted", change.redacted},
+              {"warned", change.warned}};
   if (change.kind == ChangeKind::rename && change.before) one["from"] = change.before->name;
   if (change.origin.session) one["session"] = to_string(change.origin.session);
   if (change.origin.turn != 0) one["turn"] = change.origin.turn;

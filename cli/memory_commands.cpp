@@ -239,6 +239,12 @@ Status put_file(Context& context, const PutOptions& options) {
                << screen.paint(Colour::bold, printable(*path)) << " in " << printable(volume->name)
                << ": " << readable_size(sent) << ", version " << to_string(node.version) << ", seq "
                << to_string(applied->last) << "\n";
+  for (const Outcome& outcome : applied->outcomes) {
+    for (const std::string& warning : outcome.warnings) {
+      screen.err() << screen.paint_error(Colour::yellow, "warning:") << " " << printable(warning)
+                   << "\n";
+    }
+  }
   return success();
 }
 

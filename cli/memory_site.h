@@ -54,6 +54,12 @@ class MemoryAdmin final : public Admin {
     for (const auto& [name, settings] : settings_) all.push_back(*described(call, name));
     return all;
   }
+  Result<Collected> collect(const Call& call, std::string_view volume) override {
+    auto found = store_.open_volume(call, volume);
+    if (!found) return found.error();
+    store_.forget(found->id, found->head);
+    return Collected{std::string(volume), 1, 10, 2, found->head};
+  }
 
   Result<MintedToken> mint_token(const Call&, const TokenRequest& request) override {
     TokenInfo info{tokens_.size() + 1, request.organisation, request.principal, request.grants,
@@ -82,6 +88,7 @@ class MemoryAdmin final : public Admin {
     volume->policy = settings.policy;
     volume->quota_bytes = settings.quota_bytes;
     volume->quota_nodes = settings.quota_nodes;
+    volume->retention = settings.retention;
     return volume;
   }
 

@@ -82,6 +82,8 @@ Result<Pushed> push(Context& context, Store& store, VolumeId volume, const PushP
     if (applied->last) pushed.seq = applied->last;
     ++pushed.batches;
     for (std::size_t i = 0; i < applied->outcomes.size(); ++i) {
+      const auto& warnings = applied->outcomes[i].warnings;
+      pushed.warnings.insert(pushed.warnings.end(), warnings.begin(), warnings.end());
       if (applied->outcomes[i].conflict) pushed.overridden.push_back(plan.steps[first + i].path);
     }
     advance(at - first, bytes);

@@ -16,6 +16,7 @@ namespace outboard::cli {
 struct Pushed {
   Seq seq;  // of the last change; 0: nothing changed
   std::size_t batches = 0;
+  std::vector<std::string> warnings;    // rules of the volume's that were broken, in words
   std::vector<std::string> overridden;  // paths that somebody else had changed in between
 };
 

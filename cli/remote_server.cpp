@@ -5,6 +5,7 @@
 #include "client/grpc_admin.h"
 #include "client/grpc_agent.h"
 #include "client/grpc_audit.h"
+#include "client/grpc_revisions.h"
 #include "client/grpc_store.h"
 
 namespace outboard::cli {
@@ -49,6 +50,16 @@ class RemoteServer final : public Server {
     return audit_.get();
   }
 
+  Result<Revisions*> revisions() override {
+    if (!revisions_) {
+      if (address_.server.empty()) return unnamed("server", "--server", "OUTBOARD_SERVER");
+      auto connected = client::GrpcRevisions::connect(channel(), deadline());
+      if (!connected) return connected.error();
+      revisions_ = std::move(*connected);
+    }
+    return revisions_.get();
+  }
+
   Result<client::Agent*> agent() override {
     if (!agent_) {
       if (address_.harness.empty()) return unnamed("harness", "--harness", "OUTBOARD_HARNESS");
@@ -78,6 +89,7 @@ class RemoteServer final : public Server {
   std::unique_ptr<client::GrpcStore> store_;
   std::unique_ptr<client::GrpcAdmin> admin_;
   std::unique_ptr<client::GrpcAudit> audit_;
+  std::unique_ptr<client::GrpcRevisions> revisions_;
   std::unique_ptr<client::GrpcAgent> agent_;
 };
 

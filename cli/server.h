@@ -9,6 +9,7 @@
 #include "client/agent.h"
 #include "core/admin.h"
 #include "core/audit.h"
+#include "core/revisions.h"
 #include "core/store.h"
 
 namespace outboard::cli {
@@ -21,6 +22,7 @@ class Server {
   virtual Result<Store*> store() = 0;
   virtual Result<Admin*> admin() = 0;
   virtual Result<Audit*> audit() = 0;
+  virtual Result<Revisions*> revisions() = 0;
   virtual Result<client::Agent*> agent() = 0;
 
   // For request ids. REQUIRES: store() has answered.

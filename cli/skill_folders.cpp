@@ -15,7 +15,7 @@ Result<SkillFolder> read_skill(const fs::path& folder) {
   SkillFolder skill{folder.filename().string(), folder, {}};
   auto document = read_file(folder / kSkillFile, kDocumentBytesMax);
   if (!document) return document.error();
-  skill.findings = lint_skill(skill.name, *document).findings;
+  skill.findings = publishing::lint_skill(skill.name, *document).findings;
   return skill;
 }
 

@@ -5,10 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "cli/skill_document.h"
 #include "core/result.h"
+#include "publishing/skill_document.h"
 
 namespace outboard::cli {
+
+using publishing::Finding;
+using publishing::kSkillFile;
 
 struct SkillFolder {
   std::string name;  // of the folder, and of the skill when it passed the lint

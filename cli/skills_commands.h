@@ -1,4 +1,4 @@
-// skills: push folders into a volume, pull them back, list them.
+// skills: push folders into a volume, pull them back, list and check them.
 #pragma once
 
 #include <string>
@@ -26,6 +26,13 @@ struct PullOptions {
   bool dry_run = false;
 };
 Status pull_skills(Context& context, const PullOptions& options);
+
+struct LintOptions {
+  std::vector<std::string> folders;  // none: the volume's skills
+  std::string volume;
+};
+// Prints each broken rule with its place; invalid when there is one.
+Status lint_skills(Context& context, const LintOptions& options);
 
 Status list_skills(Context& context, const std::string& volume);
 

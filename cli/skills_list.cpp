@@ -3,11 +3,11 @@
 
 #include "cli/json_output.h"
 #include "cli/remote_tree.h"
-#include "cli/skill_document.h"
 #include "cli/skills_commands.h"
 #include "cli/table.h"
 #include "core/limits.h"
 #include "core/path.h"
+#include "publishing/skill_document.h"
 
 namespace outboard::cli {
 namespace {
@@ -17,7 +17,7 @@ struct ListedSkill {
   Node document;  // SKILL.md
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
-  std::optional<SkillHeader> header;
+  std::optional<publishing::SkillHeader> header;
   std::string author;
   Timestamp changed;
 };
@@ -32,7 +32,8 @@ std::vector<ListedSkill> skills_of(const RemoteTree& tree) {
     skill.name = names[0];
     ++skill.files;
     skill.bytes += node.attributes.size;
-    if (names.size() == 2 && names[1] == kSkillFile && node.is(Kind::file)) skill.document = node;
+    if (names.size() == 2 && names[1] == publishing::kSkillFile && node.is(Kind::file))
+      skill.document = node;
   }
   std::vector<ListedSkill> listed;
   for (auto& [name, skill] : skills) {
@@ -53,7 +54,7 @@ Status read_headers(Context& context, Store& store, VolumeId volume,
     if (!contents) return contents.error();
     for (std::size_t i = first; i < end; ++i) {
       const Result<Content>& content = contents->value[i - first];
-      if (content) skills[i].header = read_skill_header(content->bytes);
+      if (content) skills[i].header = publishing::read_skill_header(content->bytes);
     }
   }
   return success();

@@ -160,6 +160,9 @@ Result<Seq> push_each(Context& context, Store& store, VolumeId volume,
       }
       ++done;
       last = std::max(last, pushed->seq);
+      for (const std::string& warning : pushed->warnings) {
+        progress.say(screen.paint(Colour::yellow, "  ! ") + printable(warning));
+      }
       for (const std::string& path : pushed->overridden) {
         progress.say(screen.paint(Colour::yellow, "  ! ") + printable(path) +
                      " was changed by somebody else meanwhile; their version is in its history");

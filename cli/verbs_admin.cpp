@@ -60,6 +60,19 @@ void add_volume_options(CLI::App* verb, const std::shared_ptr<VolumeOptions>& op
                    "in history, merge joins lines, refuse refuses");
   verb->add_option("--quota-bytes", options->quota_bytes, "As in 10GiB; 0 for none");
   verb->add_option("--quota-nodes", options->quota_nodes, "Files and directories; 0 for none");
+  verb->add_option("--skill-lint", options->skill_lint,
+                   "A SKILL.md that breaks the format's rules: off, warn or refuse; default: "
+                   "refuse in a volume called skills");
+  verb->add_option("--secret-scan", options->secret_scan,
+                   "What looks like a key or a password: off (default), warn or refuse");
+  verb->add_option("--ignore", options->ignored,
+                   "Names that keep no history, as *.swp or __pycache__/; repeatable, all are "
+                   "given anew; '' for none; a new volume gets the usual ones")
+      ->allow_extra_args(false);
+  verb->add_option("--mode", options->mode,
+                   "direct: all see a change at once; reviewed: readers see what is published");
+  verb->add_flag("--second-reviewer,!--no-second-reviewer", options->second_reviewer,
+                 "Reviewed: nobody publishes what nobody else has approved");
   verb->add_flag("--strict,!--no-strict", options->strict,
                  "A publish returns only when no mount shows the old bytes");
 }
@@ -79,7 +92,9 @@ void add_volume_verbs(CLI::App& app, Command& chosen, bool& json) {
   auto known = std::make_shared<VolumeOptions>();
   CLI::App* set = volume->add_subcommand("set", "Change a volume; what is not given stays");
   add_volume_options(set, known);
-  set->footer("Example:\n  outboard volume set acme/memory --policy refuse");
+  set->footer(
+      "Example:\n  outboard volume set acme/memory --policy refuse\n"
+      "  outboard volume set acme/skills --mode reviewed --second-reviewer");
   set->callback([&chosen, known] {
     chosen = [known](Context& context) { return change_volume(context, *known); };
   });

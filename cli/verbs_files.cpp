@@ -53,8 +53,22 @@ void add_pull(CLI::App* skills, Command& chosen) {
   });
 }
 
+void add_lint(CLI::App* skills, Command& chosen) {
+  auto options = std::make_shared<LintOptions>();
+  CLI::App* lint = skills->add_subcommand("lint", "Check skills against the format's rules");
+  lint->add_option("FOLDER", options->folders,
+                   "A skill, or a folder of skills; default: the skills of the volume");
+  add_volume(lint, options->volume, "skills");
+  lint->footer(
+      "Example:\n  outboard skills lint ./skills\n  outboard skills lint --volume acme/skills");
+  lint->callback([&chosen, options] {
+    chosen = [options](Context& context) { return lint_skills(context, *options); };
+  });
+}
+
 void add_skills_verbs(CLI::App& app, Command& chosen, bool& json) {
-  CLI::App* skills = app.add_subcommand("skills", "Skills: push, pull and list them");
+  CLI::App* skills =
+      app.add_subcommand("skills", "Skills: push, pull, list, check and publish them");
   skills->require_subcommand(1);
   add_push(skills, chosen);
   add_pull(skills, chosen);
@@ -67,6 +81,8 @@ void add_skills_verbs(CLI::App& app, Command& chosen, bool& json) {
   list->callback([&chosen, volume] {
     chosen = [volume](Context& context) { return list_skills(context, *volume); };
   });
+  add_lint(skills, chosen);
+  add_revision_verbs(skills, chosen, json);
 }
 
 void add_put(CLI::App* memory, Command& chosen) {

@@ -116,6 +116,17 @@ Result<Volume> GrpcAdmin::change_volume(const Call& call, std::string_view name,
   return read_one(response.volume());
 }
 
+// What was collected stays so: asking twice does no harm.
+Result<Collected> GrpcAdmin::collect(const Call& call, std::string_view volume) {
+  v1::CollectRequest request;
+  request.set_volume(std::string(volume));
+  v1::CollectResponse response;
+  const Status asked = parts_->call(call, Again::yes, &Stub::Collect, request, &response);
+  if (!asked) return asked.error();
+  return Collected{std::string(volume), response.versions(), response.bytes(), response.changes(),
+                   Seq{response.pruned()}};
+}
+
 Result<std::vector<Volume>> GrpcAdmin::volumes(const Call& call, std::string_view organisation) {
   v1::ListVolumesRequest request;
   request.set_organisation(std::string(organisation));

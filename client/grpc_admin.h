@@ -29,6 +29,7 @@ class GrpcAdmin final : public Admin {
                                const VolumeSettings& settings) override;
   Result<Volume> change_volume(const Call& call, std::string_view name,
                                const VolumeSettings& settings) override;
+  Result<Collected> collect(const Call& call, std::string_view volume) override;
   Result<std::vector<Volume>> volumes(const Call& call, std::string_view organisation) override;
   Result<MintedToken> mint_token(const Call& call, const TokenRequest& request) override;
   Status revoke_token(const Call& call, std::uint64_t id) override;

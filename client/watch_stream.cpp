@@ -244,8 +244,9 @@ void WatchStream::take_changes(const v1::WatchChanges& changes) {
     const auto line = find_on_wire(changes.subscription());
     if (line == lines_.end()) return;
     key = line->first;
-    last = line->second.last;
     item->volume = line->second.volume;
+    item->changes = std::exchange(line->second.begun, {});
+    last = item->changes.empty() ? line->second.last : item->changes.back().seq;
   }
   wire::Faults faults;
   bool gap = false;
@@ -258,6 +259,13 @@ void WatchStream::take_changes(const v1::WatchChanges& changes) {
   }
   item->upto = last;
   if (faults) return end(key, FeedEnd::closed, faults.error());
+  if (changes.more() && !gap) {
+    const Lock lock(mutex_);
+    const auto line = lines_.find(key);
+    if (line != lines_.end()) line->second.begun = std::move(item->changes);
+    return;
+  }
+  if (gap) item->changes.clear();  // half of a whole may be among them
   if (!item->changes.empty() && !give(key, item)) {
     Error slow;
     slow.code = Code::unavailable;
@@ -267,9 +275,11 @@ void WatchStream::take_changes(const v1::WatchChanges& changes) {
   const Lock lock(mutex_);
   const auto line = lines_.find(key);
   if (line == lines_.end()) return;
-  line->second.last = last;
-  if (!gap) return;
-  leaving_.push_back(line->second.on_wire);  // ask again, behind what came in order
+  if (!gap) {
+    line->second.last = last;
+    return;
+  }
+  leaving_.push_back(line->second.on_wire);  // ask again, behind what was given
   line->second.on_wire = 0;
   changed_.notify_all();
 }
@@ -407,6 +417,7 @@ std::optional<v1::WatchRequest> WatchStream::next_request(Moment at, Moment& loo
     if (line.stage == Stage::ended) continue;
     if (line.on_wire == 0 && line.ask_from <= at) {
       line.on_wire = next_number_++;
+      line.begun.clear();  // it comes again, whole
       auto* subscribe = request.mutable_subscribe();
       subscribe->set_subscription(line.on_wire);
       subscribe->set_volume(line.volume.value);

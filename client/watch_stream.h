@@ -53,6 +53,7 @@ class WatchStream {
   struct Line {
     VolumeId volume;
     Seq last;  // the last change its sink took
+    std::vector<Change> begun;  // the beginning of an item that came in part; behind `last`
     std::shared_ptr<FeedSink> sink;
     Stage stage = Stage::asking;  // asking: subscribe() waits
     std::optional<Error> refused;

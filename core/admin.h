@@ -36,25 +36,48 @@ struct User {
 
 struct VolumeSettings {
   Policy policy = Policy::last_writer;
-  bool strict = false;               // refused as unsupported until leases are built
-  std::uint64_t quota_bytes = 0;     // 0: none
-  std::uint64_t quota_nodes = 0;     // 0: none
+  bool strict = false;            // refused as unsupported until leases are built
+  std::uint64_t quota_bytes = 0;  // 0: none
+  std::uint64_t quota_nodes = 0;  // 0: none
+  Retention retention = {};
+  std::optional<Strictness> skill_lint;  // unset: as default_skill_lint() says
+  Strictness secret_scan = Strictness::off;
+  std::string ignored;  // patterns, one a line: check_ignored()
+  VolumeMode mode = VolumeMode::direct;
+  bool second_reviewer = false;  // of a reviewed volume: two pairs of eyes
+};
+
+// A volume called skills refuses a broken SKILL.md unless told otherwise; no other looks.
+Strictness default_skill_lint(std::string_view volume);
+
+// What `volume` was set to: a change of one setting starts from here.
+VolumeSettings settings_of(const Volume& volume);
+// Sets on `volume`, whose name is known, what `settings` say.
+void take_settings(Volume& volume, const VolumeSettings& settings);
+
+// What one pass of the collection of old versions and changes took away.
+struct Collected {
+  std::string volume;
+  std::uint64_t versions = 0;
+  std::uint64_t bytes = 0;  // of their content
+  std::uint64_t changes = 0;
+  Seq pruned;  // the log now begins behind this
 };
 
 // "acme/skills:ro" as data.
 struct GrantByName {
-  std::string volume;                // "acme/skills"; "acme/*": all of the organisation
-  std::string prefix = "/";          // others than "/" are refused as unsupported for now
+  std::string volume;        // "acme/skills"; "acme/*": all of the organisation
+  std::string prefix = "/";  // others than "/" are refused as unsupported for now
   bool write = false;
 };
 
 struct TokenRequest {
   std::string organisation;
-  std::string principal;             // a user of the organisation
-  std::vector<GrantByName> grants;   // never more than the asking token's own
+  std::string principal;            // a user of the organisation
+  std::vector<GrantByName> grants;  // never more than the asking token's own
   bool admin = false;
   std::chrono::seconds life = kTokenLifeDefault;  // at most kTokenLifeMax
-  SessionId session;                 // nil: not bound to one
+  SessionId session;                              // nil: not bound to one
   Epoch epoch;
   Generation generation;
 };
@@ -72,7 +95,7 @@ struct TokenInfo {
 
 struct MintedToken {
   TokenInfo info;
-  std::string secret;                // shown once; the store keeps only its SHA-256
+  std::string secret;  // shown once; the store keeps only its SHA-256
 };
 
 class Admin {
@@ -92,6 +115,10 @@ class Admin {
   virtual Result<Volume> change_volume(const Call& call, std::string_view name,
                                        const VolumeSettings& settings) = 0;
   virtual Result<std::vector<Volume>> volumes(const Call& call, std::string_view organisation) = 0;
+
+  // Applies the retention of one volume now, in steps that hold up no writer; what went.
+  // unavailable: a server is at it already, or the deadline came: what was done stays done.
+  virtual Result<Collected> collect(const Call& call, std::string_view volume) = 0;
 
   // The new token's parent is the caller's; it can only be narrower.
   virtual Result<MintedToken> mint_token(const Call& call, const TokenRequest& request) = 0;

@@ -19,6 +19,14 @@ struct Grant {
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
+// A token that is pinned sees one tree of the volume for its life, and changes nothing there. [S33]
+struct Pin {
+  VolumeId volume;
+  Seq seq;                   // of the revision
+
+  friend bool operator==(const Pin&, const Pin&) = default;
+};
+
 // Who is asking, as the server read it from the token. Filled in by the server's edge only; a
 // client leaves it empty, for it would not be believed.
 struct Caller {
@@ -27,6 +35,7 @@ struct Caller {
   std::string principal;
   bool admin = false;               // may use the admin service within the organisation
   std::vector<Grant> grants;
+  std::vector<Pin> pins;
   SessionId session;
   std::uint64_t turn = 0;
   OpId op;

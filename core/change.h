@@ -56,6 +56,7 @@ struct Change {
   std::string path;                // of `after`, or `before`, or a name of the node; for people
   bool conflict = false;           // it overrode a version its writer had not seen [S4]
   bool redacted = false;           // bytes were purged: drop every copy
+  bool warned = false;             // it breaks a rule of the volume's; its writer was told [S32]
   Origin origin;
   Timestamp at;
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "core/commit_review.h"
 #include "core/commit_step.h"
 
 namespace outboard {
@@ -59,10 +60,13 @@ Status show_final(WorkingSet& set, std::size_t first_change, std::vector<Outcome
   return success();
 }
 
-Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& batch) {
+Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& batch,
+                            const ContentRules& rules) {
   const Volume before = set.volume();
   const std::size_t first_change = set.changes().size();
+  const std::size_t first_content = set.contents().size();
   std::size_t grown_at = 0;
+  std::vector<Seq> step_ends;
   Applied applied;
   for (std::size_t i = 0; i < batch.steps.size(); ++i) {
     const std::uint64_t bytes = set.volume().used_bytes;
@@ -76,8 +80,11 @@ Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& 
     const bool more = set.volume().used_bytes > bytes || set.volume().used_nodes > nodes;
     if (more && over_quota(set.volume())) grown_at = i;
     applied.outcomes.push_back(std::move(*outcome));
+    step_ends.push_back(set.volume().head);
   }
   if (grew(before, set.volume())) return quota_error(set.volume(), grown_at);
+  auto reviewed = rules::review({set, rules, first_change, first_content, step_ends, applied});
+  if (!reviewed) return reviewed.error();
   if (auto shown = show_final(set, first_change, applied.outcomes); !shown) return shown.error();
   if (set.changes().size() > first_change) {
     applied.first = set.changes()[first_change].seq;
@@ -93,9 +100,10 @@ Verdict judge(Policy policy, std::optional<Version> base, Version current) {
   return policy == Policy::last_writer ? Verdict::override_flagged : Verdict::refused;
 }
 
-Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch) {
+Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch,
+                            const ContentRules& rules) {
   const WorkingSet::Savepoint savepoint = set.savepoint();
-  auto applied = apply_steps(set, origin, batch);
+  auto applied = apply_steps(set, origin, batch, rules);
   if (!applied) set.undo_to(savepoint);
   return applied;
 }

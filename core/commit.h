@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/call.h"
+#include "core/content_rules.h"
 #include "core/op.h"
 #include "core/store.h"
 #include "core/working_set.h"
@@ -17,7 +18,9 @@ Verdict judge(Policy policy, std::optional<Version> base, Version current);
 // Applies `batch` to `set`, or leaves `set` as it was and says why not: the error's `step` is the
 // index of the refused step, its `subject` the path or inode.
 //   REQUIRES: check_batch(batch).
-// policy `merge` on a stale base is refused with `unsupported` until it is built.
-Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch);
+// policy `merge` on a stale base is refused with `unsupported` until it is built. When all steps
+// are done, `rules` are asked about what they wrote (core/commit_review.h).
+Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch,
+                            const ContentRules& rules = NoContentRules());
 
 }  // namespace outboard

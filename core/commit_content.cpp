@@ -7,6 +7,7 @@
 
 #include "core/commit_step.h"
 #include "core/content.h"
+#include "core/ignored.h"
 #include "core/limits.h"
 
 namespace outboard::rules {
@@ -87,6 +88,7 @@ Result<Outcome> put_version(Work& work, Target& target, Plan plan) {
   Change change = make_change(work, append ? ChangeKind::append : ChangeKind::write, node,
                               path_for_log(work, target));
   change.conflict = conflict;
+  edit->passing = is_ignored(work.set.volume().ignored, change.path);
   edit->seq = work.set.record(std::move(change));
   Outcome outcome = outcome_of(node, target.dentry, edit->seq);
   outcome.conflict = conflict;
@@ -201,6 +203,7 @@ Result<Outcome> publish_new(Work& work, const Place& place, const Publish& op) {
   edit.version = node.version;
   edit.conflict = *conflict;
   edit.seq = outcome->seq;
+  edit.passing = is_ignored(work.set.volume().ignored, place.path);
   work.set.put_content(std::move(edit));
   return outcome;
 }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/commit_step.h"
+#include "core/ignored.h"
 #include "core/limits.h"
 
 namespace outboard::rules {
@@ -47,6 +48,7 @@ Result<Outcome> apply(Work& work, const CreateFile& op) {
   empty.bytes = std::string();
   empty.digest = stored->node.digest;
   empty.seq = outcome->seq;
+  empty.passing = is_ignored(work.set.volume().ignored, place->path);
   work.set.put_content(std::move(empty));
   return outcome;
 }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/commit_step.h"
+#include "core/ignored.h"
 #include "core/path.h"
 
 namespace outboard::rules {
@@ -81,6 +82,13 @@ void move_paths(Work& work, const Place& from, const Place& to, bool exchange) {
   if (out && in) work.set.move_subtree({aside, to.path});
 }
 
+// A file that leaves an ignored name brings what it holds now into history.
+void enter_history(Work& work, const Node& moved, const std::string& from, const std::string& to) {
+  const std::string& ignored = work.set.volume().ignored;
+  if (!moved.is(Kind::file) || !is_ignored(ignored, from) || is_ignored(ignored, to)) return;
+  work.set.put_into_history(moved.inode, moved.version);
+}
+
 Result<Outcome> move(Work& work, const Place& from, const Place& to, bool exchange, bool conflict) {
   if (auto touched = touch_parents(work, from, to, exchange); !touched) return touched.error();
   StoredNode moved = *from.there;
@@ -101,6 +109,8 @@ Result<Outcome> move(Work& work, const Place& from, const Place& to, bool exchan
   work.set.drop_name(from.dentry);
   work.set.put_name(to.dentry, moved.node.inode);
   if (exchange) work.set.put_name(from.dentry, to.there->node.inode);
+  enter_history(work, moved.node, from.path, to.path);
+  if (exchange) enter_history(work, to.there->node, to.path, from.path);
   move_paths(work, from, to, exchange);
   Outcome outcome = outcome_of(moved.node, to.dentry, work.set.record(std::move(change)));
   outcome.conflict = conflict;

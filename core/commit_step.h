@@ -97,5 +97,7 @@ Result<Outcome> apply(Work& work, const Write& op);
 Result<Outcome> apply(Work& work, const Truncate& op);
 Result<Outcome> apply(Work& work, const Append& op);
 Result<Outcome> apply(Work& work, const Publish& op);
+Result<Outcome> apply(Work& work, const Restore& op);
+Result<Outcome> apply(Work& work, const Redact& op);
 
 }  // namespace outboard::rules

@@ -20,6 +20,18 @@ std::string apply_edit(const ContentEdit& edit, std::string_view base) {
   return edited(base, edit.keep, edit.extents, edit.size);
 }
 
+std::string passage_of(const ContentEdit& edit, std::string below, std::uint64_t offset,
+                       std::uint64_t size) {
+  below.resize(size, '\0');
+  for (const Extent& extent : edit.extents) {
+    const std::uint64_t from = std::max(extent.offset, offset);
+    const std::uint64_t to = std::min(extent.end(), offset + size);
+    if (from < to)
+      below.replace(from - offset, to - from, extent.bytes, from - extent.offset, to - from);
+  }
+  return below;
+}
+
 std::uint64_t size_after(std::uint64_t kept, const std::vector<Extent>& extents) {
   std::uint64_t size = kept;
   for (const Extent& extent : extents) {

@@ -20,6 +20,11 @@ std::string edited(std::string_view base, std::uint64_t keep, const std::vector<
 // The whole content of `edit.version`; `base` is the content of `edit.base` (empty for {0}).
 std::string apply_edit(const ContentEdit& edit, std::string_view base);
 
+// Bytes [offset, offset + size) of what `edit` makes; `below` are those of its base, so far as it
+// keeps them.  REQUIRES: !edit.bytes, offset + size <= edit.size.
+std::string passage_of(const ContentEdit& edit, std::string below, std::uint64_t offset,
+                       std::uint64_t size);
+
 // The size after the extents, before it is set: the largest of `kept` and the extents' ends.
 std::uint64_t size_after(std::uint64_t kept, const std::vector<Extent>& extents);
 

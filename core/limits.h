@@ -42,6 +42,17 @@ inline constexpr std::uint64_t kBatchBytesMax = 256ULL << 20U;
 // Steps in one batch: a transaction of about a second on measured figures (30,000 rows/s).
 inline constexpr std::size_t kBatchStepsMax = 4'096;
 
+// ── Rules for content ────────────────────────────────────────────────────────────────────────────
+// A SKILL.md whose header can be checked: what is read with it goes into files beside it.
+inline constexpr std::size_t kSkillDocumentBytesMax = kInlineBytesMax;
+// Bytes around a change that are looked at for secrets: longer than any token that is recognised,
+// so that one written in two halves is seen with the second.
+inline constexpr std::size_t kSecretContextBytes = 512;
+// Patterns of names without history: each is compared with each name on a written file's path.
+inline constexpr std::size_t kIgnoredPatternsMax = 64;
+// Warnings of one step: the first ones say enough.
+inline constexpr std::size_t kStepWarningsMax = 8;
+
 // ── The wire ─────────────────────────────────────────────────────────────────────────────────────
 // gRPC's default for one message; larger bodies stream in parts.
 inline constexpr std::size_t kMessageBytesMax = 4U << 20U;
@@ -105,6 +116,13 @@ inline constexpr std::chrono::milliseconds kIdleTransactionMax = 60s;
 inline constexpr std::size_t kFeedRingChanges = 16'384;
 // Changes queued for one watcher; a slower one is cut and resumes at its seq.
 inline constexpr std::size_t kWatcherQueueChanges = 16'384;
+// Changes of one publish that a mount applies as one: half of what its queue holds; for more it
+// loads the tree anew, which switches at once too.
+inline constexpr std::size_t kPublishChangesMax = kWatcherQueueChanges / 2;
+// Published revisions whose trees are kept, the newest ones: what a way back needs.
+inline constexpr std::uint64_t kRevisionsKept = 20;
+// A revision's name, and what its author and its reviewer say of it.
+inline constexpr std::size_t kRevisionTextBytesMax = 4'096;
 // How long a verified token is trusted before the database is asked again: revocation within 1 s.
 inline constexpr std::chrono::milliseconds kTokenCacheFor = 1s;
 // Verified tokens remembered: one for each sandbox of a large deployment, 200 bytes each.
@@ -127,6 +145,19 @@ inline constexpr std::size_t kWatchMessageChanges = 256;
 inline constexpr std::uint64_t kArrivingBytesMax = 4ULL << 30U;
 // Volumes whose organisation the access check remembers, 40 bytes each; then it starts anew.
 inline constexpr std::size_t kAccessVolumesMax = 1'000'000;
+
+// ── The past ─────────────────────────────────────────────────────────────────────────────────────
+// Retention takes nothing younger: who opened a file reads its version within the lease of a
+// frozen mount, and who restores what was just lost finds it.
+inline constexpr std::chrono::seconds kRetentionAgeMin = 1h;
+// Between two looks at what retention may take; each is one indexed statement a volume.
+inline constexpr std::chrono::milliseconds kCollectInterval = 10min;
+// Rows that one transaction of the collection deletes: about 20 ms, and no lock that writers want.
+inline constexpr std::size_t kCollectRowsMax = 2'000;
+// Names that one statement of a snapshot of the past reads, in all its directories: 8 MB of rows.
+inline constexpr std::size_t kPastNamesMax = 32'768;
+// Directories that it reads at once.
+inline constexpr std::size_t kPastDirectoriesMax = 64;
 
 // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
 inline constexpr std::size_t kTokenBytes = 32;  // 256 bits

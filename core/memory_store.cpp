@@ -60,6 +60,18 @@ bool concerns(const Change& change, std::optional<Inode> inode) {
   return !inode || change.node.inode == *inode || (change.other && change.other->inode == *inode);
 }
 
+bool is_by(const Origin& origin, const HistoryQuery& query) {
+  return (!query.session || origin.session == query.session) &&
+         (!query.op || origin.op == query.op) &&
+         (query.principal.empty() || origin.principal == query.principal);
+}
+
+Error past_gone(Seq asked, Seq pruned) {
+  return refuse(Code::history_gone, to_string(asked),
+                "the log begins behind seq " + to_string(pruned) + ", not as far back as " +
+                    to_string(asked) + ": what was before is no longer known");
+}
+
 Content slice(const MemoryContent& kept, std::uint64_t offset, std::size_t size) {
   Content content{kept.info.version, kept.info.size, {}};
   if (offset < kept.bytes->size()) content.bytes = kept.bytes->substr(offset, size);
@@ -85,7 +97,8 @@ class MemoryStore::Watch final : public Subscription {
   const std::shared_ptr<FeedSink> sink_;
 };
 
-MemoryStore::MemoryStore(const Clock& clock) : clock_(clock) {}
+MemoryStore::MemoryStore(const Clock& clock, const ContentRules* rules)
+    : clock_(clock), rules_(rules != nullptr ? *rules : no_rules_) {}
 MemoryStore::~MemoryStore() = default;
 
 VolumeId MemoryStore::add_volume(std::string name, const VolumeSettings& settings,
@@ -95,10 +108,7 @@ VolumeId MemoryStore::add_volume(std::string name, const VolumeSettings& setting
   volume.id = VolumeId{shelves_.size() + 1};
   volume.organisation = organisation;
   volume.name = std::move(name);
-  volume.policy = settings.policy;
-  volume.strict = settings.strict;
-  volume.quota_bytes = settings.quota_bytes;
-  volume.quota_nodes = settings.quota_nodes;
+  take_settings(volume, settings);
   const VolumeId id = volume.id;
   shelves_.emplace(id, std::make_unique<Shelf>(std::move(volume), clock_.wall()));
   return id;
@@ -125,14 +135,28 @@ Result<MemoryStore::Shelf*> MemoryStore::reach(const Call& call, VolumeId volume
     return refuse(Code::unsupported, *at.revision,
                   "published revisions are not built yet: read the head");
   }
-  while ((*found)->tree.volume().head < at.at_least) {
+  const MemoryVolume& tree = (*found)->tree;
+  const Seq least = std::max(at.at_least, at.as_of.value_or(Seq{}));
+  while (tree.volume().head < least) {
     if (advanced_.wait_until(mutex_, call.deadline)) continue;
-    if ((*found)->tree.volume().head >= at.at_least) break;
-    return refuse(Code::timed_out, to_string(at.at_least),
-                  "the volume is at seq " + to_string((*found)->tree.volume().head) +
-                      " and did not reach " + to_string(at.at_least) + " in time");
+    if (tree.volume().head >= least) break;
+    return refuse(Code::timed_out, to_string(least),
+                  "the volume is at seq " + to_string(tree.volume().head) + " and did not reach " +
+                      to_string(least) + " in time");
+  }
+  if (at.as_of && at.as_of->value + 1 < tree.oldest().value) {
+    return past_gone(*at.as_of, Seq{tree.oldest().value - 1});
   }
   return found;
+}
+
+Result<MemoryStore::TreeAt> MemoryStore::tree_at(const Call& call, VolumeId volume,
+                                                 const ReadAt& at) {
+  auto found = reach(call, volume, at);
+  if (!found) return found.error();
+  const MemoryVolume& now = (*found)->tree;
+  if (!at.as_of) return TreeAt{now, {}, now.volume().head};
+  return TreeAt{now, now.as_of(*at.as_of), *at.as_of};
 }
 
 Result<Volume> MemoryStore::open_volume(const Call&, std::string_view name) {
@@ -184,7 +208,7 @@ Result<Applied> MemoryStore::apply(const Call& call, VolumeId volume, const Batc
 
 Result<Applied> MemoryStore::commit(const Call& call, Shelf& shelf, const Batch& batch) {
   WorkingSet set(shelf.tree, shelf.tree.volume(), clock_.wall());
-  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch);
+  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch, rules_);
   if (!applied || set.empty()) return applied;
   shelf.tree.absorb(set);
   publish(shelf, set.changes());
@@ -204,29 +228,29 @@ void MemoryStore::publish(Shelf& shelf, const std::vector<Change>& changes) {
 Result<At<Entry>> MemoryStore::lookup(const Call& call, VolumeId volume, const NameRef& name,
                                       const ReadAt& at) {
   const Lock lock(mutex_);
-  auto found = reach(call, volume, at);
+  auto found = tree_at(call, volume, at);
   if (!found) return found.error();
-  auto entry = (*found)->tree.entry_at(name);
+  auto entry = found->tree().entry_at(name);
   if (!entry) return entry.error();
-  return At<Entry>{std::move(*entry), (*found)->tree.volume().head};
+  return At<Entry>{std::move(*entry), found->seq};
 }
 
 Result<At<Node>> MemoryStore::attributes(const Call& call, VolumeId volume, const NodeRef& node,
                                          const ReadAt& at) {
   const Lock lock(mutex_);
-  auto found = reach(call, volume, at);
+  auto found = tree_at(call, volume, at);
   if (!found) return found.error();
-  auto inode = (*found)->tree.resolve(node);
+  auto inode = found->tree().resolve(node);
   if (!inode) return inode.error();
-  return At<Node>{*(*found)->tree.find_node(*inode), (*found)->tree.volume().head};
+  return At<Node>{*found->tree().find_node(*inode), found->seq};
 }
 
 Result<At<Page>> MemoryStore::list(const Call& call, VolumeId volume, const NodeRef& directory,
                                    std::string_view after, std::uint32_t limit, const ReadAt& at) {
   const Lock lock(mutex_);
-  auto found = reach(call, volume, at);
+  auto found = tree_at(call, volume, at);
   if (!found) return found.error();
-  const MemoryVolume& tree = (*found)->tree;
+  const MemoryTree& tree = found->tree();
   auto inode = tree.resolve(directory);
   if (!inode) return inode.error();
   const Node* node = tree.find_node(*inode);
@@ -237,7 +261,7 @@ Result<At<Page>> MemoryStore::list(const Call& call, VolumeId volume, const Node
     return refuse(Code::not_directory, to_string(*inode),
                   "inode " + to_string(*inode) + " is no directory: it has no names to list");
   }
-  return At<Page>{tree.page(*inode, after, limit), tree.volume().head};
+  return At<Page>{tree.page(*inode, after, limit), found->seq};
 }
 
 Result<At<Content>> MemoryStore::read(const Call&, VolumeId volume, Inode inode, Version version,
@@ -280,7 +304,7 @@ Result<Xattrs> MemoryStore::xattrs(const Call&, VolumeId volume, Inode inode) {
   const Lock lock(mutex_);
   auto found = shelf(volume);
   if (!found) return found.error();
-  auto known = (*found)->tree.resolve(inode);
+  auto known = (*found)->tree.now().resolve(inode);
   if (!known) return known.error();
   return (*found)->tree.xattrs(inode);
 }
@@ -293,7 +317,7 @@ Result<At<std::vector<Change>>> MemoryStore::history(const Call&, VolumeId volum
   const MemoryVolume& tree = (*found)->tree;
   std::optional<Inode> inode;
   if (query.node) {
-    auto resolved = tree.resolve(*query.node);
+    auto resolved = tree.now().resolve(*query.node);
     if (!resolved) return resolved.error();
     inode = *resolved;
   }
@@ -301,7 +325,7 @@ Result<At<std::vector<Change>>> MemoryStore::history(const Call&, VolumeId volum
   const auto take = [&](const Change& change) {
     if (answer.value.size() >= std::min(query.limit, kPageEntriesMax)) return;
     if (change.seq <= query.after || (query.before && change.seq >= query.before)) return;
-    if (concerns(change, inode)) answer.value.push_back(change);
+    if (concerns(change, inode) && is_by(change.origin, query)) answer.value.push_back(change);
   };
   if (query.newest_first) {
     std::for_each(tree.log().rbegin(), tree.log().rend(), take);
@@ -316,7 +340,7 @@ Result<At<std::vector<VersionInfo>>> MemoryStore::versions(const Call&, VolumeId
   const Lock lock(mutex_);
   auto found = shelf(volume);
   if (!found) return found.error();
-  auto inode = (*found)->tree.resolve(node);
+  auto inode = (*found)->tree.now().resolve(node);
   if (!inode) return inode.error();
   return At<std::vector<VersionInfo>>{(*found)->tree.versions(*inode),
                                       (*found)->tree.volume().head};
@@ -328,21 +352,23 @@ Result<Seq> MemoryStore::snapshot(const Call& call, VolumeId volume, const Snaps
   Seq seq;
   {
     const Lock lock(mutex_);
-    auto found = reach(call, volume, query.at);
+    auto found = tree_at(call, volume, query.at);
     if (!found) return found.error();
-    const MemoryVolume& tree = (*found)->tree;
-    seq = tree.volume().head;
+    seq = found->seq;
     std::uint64_t left = std::min(query.bodies_bytes_max, kSnapshotBodiesBytesMax);
     std::set<Inode> sent;
-    for (Entry& entry : tree.entries()) {
+    for (Entry& entry : found->tree().entries()) {
       if (parts.empty() || parts.back().entries.size() == kPageEntriesMax) parts.emplace_back();
       const Node& node = entry.node;
       const std::uint64_t size = node.attributes.size;
       if (node.is(Kind::file) && size <= std::min<std::uint64_t>(left, kSnapshotBodyBytesMax) &&
           left > 0 && sent.insert(node.inode).second) {
+        auto kept = found->now.content(node.inode, node.version);
+        if (!kept) {  // of an old version: gone, or redacted
+          parts.back().entries.push_back(std::move(entry));
+          continue;
+        }
         left -= size;
-        auto kept = tree.content(node.inode, node.version);
-        CHECK(kept);
         parts.back().bodies.emplace_back(ContentKey{node.inode, node.version}, *(*kept)->bytes);
       }
       parts.back().entries.push_back(std::move(entry));

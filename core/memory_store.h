@@ -18,6 +18,7 @@
 
 #include "core/admin.h"
 #include "core/clock.h"
+#include "core/content_rules.h"
 #include "core/guarded.h"
 #include "core/memory_volume.h"
 #include "core/store.h"
@@ -26,8 +27,9 @@ namespace outboard {
 
 class MemoryStore final : public Store {
  public:
-  // `clock` gives the times of changes; it outlives the store and is asked under the lock.
-  explicit MemoryStore(const Clock& clock);
+  // `clock` gives the times of changes, `rules` judge what is written (none: nothing is wrong);
+  // both outlive the store and are asked under the lock.
+  explicit MemoryStore(const Clock& clock, const ContentRules* rules = nullptr);
   // REQUIRES: all subscriptions are gone.
   ~MemoryStore() override;
 
@@ -76,12 +78,23 @@ class MemoryStore final : public Store {
   };
 
   Result<Shelf*> shelf(VolumeId volume) REQUIRES_LOCK(mutex_);
+  // A volume's tree now, or as it was.
+  struct TreeAt {
+    const MemoryVolume& now;
+    std::optional<MemoryTree> past;
+    Seq seq;
+    const MemoryTree& tree() const { return past ? *past : now.now(); }
+  };
+
   // The shelf, once it has reached what `at` asks for.
   Result<Shelf*> reach(const Call& call, VolumeId volume, const ReadAt& at) REQUIRES_LOCK(mutex_);
+  Result<TreeAt> tree_at(const Call& call, VolumeId volume, const ReadAt& at) REQUIRES_LOCK(mutex_);
   Result<Applied> commit(const Call& call, Shelf& shelf, const Batch& batch) REQUIRES_LOCK(mutex_);
   static void publish(Shelf& shelf, const std::vector<Change>& changes);
 
   const Clock& clock_;
+  const NoContentRules no_rules_;
+  const ContentRules& rules_;
   Mutex mutex_;
   Condition advanced_;
   std::map<VolumeId, std::unique_ptr<Shelf>> shelves_ GUARDED_BY(mutex_);

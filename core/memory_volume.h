@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/memory_tree.h"
 #include "core/store.h"
 #include "core/working_set.h"
 
@@ -21,6 +22,7 @@ namespace outboard {
 struct MemoryContent {
   std::shared_ptr<const std::string> bytes;
   bool chunked = false;
+  bool passing = false;  // written under an ignored name
   VersionInfo info;
 };
 
@@ -36,24 +38,21 @@ class MemoryVolume final : public TreeSource {
   Result<bool> has_children(Inode directory) override;
   Result<std::optional<StoredVersion>> version(Inode inode, Version version) override;
   Result<std::string> inline_content(Inode inode, Version version) override;
+  Result<std::string> chunked_content(Inode inode, const StoredVersion& version,
+                                      std::uint64_t offset, std::uint64_t size) override;
   Result<Sha256> digest(Inode inode, Version version) override;
   Result<Xattrs> xattrs(Inode inode) override;
   Result<Inode> allot_inode() override;
 
   // ── What the store reads beside that ──
   const Volume& volume() const { return volume_; }
-  // Removed ones too.
-  const Node* find_node(Inode inode) const;
-  // not_found, not_directory. Symlinks are not followed.
-  Result<Inode> resolve(const NodeRef& ref) const;
-  Result<Entry> entry_at(const NameRef& name) const;
+  const MemoryTree& now() const { return now_; }
+  // The tree behind change `seq`, before those that came after it. REQUIRES: oldest() - 1 <= seq.
+  MemoryTree as_of(Seq seq) const;
   // A name of the node; parent 0 for the root and for removed nodes.
   Dentry dentry_of(Inode inode) const;
   // Version{0}: the current one. not_found.
   Result<const MemoryContent*> content(Inode inode, Version version) const;
-  Page page(Inode directory, std::string_view after, std::uint32_t limit) const;
-  // All entries, parents first.
-  std::vector<Entry> entries() const;
   std::vector<VersionInfo> versions(Inode inode) const;
   // Changes in seq order from `oldest()` to the head.
   const std::vector<Change>& log() const { return log_; }
@@ -62,16 +61,18 @@ class MemoryVolume final : public TreeSource {
   // ── Changing ──
   // Takes over what the rules made of this volume.
   void absorb(const WorkingSet& set);
-  // Forgets changes up to `upto`, and contents that only they can have shown.
+  // Forgets changes up to `upto`, trees before it, and contents that only they can have shown.
   void prune(Seq upto);
 
  private:
-  Result<Inode> walk(std::string_view path) const;
+  // Forgets what no history wants: passing versions before the one before `newest`, which may
+  // still be read by who has the file open.
+  void drop_passing(Inode inode, Version newest);
 
   Volume volume_;
   Inode last_inode_ = kRootInode;
-  std::map<Inode, StoredNode> nodes_;
-  std::map<Dentry, Inode> names_;
+  MemoryTree now_;
+  MemoryTree base_;  // behind the last change that was forgotten: where the log begins
   std::map<Inode, std::set<Dentry>> names_of_;
   std::map<Inode, Xattrs> xattrs_;
   std::map<ContentKey, MemoryContent> contents_;

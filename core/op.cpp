@@ -141,6 +141,14 @@ Status check_one(const Publish& op) {
   return first_of(check_at(op.at), check_mode(op.mode.value_or(0)));
 }
 
+Status check_one(const Restore& op) {
+  if (auto good = check_ref(op.inode); !good || !op.to) return good;
+  return check_at(*op.to);
+}
+Status check_one(const Redact& op) {
+  return check_ref(op.inode);
+}
+
 Status check_step(const Step& step) {
   if (step.when.absent && (step.when.version || step.when.digest)) {
     return broken(Code::invalid,
@@ -173,7 +181,8 @@ std::string_view name_of(const Op& op) {
           [](const SetXattr&) { return "setxattr"; },
           [](const RemoveXattr&) { return "removexattr"; }, [](const Write&) { return "write"; },
           [](const Truncate&) { return "truncate"; }, [](const Append&) { return "append"; },
-          [](const Publish&) { return "publish"; }},
+          [](const Publish&) { return "publish"; }, [](const Restore&) { return "restore"; },
+          [](const Redact&) { return "redact"; }},
       op);
 }
 

@@ -191,9 +191,31 @@ struct Publish {
   friend bool operator==(const Publish&, const Publish&) = default;
 };
 
+// ── The past ─────────────────────────────────────────────────────────────────────────────────────
+
+// Brings back what was. The content of `version` becomes a new version of the file at `to` (unset:
+// of the node itself, which stands where it stands); Version{0} is the node's last content. What
+// was removed comes back under `to` as the node it was, with its history; the content of a node
+// that now stands elsewhere is copied. The precondition speaks of what stands at `to`. [S29]
+struct Restore {
+  Inode inode;
+  Version version;
+  std::optional<NameRef> to;
+  bool parents = false;  // make missing directories above `to`
+  friend bool operator==(const Restore&, const Restore&) = default;
+};
+
+// Purges the bytes and digests of one version, or of all there are (Version{0}). Its numbers, its
+// author and its place in the log stay. Only administrators may. [S30]
+struct Redact {
+  Inode inode;
+  Version version;
+  friend bool operator==(const Redact&, const Redact&) = default;
+};
+
 using Op = std::variant<CreateFile, MakeDirectory, MakeNode, MakeSymlink, MakeLink, Rename, Unlink,
                         RemoveDirectory, SetAttributes, SetXattr, RemoveXattr, Write, Truncate,
-                        Append, Publish>;
+                        Append, Publish, Restore, Redact>;
 
 struct Step {
   Op op;

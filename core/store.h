@@ -41,36 +41,40 @@ struct At {
 
 // From when a read may be answered. Default: from whatever is current.
 struct ReadAt {
-  Seq at_least;                          // wait for it
-  std::optional<std::string> revision;   // a published revision's name; else the head
+  Seq at_least;                         // wait for it
+  std::optional<std::string> revision;  // a published revision's name; else the head
+  // The tree as it stood behind this change; a seq that has not come yet is waited for.
+  // history_gone: the log no longer reaches back to it. [S28]
+  std::optional<Seq> as_of = std::nullopt;
 };
 
 // What one step did.
 struct Outcome {
-  Node node;                 // the node it acted on, as it is after the batch
-  Dentry dentry;             // the name it acted on; parent 0 when it went by inode
-  Seq seq;                   // of its last change; 0: it changed nothing
+  Node node;      // the node it acted on, as it is after the batch
+  Dentry dentry;  // the name it acted on; parent 0 when it went by inode
+  Seq seq;        // of its last change; 0: it changed nothing
   bool created = false;
-  bool conflict = false;     // it overrode a version its caller had not seen [S4]
+  bool conflict = false;  // it overrode a version its caller had not seen [S4]
+  std::vector<std::string> warnings = {};  // rules of the volume's that it breaks [S22, S32]
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
 struct Applied {
-  Seq first;                       // of the batch's changes; 0: none
+  Seq first;  // of the batch's changes; 0: none
   Seq last;
-  std::vector<Outcome> outcomes;   // one for each step
-  bool repeated = false;           // this request had happened already [S8]
+  std::vector<Outcome> outcomes;  // one for each step
+  bool repeated = false;          // this request had happened already [S8]
 };
 
 struct Page {
-  std::vector<Entry> entries;      // by name, bytewise
-  std::string next;                // pass as `after` for the next page; empty: that was all
+  std::vector<Entry> entries;  // by name, bytewise
+  std::string next;            // pass as `after` for the next page; empty: that was all
 };
 
 struct Content {
   Version version;
-  std::uint64_t size = 0;          // of the whole version
-  std::string bytes;               // of the asked range; shorter only at the end
+  std::uint64_t size = 0;  // of the whole version
+  std::string bytes;       // of the asked range; shorter only at the end
 };
 
 // One file asked for in read_many: its content whole. Version{0}: the current one.
@@ -92,11 +96,15 @@ struct VersionInfo {
 };
 
 struct HistoryQuery {
-  std::optional<NodeRef> node;     // unset: the whole volume
-  Seq after;                       // only changes behind this seq
-  Seq before;                      // only changes ahead of this seq; 0: no bound
+  std::optional<NodeRef> node;  // unset: the whole volume
+  Seq after;                    // only changes behind this seq
+  Seq before;                   // only changes ahead of this seq; 0: no bound
   bool newest_first = true;
-  std::uint32_t limit = 100;       // at most kPageEntriesMax
+  std::uint32_t limit = 100;  // at most kPageEntriesMax
+  // Only changes by them; all that are set count.
+  SessionId session = {};
+  OpId op = {};                // one tool call
+  std::string principal = {};  // "ada"; empty: anybody
 };
 
 // One part of a snapshot. Parents come before their children.
@@ -119,8 +127,8 @@ struct LockQuery {
   std::uint64_t owner = 0;
   std::uint64_t start = 0;
   std::uint64_t length = 0;
-  std::optional<LockKind> kind;    // unset: unlock
-  bool wait = false;               // until the deadline; else conflict at once
+  std::optional<LockKind> kind;  // unset: unlock
+  bool wait = false;             // until the deadline; else conflict at once
 };
 
 class Store {

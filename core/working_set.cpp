@@ -173,6 +173,27 @@ Result<std::string> WorkingSet::inline_content(Inode inode, Version version) {
   return *edit->bytes;
 }
 
+Result<std::string> WorkingSet::content(Inode inode, Version version, std::uint64_t offset,
+                                        std::uint64_t size) {
+  if (const ContentEdit* edit = edit_of(inode, version)) {
+    if (edit->bytes) return offset < edit->bytes->size() ? edit->bytes->substr(offset, size) : "";
+    const std::uint64_t kept = edit->keep > offset ? std::min(size, edit->keep - offset) : 0;
+    const Version base = edit->base;
+    auto below = kept > 0 && base ? content(inode, base, offset, kept) : std::string();
+    if (!below) return below;
+    const ContentEdit& laid = *edit_of(inode, version);
+    const std::uint64_t end = std::min(laid.size, offset + size);
+    return end > offset ? passage_of(laid, *std::move(below), offset, end - offset) : "";
+  }
+  auto stored = this->version(inode, version);
+  if (!stored) return stored.error();
+  CHECK(*stored);
+  if ((*stored)->chunked) return source_.chunked_content(inode, **stored, offset, size);
+  auto whole = source_.inline_content(inode, version);
+  if (!whole) return whole;
+  return offset < whole->size() ? whole->substr(offset, size) : "";
+}
+
 Result<Sha256> WorkingSet::digest(const StoredNode& node) {
   if (node.node.digest) return *node.node.digest;
   const ContentEdit* edit = edit_of(node.node.inode, node.node.version);
@@ -243,6 +264,15 @@ Seq WorkingSet::record(Change change) {
   return volume_.head;
 }
 
+void WorkingSet::flag_warned(Seq seq) {
+  CHECK(!changes_.empty() && seq >= changes_.front().seq && seq <= volume_.head);
+  changes_[seq.value - changes_.front().seq.value].warned = true;
+}
+
+void WorkingSet::put_into_history(Inode inode, Version version) {
+  historic_.emplace_back(inode, version);
+}
+
 void WorkingSet::use(std::int64_t bytes, std::int64_t nodes) {
   volume_.used_bytes = moved_by(volume_.used_bytes, bytes);
   volume_.used_nodes = moved_by(volume_.used_nodes, nodes);
@@ -251,7 +281,8 @@ void WorkingSet::use(std::int64_t bytes, std::int64_t nodes) {
 // ── Savepoints ───────────────────────────────────────────────────────────────────────────────────
 
 WorkingSet::Savepoint WorkingSet::savepoint() const {
-  return Savepoint{undo_.size(), changes_.size(), contents_.size(), moves_.size(), volume_};
+  return Savepoint{undo_.size(),  changes_.size(),  contents_.size(),
+                   moves_.size(), historic_.size(), volume_};
 }
 
 void WorkingSet::undo_to(const Savepoint& savepoint) {
@@ -272,6 +303,7 @@ void WorkingSet::undo_to(const Savepoint& savepoint) {
   }
   changes_.resize(savepoint.changes);
   moves_.resize(savepoint.moves);
+  historic_.resize(savepoint.historic);
   volume_ = savepoint.volume;
 }
 

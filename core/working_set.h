@@ -55,6 +55,9 @@ class TreeSource {
   virtual Result<std::optional<StoredVersion>> version(Inode inode, Version version) = 0;
   // The whole content of a version that is kept inline.
   virtual Result<std::string> inline_content(Inode inode, Version version) = 0;
+  // Bytes [offset, offset + size) of a chunked version.
+  virtual Result<std::string> chunked_content(Inode inode, const StoredVersion& version,
+                                              std::uint64_t offset, std::uint64_t size) = 0;
   // Of a chunked version whose digest was not known when it was written; reads all of it.
   virtual Result<Sha256> digest(Inode inode, Version version) = 0;
   virtual Result<Xattrs> xattrs(Inode inode) = 0;
@@ -78,6 +81,7 @@ struct ContentEdit {
   std::optional<Sha256> digest;  // when known
   Seq seq;                       // of the change that made it
   bool conflict = false;
+  bool passing = false;  // written under an ignored name: goes when it is replaced
 };
 
 // A directory whose path changed: every dentry strictly below `from` now lies below `to`. Apply in
@@ -106,6 +110,9 @@ class WorkingSet {
   Result<std::string> path_of(const Dentry& name);
   Result<std::optional<StoredVersion>> version(Inode inode, Version version);
   Result<std::string> inline_content(Inode inode, Version version);
+  // Bytes of any version; shorter at its end.  REQUIRES: the version is kept.
+  Result<std::string> content(Inode inode, Version version, std::uint64_t offset,
+                              std::uint64_t size);
   Result<Sha256> digest(const StoredNode& node);
   Result<Xattrs> xattrs(Inode inode);
   Result<Inode> allot_inode() { return source_.allot_inode(); }
@@ -123,12 +130,16 @@ class WorkingSet {
   Seq record(Change change);
   // The change recorded last overrode a version its writer had not seen. [S4]
   void flag_last() { changes_.back().conflict = true; }
+  // The change broke a rule of the volume's that only warns.  REQUIRES: it is one of this set's.
+  void flag_warned(Seq seq);
+  // The version belongs to history from now on, though it was written under an ignored name.
+  void put_into_history(Inode inode, Version version);
   // Counts towards the volume's quotas; the rules check them at the end of each batch.
   void use(std::int64_t bytes, std::int64_t nodes);
 
   // ── Savepoints, for batches of a group ──
   struct Savepoint {
-    std::size_t undo = 0, changes = 0, contents = 0, moves = 0;
+    std::size_t undo = 0, changes = 0, contents = 0, moves = 0, historic = 0;
     Volume volume;
   };
   Savepoint savepoint() const;
@@ -144,6 +155,7 @@ class WorkingSet {
   const std::vector<ContentEdit>& contents() const { return contents_; }
   const std::vector<SubtreeMove>& moves() const { return moves_; }
   const std::vector<Change>& changes() const { return changes_; }
+  const std::vector<std::pair<Inode, Version>>& historic() const { return historic_; }
 
  private:
   struct NodeSlot {
@@ -183,6 +195,7 @@ class WorkingSet {
   std::map<std::pair<Inode, Version>, std::size_t> content_at_;  // index into contents_
   std::vector<SubtreeMove> moves_;
   std::vector<Change> changes_;
+  std::vector<std::pair<Inode, Version>> historic_;
   std::vector<Undo> undo_;
 };
 

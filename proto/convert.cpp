@@ -136,6 +136,15 @@ void write(const Volume& volume, v1::Volume* to) {
   to->set_used_bytes(volume.used_bytes);
   to->set_used_nodes(volume.used_nodes);
   to->set_head(volume.head.value);
+  to->set_pruned(volume.pruned.value);
+  write_retention(volume.retention, to);
+  to->set_skill_lint(write(volume.skill_lint));
+  to->set_secret_scan(write(volume.secret_scan));
+  to->set_ignored(volume.ignored);
+  to->set_mode(write(volume.mode));
+  to->set_second_reviewer(volume.second_reviewer);
+  to->set_published(volume.published.value);
+  to->set_revision(volume.revision);
 }
 
 Volume read(const v1::Volume& from, Faults& faults) {
@@ -151,18 +160,29 @@ Volume read(const v1::Volume& from, Faults& faults) {
   volume.used_bytes = from.used_bytes();
   volume.used_nodes = from.used_nodes();
   volume.head = Seq{from.head()};
+  volume.pruned = Seq{from.pruned()};
+  volume.retention = read_retention(from);
+  volume.skill_lint = read(from.skill_lint(), faults);
+  volume.secret_scan = read(from.secret_scan(), faults);
+  volume.ignored = from.ignored();
+  volume.mode = read(from.mode(), faults);
+  volume.second_reviewer = from.second_reviewer();
+  volume.published = Seq{from.published()};
+  volume.revision = from.revision();
   return volume;
 }
 
 void write(const ReadAt& at, v1::ReadAt* to) {
   to->set_at_least(at.at_least.value);
   if (at.revision) to->set_revision(*at.revision);
+  if (at.as_of) to->set_as_of(at.as_of->value);
 }
 
 ReadAt read(const v1::ReadAt& from, Faults&) {
   ReadAt at;
   at.at_least = Seq{from.at_least()};
   if (from.has_revision()) at.revision = from.revision();
+  if (from.has_as_of()) at.as_of = Seq{from.as_of()};
   return at;
 }
 
@@ -205,6 +225,7 @@ void write(const Change& change, v1::Change* to) {
   to->set_path(change.path);
   to->set_conflict(change.conflict);
   to->set_redacted(change.redacted);
+  to->set_warned(change.warned);
   write(change.origin, to->mutable_origin());
   to->set_at_unix_ns(change.at.nanoseconds);
 }
@@ -223,6 +244,7 @@ Change read(const v1::Change& from, Faults& faults) {
   change.path = from.path();
   change.conflict = from.conflict();
   change.redacted = from.redacted();
+  change.warned = from.warned();
   change.origin = read(from.origin(), faults);
   change.at.nanoseconds = from.at_unix_ns();
   return change;
@@ -234,6 +256,7 @@ void write(const Outcome& outcome, v1::Outcome* to) {
   to->set_seq(outcome.seq.value);
   to->set_created(outcome.created);
   to->set_conflict(outcome.conflict);
+  for (const std::string& warning : outcome.warnings) to->add_warnings(warning);
 }
 
 Outcome read(const v1::Outcome& from, Faults& faults) {
@@ -243,6 +266,7 @@ Outcome read(const v1::Outcome& from, Faults& faults) {
   outcome.seq = Seq{from.seq()};
   outcome.created = from.created();
   outcome.conflict = from.conflict();
+  outcome.warnings.assign(from.warnings().begin(), from.warnings().end());
   return outcome;
 }
 
@@ -293,6 +317,9 @@ void write(const HistoryQuery& query, v1::HistoryRequest* to) {
   to->set_before(query.before.value);
   to->set_oldest_first(!query.newest_first);
   to->set_limit(query.limit);
+  to->set_session(write_uuid(query.session.uuid));
+  to->set_op(write_uuid(query.op.uuid));
+  to->set_principal(query.principal);
 }
 
 HistoryQuery read(const v1::HistoryRequest& from, Faults& faults) {
@@ -302,6 +329,9 @@ HistoryQuery read(const v1::HistoryRequest& from, Faults& faults) {
   query.before = Seq{from.before()};
   query.newest_first = !from.oldest_first();
   query.limit = from.limit();
+  query.session.uuid = read_uuid("session", from.session(), faults);
+  query.op.uuid = read_uuid("op", from.op(), faults);
+  query.principal = from.principal();
   return query;
 }
 

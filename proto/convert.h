@@ -25,12 +25,29 @@ v1::Kind write(Kind kind);
 Kind read(v1::Kind kind, Faults& faults);
 v1::Policy write(Policy policy);
 Policy read(v1::Policy policy, Faults& faults);
+v1::Strictness write(Strictness strictness);
+// Unset is read as off.
+Strictness read(v1::Strictness strictness, Faults& faults);
+v1::VolumeMode write(VolumeMode mode);
+VolumeMode read(v1::VolumeMode mode, Faults& faults);
 v1::ChangeKind write(ChangeKind kind);
 ChangeKind read(v1::ChangeKind kind, Faults& faults);
 v1::WatchEndReason write(FeedEnd end);
 FeedEnd read(v1::WatchEndReason reason, Faults& faults);
 v1::LockKind write(std::optional<LockKind> kind);
 std::optional<LockKind> read(v1::LockKind kind, Faults& faults);
+
+// Volume and VolumeSettings keep their retention in fields of the same names.
+template <class Message>
+void write_retention(const Retention& retention, Message* to) {
+  to->set_retention_versions(retention.versions);
+  to->set_retention_s(retention.seconds);
+  to->set_retention_bytes(retention.bytes);
+}
+template <class Message>
+Retention read_retention(const Message& from) {
+  return {from.retention_versions(), from.retention_s(), from.retention_bytes()};
+}
 
 // ── Nodes and names ──
 void write(const Node& node, v1::Node* to);

@@ -29,6 +29,12 @@ void write(const VolumeSettings& settings, v1::VolumeSettings* to) {
   to->set_strict(settings.strict);
   to->set_quota_bytes(settings.quota_bytes);
   to->set_quota_nodes(settings.quota_nodes);
+  write_retention(settings.retention, to);
+  if (settings.skill_lint) to->set_skill_lint(write(*settings.skill_lint));
+  to->set_secret_scan(write(settings.secret_scan));
+  to->set_ignored(settings.ignored);
+  to->set_mode(write(settings.mode));
+  to->set_second_reviewer(settings.second_reviewer);
 }
 
 VolumeSettings read(const v1::VolumeSettings& from, Faults& faults) {
@@ -37,6 +43,14 @@ VolumeSettings read(const v1::VolumeSettings& from, Faults& faults) {
   settings.strict = from.strict();
   settings.quota_bytes = from.quota_bytes();
   settings.quota_nodes = from.quota_nodes();
+  settings.retention = read_retention(from);
+  if (from.skill_lint() != v1::STRICTNESS_UNSPECIFIED) {
+    settings.skill_lint = read(from.skill_lint(), faults);
+  }
+  settings.secret_scan = read(from.secret_scan(), faults);
+  settings.ignored = from.ignored();
+  settings.mode = read(from.mode(), faults);
+  settings.second_reviewer = from.second_reviewer();
   return settings;
 }
 

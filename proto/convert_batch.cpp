@@ -108,6 +108,18 @@ class StepWriter {
     owner(op, to);
     to->set_parents(op.parents);
   }
+  void operator()(const Restore& op) {
+    auto* to = to_->mutable_restore();
+    to->set_inode(op.inode.value);
+    to->set_version(op.version.value);
+    if (op.to) write(*op.to, to->mutable_to());
+    to->set_parents(op.parents);
+  }
+  void operator()(const Redact& op) {
+    auto* to = to_->mutable_redact();
+    to->set_inode(op.inode.value);
+    to->set_version(op.version.value);
+  }
 
  private:
   template <class O, class Message>
@@ -193,6 +205,17 @@ class StepReader {
     op.parents = from.parents();
     return op;
   }
+  Op operator()(const v1::Restore& from) {
+    Restore op;
+    op.inode = Inode{from.inode()};
+    op.version = Version{from.version()};
+    if (from.has_to()) op.to = read(from.to(), faults_);
+    op.parents = from.parents();
+    return op;
+  }
+  Op operator()(const v1::Redact& from) {
+    return Redact{Inode{from.inode()}, Version{from.version()}};
+  }
 
  private:
   template <class Message>
@@ -241,6 +264,8 @@ Op read_op(const v1::Step& from, StepReader reader, Faults& faults) {
     case v1::Step::kTruncate: return reader(from.truncate());
     case v1::Step::kAppend: return reader(from.append());
     case v1::Step::kPublish: return reader(from.publish());
+    case v1::Step::kRestore: return reader(from.restore());
+    case v1::Step::kRedact: return reader(from.redact());
     case v1::Step::OP_NOT_SET: break;
   }
   faults.unknown("step.op");

@@ -59,6 +59,48 @@ Policy read(v1::Policy value, Faults& faults) {
   return Policy::last_writer;
 }
 
+v1::Strictness write(Strictness value) {
+  switch (value) {
+    case Strictness::off: return v1::STRICTNESS_OFF;
+    case Strictness::warn: return v1::STRICTNESS_WARN;
+    case Strictness::refuse: return v1::STRICTNESS_REFUSE;
+  }
+  CHECK(false);
+}
+
+Strictness read(v1::Strictness value, Faults& faults) {
+  switch (value) {
+    case v1::STRICTNESS_UNSPECIFIED:
+    case v1::STRICTNESS_OFF: return Strictness::off;
+    case v1::STRICTNESS_WARN: return Strictness::warn;
+    case v1::STRICTNESS_REFUSE: return Strictness::refuse;
+    case v1::Strictness_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::Strictness_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("strictness");
+  return Strictness::off;
+}
+
+v1::VolumeMode write(VolumeMode value) {
+  switch (value) {
+    case VolumeMode::direct: return v1::VOLUME_MODE_DIRECT;
+    case VolumeMode::reviewed: return v1::VOLUME_MODE_REVIEWED;
+  }
+  CHECK(false);
+}
+
+VolumeMode read(v1::VolumeMode value, Faults& faults) {
+  switch (value) {
+    case v1::VOLUME_MODE_UNSPECIFIED:
+    case v1::VOLUME_MODE_DIRECT: return VolumeMode::direct;
+    case v1::VOLUME_MODE_REVIEWED: return VolumeMode::reviewed;
+    case v1::VolumeMode_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::VolumeMode_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("mode");
+  return VolumeMode::direct;
+}
+
 v1::ChangeKind write(ChangeKind value) {
   switch (value) {
     case ChangeKind::create: return v1::CHANGE_KIND_CREATE;

@@ -44,6 +44,29 @@ class Dice {
     if (coin()) return Inode{number()};
     return "/" + bytes();
   }
+  Strictness strictness() { return static_cast<Strictness>(below(3)); }
+  Volume volume() {
+    Volume volume;
+    volume.id = VolumeId{number()};
+    volume.organisation = number();
+    volume.name = text();
+    volume.policy = static_cast<Policy>(below(3));
+    volume.strict = coin();
+    volume.read_only = coin();
+    volume.quota_bytes = number();
+    volume.quota_nodes = number();
+    volume.used_bytes = number();
+    volume.used_nodes = number();
+    volume.head = Seq{number()};
+    volume.skill_lint = strictness();
+    volume.secret_scan = strictness();
+    volume.ignored = text();
+    volume.mode = static_cast<VolumeMode>(below(2));
+    volume.second_reviewer = coin();
+    volume.published = Seq{number()};
+    volume.revision = number();
+    return volume;
+  }
   NameRef name_ref() { return {node_ref(), bytes()}; }
   Dentry dentry() { return {Inode{number()}, bytes()}; }
   Node node() {
@@ -73,6 +96,7 @@ class Dice {
     change.path = bytes();
     change.conflict = coin();
     change.redacted = coin();
+    change.warned = coin();
     change.origin = origin();
     change.at = time();
     return change;
@@ -216,7 +240,8 @@ TEST(Convert, AnswersCrossUnchanged) {
     ASSERT_EQ(crossed<v1::Entry>(entry), entry);
     Applied applied{Seq{dice.number()}, Seq{dice.number()}, {}, dice.coin()};
     applied.outcomes.push_back(
-        {dice.node(), dice.dentry(), Seq{dice.number()}, dice.coin(), dice.coin()});
+        {dice.node(), dice.dentry(), Seq{dice.number()}, dice.coin(), dice.coin(), {}});
+    if (dice.coin()) applied.outcomes.back().warnings = {dice.text(), dice.text()};
     const Applied back = crossed<v1::ApplyResponse>(applied);
     ASSERT_EQ(back.outcomes, applied.outcomes);
     ASSERT_EQ(std::tie(back.first, back.last, back.repeated),
@@ -236,17 +261,7 @@ TEST(Convert, AnswersCrossUnchanged) {
 TEST(Convert, VolumesAndQueriesCrossUnchanged) {
   Dice dice;
   for (int i = 0; i < kRounds; ++i) {
-    const Volume volume{VolumeId{dice.number()},
-                        dice.number(),
-                        dice.text(),
-                        static_cast<Policy>(dice.below(3)),
-                        dice.coin(),
-                        dice.coin(),
-                        dice.number(),
-                        dice.number(),
-                        dice.number(),
-                        dice.number(),
-                        Seq{dice.number()}};
+    const Volume volume = dice.volume();
     ASSERT_EQ(crossed<v1::Volume>(volume), volume);
     HistoryQuery query{dice.node_ref(), Seq{dice.number()}, Seq{dice.number()}, dice.coin(),
                        dice.number32()};

@@ -18,6 +18,7 @@
 #include "outboard/v1/exec.pb.h"
 #include "outboard/v1/journal.pb.h"
 #include "outboard/v1/mount.pb.h"
+#include "outboard/v1/revision.pb.h"
 #include "outboard/v1/store.pb.h"
 #include "outboard/v1/types.pb.h"
 #include "outboard/v1/watch.pb.h"
@@ -78,7 +79,8 @@ Lines described() {
         v1::WatchRequest::descriptor()->file(), v1::TokenInfo::descriptor()->file(),
         v1::Session::descriptor()->file(), v1::BlobHeader::descriptor()->file(),
         v1::ExecHelloRequest::descriptor()->file(), v1::BarrierRequest::descriptor()->file(),
-        v1::SendMessageRequest::descriptor()->file(), v1::CheckLogRequest::descriptor()->file()}) {
+        v1::SendMessageRequest::descriptor()->file(), v1::CheckLogRequest::descriptor()->file(),
+        v1::Revision::descriptor()->file()}) {
     add_file(*file, lines);
   }
   return lines;

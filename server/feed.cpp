@@ -39,8 +39,8 @@ class Feed::Handle final : public Subscription {
   const SubscriberPtr subscriber_;
 };
 
-Feed::Feed(FeedLog& log, std::chrono::milliseconds mark_every)
-    : log_(log), mark_every_(mark_every), thread_([this] { run(); }) {}
+Feed::Feed(FeedLog& log, std::chrono::milliseconds mark_every, FeedUnit unit)
+    : log_(log), mark_every_(mark_every), unit_(unit), thread_([this] { run(); }) {}
 
 Feed::~Feed() {
   {
@@ -142,7 +142,7 @@ bool Feed::wait(VolumeId volume, Seq seq, Moment until) {
 }
 
 void Feed::run() {
-  pthread_setname_np(pthread_self(), "feed");
+  pthread_setname_np(pthread_self(), unit_ == FeedUnit::whole ? "feed-published" : "feed");
   Moment next_mark = std::chrono::steady_clock::now() + mark_every_;
   for (;;) {
     std::set<VolumeId> volumes;
@@ -187,9 +187,15 @@ bool Feed::extend(VolumeId volume) {
     if (known <= ringed || stream.subscribers.empty()) return false;
   }
   auto item = read(volume, ringed, known);
-  if (!item || !*item) return false;  // the next mark tries again
+  if (!item || (!*item && unit_ == FeedUnit::some)) return false;  // the next mark tries again
   Lock lock(mutex_);
   Stream& stream = streams_[volume];
+  if (!*item) {  // too many for one: each subscriber that is behind is told so
+    stream.ring.clear();
+    stream.ring_changes = 0;
+    stream.ringed = std::max(stream.ringed, known);
+    return false;
+  }
   if (stream.ringed == ringed) append(stream, *std::move(item));
   return stream.ringed < stream.known;
 }
@@ -238,12 +244,16 @@ void Feed::advance(VolumeId volume, const SubscriberPtr& subscriber) {
   }
 }
 
-// The changes behind `after`, at most to `upto`; nothing when the log lacks the next one.
+// The changes behind `after`, at most to `upto`; nothing when the log lacks the next one, or when
+// they have to come as one and are too many.
 Result<Feed::Item> Feed::read(VolumeId volume, Seq after, Seq upto) {
-  const std::size_t limit = std::min<std::size_t>(kLogRead, upto.value - after.value);
+  const std::size_t left = upto.value - after.value;
+  if (unit_ == FeedUnit::whole && left > kPublishChangesMax) return Item{};
+  const std::size_t limit = unit_ == FeedUnit::whole ? left : std::min(kLogRead, left);
   auto changes = log_.changes(volume, after, limit);
   if (!changes) return changes.error();
   if (changes->empty() || changes->front().seq.value != after.value + 1) return Item{};
+  if (unit_ == FeedUnit::whole && changes->size() < left) return Item{};
   const Seq last = changes->back().seq;
   return Item{
       std::make_shared<FeedItem>(FeedItem{volume, *std::move(changes), last, std::nullopt})};

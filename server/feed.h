@@ -41,10 +41,17 @@ class FeedLog {
   virtual Result<std::vector<Change>> changes(VolumeId volume, Seq after, std::size_t limit) = 0;
 };
 
+// How changes that are read from the log come to the subscribers.
+enum class FeedUnit {
+  some,   // as many at once as is good
+  whole,  // from one known head to the next as one item; too many for one: history_gone
+};
+
 class Feed {
  public:
   // The log is used by subscribe()'s callers and by the feed's thread.
-  explicit Feed(FeedLog& log, std::chrono::milliseconds mark_every = kProgressInterval);
+  explicit Feed(FeedLog& log, std::chrono::milliseconds mark_every = kProgressInterval,
+                FeedUnit unit = FeedUnit::some);
   // Ends every subscription with server_stopping.
   ~Feed();
   Feed(const Feed&) = delete;
@@ -94,6 +101,7 @@ class Feed {
 
   FeedLog& log_;
   const std::chrono::milliseconds mark_every_;
+  const FeedUnit unit_;
   Mutex mutex_;
   Condition changed_;   // for the feed's thread
   Condition advanced_;  // for wait()

@@ -151,5 +151,53 @@ TEST(Feed, ItsEndIsSaid) {
   EXPECT_EQ(*item->end, FeedEnd::server_stopping);
 }
 
+// ── Whole items: the readers of reviewed volumes [S33] ───────────────────────────────────────────
+
+class WholeFeedTest : public FeedTest {
+ protected:
+  std::shared_ptr<const FeedItem> next(FeedQueue& queue) {
+    for (;;) {
+      auto item = queue.next(std::chrono::steady_clock::now() + 60s);
+      if (!item || item->end || !item->changes.empty()) return item;
+    }
+  }
+  Feed whole_{log_, 3'600s, FeedUnit::whole};
+};
+
+TEST_F(WholeFeedTest, APublishComesAsOneItem) {
+  log_.set(0, 10);
+  auto queue = std::make_shared<FeedQueue>();
+  auto subscription = whole_.subscribe(kVolume, Seq{10}, queue);
+  ASSERT_TRUE(subscription);
+  log_.set(0, 5'010);
+  whole_.heard(kVolume, Seq{5'010});
+  const auto item = next(*queue);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->changes.size(), 5'000U);
+  EXPECT_EQ(item->upto, Seq{5'010});
+}
+
+TEST_F(WholeFeedTest, WhoComesLateGetsTheRestAsOneItem) {
+  log_.set(0, 4'000);
+  auto queue = std::make_shared<FeedQueue>();
+  auto subscription = whole_.subscribe(kVolume, Seq{7}, queue);
+  ASSERT_TRUE(subscription);
+  const auto item = next(*queue);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->changes.size(), 3'993U);
+}
+
+TEST_F(WholeFeedTest, TooManyForOneMeansANewTree) {
+  log_.set(0, 10);
+  auto queue = std::make_shared<FeedQueue>();
+  auto subscription = whole_.subscribe(kVolume, Seq{10}, queue);
+  ASSERT_TRUE(subscription);
+  log_.set(0, 11 + kPublishChangesMax);
+  whole_.heard(kVolume, Seq{11 + kPublishChangesMax});
+  const auto item = next(*queue);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->end, FeedEnd::history_gone);
+}
+
 }  // namespace
 }  // namespace outboard::server

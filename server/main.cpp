@@ -77,7 +77,8 @@ int serve(const ServerConfig& config) {
   RpcConfig rpc{config.listen, config.tls_certificate_file, config.tls_key_file,
                 config.tls_client_ca_file, config.workers};
   auto server = RpcServer::start(rpc, data.store(), data.admin(), data.tokens(),
-                                 {&data.journal(), &data.blobs(), &data.audit(), &data.trail()});
+                                 {&data.journal(), &data.blobs(), &data.audit(), &data.trail(),
+                                  &data.revisions()});
   if (!server) return refuse("cannot listen", server.error());
   for (const std::string& address : (*server)->addresses()) {
     log(Severity::info, "ready", {{"address", address}, {"database", embedded ? url : "as given"}});

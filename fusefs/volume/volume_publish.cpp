@@ -132,6 +132,19 @@ bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
   return true;
 }
 
+namespace {
+
+// A program that closes a file can be told of refusals only: warnings are for who reads the log.
+void log_warnings(const Applied& applied) {
+  for (const Outcome& outcome : applied.outcomes) {
+    for (const std::string& warning : outcome.warnings) {
+      log(Severity::warning, "a write broke a rule of its volume", {{"what", warning}});
+    }
+  }
+}
+
+}  // namespace
+
 Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applied> answer) {
   Notices notices;
   Status ended = success();
@@ -157,6 +170,7 @@ Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applie
     drop_if_idle(node);
   }
   post(std::move(notices));
+  if (answer) log_warnings(*answer);
   if (!ended && ended.error().code == Code::not_found) {
     return Error{Code::conflict, "the file was removed elsewhere while it was written",
                  to_string(node)};

@@ -13,6 +13,7 @@
 #include "core/admin.h"
 #include "core/audit.h"
 #include "core/result.h"
+#include "core/revisions.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
@@ -39,7 +40,8 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   // Good for any thread, for the Database's life.
-  Store& store();
+  Store& store();  // a ReviewedStore: who may only read sees what is published
+  Revisions& revisions();
   Admin& admin();
   TokenReader& tokens();
   Journal& journal();

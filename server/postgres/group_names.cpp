@@ -33,6 +33,10 @@ struct Visit {
   void operator()(const Truncate& op) { node(op.node, true); }
   void operator()(const Append& op) { node(op.node, true); }
   void operator()(const Publish& op) { name(op.at, false); }
+  void operator()(const Restore& op) {
+    if (op.to) name(*op.to, false);
+  }
+  void operator()(const Redact&) {}
 };
 
 template <class Node, class Name>

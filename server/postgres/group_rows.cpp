@@ -50,11 +50,30 @@ constexpr Sql kXattrs{"write_xattrs",
 constexpr Sql kVersions{
     "write_versions",
     "INSERT INTO versions (volume, inode, version, seq, size, digest, chunked, is_text, "
-    "conflict, data, principal, session, turn, op, epoch, generation, client, number, at) "
+    "conflict, passing, data, principal, session, turn, op, epoch, generation, client, number, "
+    "at) "
     "SELECT $1::bigint, t.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], "
-    "$5::bigint[], $6::bytea[], $7::boolean[], $8::boolean[], $9::boolean[], $10::bytea[], "
-    "$11::text[], $12::uuid[], $13::bigint[], $14::uuid[], $15::bigint[], $16::bigint[], "
-    "$17::uuid[], $18::bigint[], $19::bigint[]) AS t"};
+    "$5::bigint[], $6::bytea[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[], "
+    "$11::bytea[], $12::text[], $13::uuid[], $14::bigint[], $15::uuid[], $16::bigint[], "
+    "$17::bigint[], $18::uuid[], $19::bigint[], $20::bigint[]) AS t"};
+constexpr Sql kHistoric{"write_historic",
+                        "UPDATE versions x SET passing = false FROM "
+                        "unnest($2::bigint[], $3::bigint[]) AS t(inode, version) "
+                        "WHERE x.volume = $1::bigint AND x.inode = t.inode "
+                        "AND x.version = t.version AND x.passing"};
+// Passing versions go when they are replaced, but for the one before the newest: whoever has the
+// file open may still read that one. Pieces of chunks go with the last version they belong to.
+constexpr Sql kDropPassing{"write_drop_passing",
+                           "DELETE FROM versions x USING unnest($2::bigint[], $3::bigint[]) "
+                           "AS t(inode, newest) WHERE x.volume = $1::bigint "
+                           "AND x.inode = t.inode AND x.version < t.newest - 1 AND x.passing"};
+constexpr Sql kDropPieces{"write_drop_pieces",
+                          "DELETE FROM chunks c USING unnest($2::bigint[], $3::bigint[]) "
+                          "AS t(inode, newest) WHERE c.volume = $1::bigint "
+                          "AND c.inode = t.inode AND c.to_version < t.newest "
+                          "AND NOT EXISTS (SELECT 1 FROM versions x WHERE x.volume = c.volume "
+                          "AND x.inode = c.inode AND x.version >= c.from_version "
+                          "AND x.version < c.to_version)"};
 constexpr Sql kChanges{
     "write_changes",
     "INSERT INTO changes (volume, " OUTBOARD_CHANGE_COLUMNS
@@ -65,7 +84,7 @@ constexpr Sql kChanges{
     "$19::bigint[], $20::text[], $21::bigint[], $22::text[], $23::bigint[], $24::bigint[], "
     "$25::boolean[], $26::text[], $27::boolean[], $28::boolean[], $29::text[], $30::uuid[], "
     "$31::bigint[], $32::uuid[], $33::bigint[], $34::bigint[], $35::uuid[], $36::bigint[], "
-    "$37::bigint[]) AS t"};
+    "$37::bigint[], $38::boolean[]) AS t"};
 constexpr Sql kVolume{"write_volume",
                       "UPDATE volumes SET head_seq = $2::bigint, used_bytes = $3::bigint, "
                       "used_nodes = $4::bigint WHERE id = $1::bigint"};
@@ -175,6 +194,7 @@ void add_change(Table& t, const Change& change) {
   t.next().add(std::int64_t{change.redacted});
   add_origin(t, change.origin);
   add_time(t.next(), change.at);
+  t.next().add(std::int64_t{change.warned});
 }
 
 void put_changes(const WorkingSet& set, std::vector<Request>& to) {
@@ -184,7 +204,7 @@ void put_changes(const WorkingSet& set, std::vector<Request>& to) {
           i8,         i8,         i8,         i8,         i8,         i8, Type::bytea, Type::bytea,
           Type::int4, i8,         Type::text, i8,         Type::text, i8, i8,          flag,
           Type::text, flag,       flag,       Type::text, Type::uuid, i8, Type::uuid,  i8,
-          i8,         Type::uuid, i8,         i8};
+          i8,         Type::uuid, i8,         i8,         flag};
   for (const Change& change : set.changes()) add_change(t, change);
   if (!t.empty()) to.push_back(Request{kChanges, t.params(set)});
 }
@@ -215,8 +235,9 @@ void put_versions(const WorkingSet& set, std::vector<Request>& to) {
   const std::uint64_t first = set.changes().front().seq.value;
   constexpr auto i8 = Type::int8;
   constexpr auto flag = Type::boolean;
-  Table t{i8,         i8,         i8, i8,         Type::bytea, flag, flag,       flag, Type::bytea,
-          Type::text, Type::uuid, i8, Type::uuid, i8,          i8,   Type::uuid, i8,   i8};
+  Table t{i8,   i8,   i8,          i8,         Type::bytea, flag, flag,
+          flag, flag, Type::bytea, Type::text, Type::uuid,  i8,   Type::uuid,
+          i8,   i8,   Type::uuid,  i8,         i8};
   for (const ContentEdit& edit : set.contents()) {
     const Change& change = set.changes()[edit.seq.value - first];
     t.next().add(edit.inode.value);
@@ -227,6 +248,7 @@ void put_versions(const WorkingSet& set, std::vector<Request>& to) {
     t.next().add(std::int64_t{!edit.bytes});
     t.next().add(std::int64_t{edit.bytes && is_text(*edit.bytes)});
     t.next().add(std::int64_t{edit.conflict});
+    t.next().add(std::int64_t{edit.passing});
     Column& data = t.next();
     if (edit.bytes) {
       data.add_bytes(*edit.bytes);
@@ -237,6 +259,25 @@ void put_versions(const WorkingSet& set, std::vector<Request>& to) {
     add_time(t.next(), change.at);
   }
   to.push_back(Request{kVersions, t.params(set)});
+}
+
+// What history gains by a rename, and what it never wanted.
+void put_passing(const WorkingSet& set, std::vector<Request>& to) {
+  Table historic{Type::int8, Type::int8};
+  for (const auto& [inode, version] : set.historic()) {
+    historic.next().add(inode.value);
+    historic.next().add(version.value);
+  }
+  if (!historic.empty()) to.push_back(Request{kHistoric, historic.params(set)});
+  Table replaced{Type::int8, Type::int8};
+  for (const ContentEdit& edit : set.contents()) {
+    if (!edit.passing || edit.version.value < 3) continue;
+    replaced.next().add(edit.inode.value);
+    replaced.next().add(edit.version.value);
+  }
+  if (replaced.empty()) return;
+  to.push_back(Request{kDropPassing, replaced.params(set)});
+  to.push_back(Request{kDropPieces, replaced.params(set)});
 }
 
 Status put_names(WorkingSet& set, std::vector<Request>& to) {
@@ -267,6 +308,7 @@ Result<std::vector<Request>> rows_of(WorkingSet& set) {
   if (auto named = put_names(set, requests); !named) return named.error();
   put_nodes(set, requests);
   put_versions(set, requests);
+  put_passing(set, requests);
   put_changes(set, requests);
   const Volume& volume = set.volume();
   requests.push_back(Request{

@@ -80,6 +80,7 @@ Change read_change(const Rows& rows, std::size_t row, int first) {
   change.redacted = rows.flag(row, first + 26);
   change.origin = read_origin(rows, row, first + 27);
   change.at = Timestamp{rows.number(row, first + 35)};
+  change.warned = rows.flag(row, first + 36);
   return change;
 }
 
@@ -189,6 +190,8 @@ std::string write_outcomes(const std::vector<Outcome>& outcomes) {
     put_text(bytes, outcome.dentry.name);
     append_big_endian(bytes, outcome.seq.value);
     bytes.push_back(static_cast<char>((outcome.created ? 1 : 0) | (outcome.conflict ? 2 : 0)));
+    append_big_endian(bytes, static_cast<std::uint32_t>(outcome.warnings.size()));
+    for (const std::string& warning : outcome.warnings) put_text(bytes, warning);
   }
   return bytes;
 }
@@ -205,6 +208,9 @@ Result<std::vector<Outcome>> read_outcomes(std::string_view bytes) {
     const std::uint64_t flags = from.number(1);
     outcome.created = (flags & 1u) != 0;
     outcome.conflict = (flags & 2u) != 0;
+    for (std::uint32_t more = from.word(); more > 0 && from.good; --more) {
+      outcome.warnings.push_back(from.text());
+    }
     outcomes.push_back(std::move(outcome));
   }
   if (from.good && from.rest.empty()) return outcomes;

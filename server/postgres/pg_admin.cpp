@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ignored.h"
 #include "core/limits.h"
 #include "core/path.h"
 #include "server/postgres/node_rows.h"
@@ -35,9 +36,13 @@ constexpr Sql kHasUser{"admin_has_user",
 constexpr Sql kCreateVolume{
     "admin_create_volume",
     "WITH v AS (INSERT INTO volumes (organisation, name, policy, strict, quota_bytes, "
-    "quota_nodes) VALUES ($1::bigint, $2::text, $3::bigint::smallint, $4::boolean, $5::bigint, "
-    "$6::bigint) ON CONFLICT DO NOTHING RETURNING id), "
-    "now AS (SELECT " OUTBOARD_NANOS("clock_timestamp()") " AS at), "
+    "quota_nodes, retention_versions, retention_seconds, retention_bytes, created, skill_lint, "
+    "secret_scan, ignored, mode, second_reviewer) "
+    "VALUES ($1::bigint, $2::text, $3::bigint::smallint, $4::boolean, $5::bigint, "
+    "$6::bigint, $7::bigint, $8::bigint, $9::bigint, clock_timestamp(), $10::bigint::smallint, "
+    "$11::bigint::smallint, $12::text, $13::bigint::smallint, $14::boolean) "
+    "ON CONFLICT DO NOTHING RETURNING id, created), "
+    "now AS (SELECT " OUTBOARD_NANOS("v.created") " AS at FROM v), "
     "n AS (INSERT INTO inodes (volume, inode, kind, mode, uid, gid, size, links, accessed, "
     "modified, changed, version) "
     "SELECT v.id, 1, 1, 493, 0, 0, 0, 2, now.at, now.at, now.at, 0 FROM v, now), "
@@ -46,9 +51,15 @@ constexpr Sql kCreateVolume{
 constexpr Sql kChangeVolume{
     "admin_change_volume",
     "UPDATE volumes v SET policy = $3::bigint::smallint, strict = $4::boolean, "
-    "quota_bytes = $5::bigint, quota_nodes = $6::bigint FROM organisations o "
+    "quota_bytes = $5::bigint, quota_nodes = $6::bigint, retention_versions = $7::bigint, "
+    "retention_seconds = $8::bigint, retention_bytes = $9::bigint, "
+    "skill_lint = $10::bigint::smallint, secret_scan = $11::bigint::smallint, "
+    "ignored = $12::text, mode = $13::bigint::smallint, second_reviewer = $14::boolean, "
+    "published_seq = CASE WHEN $13::bigint = 1 AND v.mode = 0 THEN v.head_seq "
+    "ELSE v.published_seq END FROM organisations o "
     "WHERE o.id = v.organisation AND v.organisation = $1::bigint AND v.name = $2::text "
-    "RETURNING " OUTBOARD_VOLUME_COLUMNS};
+    "RETURNING " OUTBOARD_VOLUME_COLUMNS
+    ", pg_notify('outboard', 'published ' || v.id || ':' || v.published_seq || ':' || v.mode)"};
 constexpr Sql kVolumes{"admin_volumes", "SELECT " OUTBOARD_VOLUME_COLUMNS
                                         " FROM volumes v "
                                         "JOIN organisations o ON o.id = v.organisation "
@@ -119,6 +130,10 @@ Status check_settings(const VolumeSettings& settings) {
                  "strict volumes are not built yet: leave strict off, publishes are ordered and "
                  "pushed at once anyway"};
   }
+  if (!is_text(settings.ignored)) {
+    return Error{Code::invalid, "a pattern of ignored names is no text: write it in UTF-8"};
+  }
+  if (auto good = check_ignored(settings.ignored); !good) return good;
   if (settings.policy == Policy::merge) {
     return Error{Code::unsupported,
                  "the policy merge is not built yet: choose last-writer or refuse"};
@@ -128,13 +143,23 @@ Status check_settings(const VolumeSettings& settings) {
 
 Params volume_params(std::uint64_t organisation, std::string_view name,
                      const VolumeSettings& settings) {
-  return Params()
-      .int8(organisation)
+  Params params;
+  params.int8(organisation)
       .bytes(name)
       .int8(static_cast<std::int64_t>(settings.policy))
       .boolean(settings.strict)
       .int8(settings.quota_bytes)
       .int8(settings.quota_nodes);
+  const Retention& retention = settings.retention;
+  for (const std::uint64_t limit : {retention.versions, retention.seconds, retention.bytes}) {
+    limit == 0 ? params.null() : params.int8(limit);
+  }
+  params.int8(static_cast<std::int64_t>(settings.skill_lint.value_or(default_skill_lint(name))))
+      .int8(static_cast<std::int64_t>(settings.secret_scan))
+      .bytes(settings.ignored)
+      .int8(static_cast<std::int64_t>(settings.mode))
+      .boolean(settings.second_reviewer);
+  return params;
 }
 
 }  // namespace
@@ -224,10 +249,7 @@ Result<Volume> PgAdmin::create_volume(const Call& call, std::string_view name,
   volume.id = VolumeId{rows->count(0, 0)};
   volume.organisation = *id;
   volume.name = std::string(name);
-  volume.policy = settings.policy;
-  volume.strict = settings.strict;
-  volume.quota_bytes = settings.quota_bytes;
-  volume.quota_nodes = settings.quota_nodes;
+  take_settings(volume, settings);
   return volume;
 }
 
@@ -256,6 +278,10 @@ Result<std::vector<Volume>> PgAdmin::volumes(const Call& call, std::string_view 
   std::vector<Volume> found;
   for (std::size_t row = 0; row < rows->size(); ++row) found.push_back(read_volume(*rows, row));
   return found;
+}
+
+Result<Collected> PgAdmin::collect(const Call&, std::string_view volume) {
+  return Error{Code::unsupported, "retention is not applied yet", std::string(volume)};
 }
 
 }  // namespace outboard::server

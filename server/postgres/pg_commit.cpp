@@ -307,7 +307,7 @@ void PgCommit::apply(Attempt& attempt) {
       }
     }
     const Origin origin = origin_of(write.call.caller, write.batch.request);
-    attempt.answers[i] = apply_batch(*attempt.set, origin, write.batch);
+    attempt.answers[i] = apply_batch(*attempt.set, origin, write.batch, rules_);
     if (connection_->broken() || connection_->transaction_failed()) return;
   }
 }

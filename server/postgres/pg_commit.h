@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/content_rules.h"
 #include "server/committer.h"
 #include "server/feed.h"
 #include "server/postgres/connection.h"
@@ -23,7 +24,9 @@ namespace outboard::server {
 
 class PgCommit final : public GroupWriter {
  public:
-  PgCommit(std::string url, Feed& feed) : url_(std::move(url)), feed_(feed) {}
+  // `rules` judge what is written.
+  PgCommit(std::string url, Feed& feed, const ContentRules& rules)
+      : url_(std::move(url)), feed_(feed), rules_(rules) {}
 
   GroupEnd commit(VolumeId volume, const std::vector<PendingWrite*>& group,
                   std::chrono::milliseconds lock_wait) override;
@@ -55,6 +58,7 @@ class PgCommit final : public GroupWriter {
 
   const std::string url_;
   Feed& feed_;
+  const ContentRules& rules_;
   std::unique_ptr<Connection> connection_;
   InodeNumbers numbers_;
   std::map<ClientId, std::uint64_t> forgotten_;  // up to which numbers answers were deleted

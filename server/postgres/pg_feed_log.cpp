@@ -8,6 +8,10 @@ namespace {
 
 constexpr Sql kHeads{"feed_heads",
                      "SELECT id, head_seq, pruned_seq FROM volumes WHERE id = ANY($1::bigint[])"};
+constexpr Sql kPublishedHeads{"feed_published_heads",
+                              "SELECT id, CASE mode WHEN 1 THEN published_seq ELSE head_seq END, "
+                              "least(pruned_seq, CASE mode WHEN 1 THEN published_seq "
+                              "ELSE head_seq END) FROM volumes WHERE id = ANY($1::bigint[])"};
 constexpr Sql kChanges{"feed_changes",
                        "SELECT " OUTBOARD_CHANGE_COLUMNS
                        " FROM changes "
@@ -23,7 +27,8 @@ Moment soon() {
 Result<std::map<VolumeId, LogHead>> PgFeedLog::heads(const std::vector<VolumeId>& volumes) {
   Column ids(Column::Type::int8);
   for (const VolumeId volume : volumes) ids.add(volume.value);
-  auto rows = pool_.run(kHeads, Params().array(ids), soon());
+  const Sql& asked = end_ == LogEnd::published ? kPublishedHeads : kHeads;
+  auto rows = pool_.run(asked, Params().array(ids), soon());
   if (!rows) return rows.error();
   std::map<VolumeId, LogHead> heads;
   for (std::size_t row = 0; row < rows->size(); ++row) {

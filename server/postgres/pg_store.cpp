@@ -101,24 +101,30 @@ Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& b
   return committer_.apply(call, volume, batch);
 }
 
-template <class T, class F>
-Result<At<T>> PgStore::answer_at(const Call& call, VolumeId volume, const ReadAt& at, F&& once) {
+// The head first: an answer, also "not found", from before at_least is none.
+Status PgStore::reach(const Call& call, VolumeId volume, const ReadAt& at) {
   if (at.revision) {
     return Error{Code::unsupported, "published revisions are not built yet: read the head",
                  *at.revision};
   }
-  if (!at.at_least) return once();
-  // The head first: an answer, also "not found", from before at_least is none.
-  for (;;) {
+  const Seq least = std::max(at.at_least, at.as_of.value_or(Seq{}));
+  while (least) {
     auto root = node_at(call, volume, kRootInode);
     if (!root) return root.error();
-    if (root->seq >= at.at_least) return once();
-    if (!feed_.wait(volume, at.at_least, call.deadline)) {
+    if (root->seq >= least) return success();
+    if (!feed_.wait(volume, least, call.deadline)) {
       return Error{Code::timed_out, "the volume is at seq " + to_string(root->seq) +
-                                        " and did not reach " + to_string(at.at_least) +
+                                        " and did not reach " + to_string(least) +
                                         " before the deadline"};
     }
   }
+  return success();
+}
+
+template <class T, class F>
+Result<At<T>> PgStore::answer_at(const Call& call, VolumeId volume, const ReadAt& at, F&& once) {
+  if (auto reached = reach(call, volume, at); !reached) return reached.error();
+  return once();
 }
 
 Result<At<Entry>> PgStore::lookup(const Call& call, VolumeId volume, const NameRef& name,
@@ -127,9 +133,13 @@ Result<At<Entry>> PgStore::lookup(const Call& call, VolumeId volume, const NameR
     if (auto good = check_name(name.name); !good) return good.error();
     if (const auto* path = std::get_if<std::string>(&name.parent)) {
       if (auto good = check_path(*path); !good) return good.error();
-      return entry_at_path(call, volume, join(*path, name.name));
+      const std::string whole = join(*path, name.name);
+      if (at.as_of) return past_.entry_at_path(call, volume, whole, *at.as_of);
+      return entry_at_path(call, volume, whole);
     }
-    return entry_in(call, volume, std::get<Inode>(name.parent), name.name);
+    const Inode parent = std::get<Inode>(name.parent);
+    if (at.as_of) return past_.entry_in(call, volume, parent, name.name, *at.as_of);
+    return entry_in(call, volume, parent, name.name);
   });
 }
 
@@ -169,9 +179,13 @@ Result<At<Node>> PgStore::attributes(const Call& call, VolumeId volume, const No
                                      const ReadAt& at) {
   return answer_at<Node>(call, volume, at, [&]() -> Result<At<Node>> {
     const auto* path = std::get_if<std::string>(&node);
-    if (path == nullptr) return node_at(call, volume, std::get<Inode>(node));
+    if (path == nullptr) {
+      const Inode inode = std::get<Inode>(node);
+      return at.as_of ? past_.node(call, volume, inode, *at.as_of) : node_at(call, volume, inode);
+    }
     if (auto good = check_path(*path); !good) return good.error();
-    auto entry = entry_at_path(call, volume, *path);
+    auto entry = at.as_of ? past_.entry_at_path(call, volume, *path, *at.as_of)
+                          : entry_at_path(call, volume, *path);
     if (!entry) return entry.error();
     return At<Node>{std::move(entry->value.node), entry->seq};
   });
@@ -196,8 +210,19 @@ Result<Inode> PgStore::inode_of(const Call& call, VolumeId volume, const NodeRef
 
 Result<At<Page>> PgStore::list(const Call& call, VolumeId volume, const NodeRef& directory,
                                std::string_view after, std::uint32_t limit, const ReadAt& at) {
-  return answer_at<Page>(call, volume, at,
-                         [&] { return page(call, volume, directory, after, limit); });
+  return answer_at<Page>(call, volume, at, [&]() -> Result<At<Page>> {
+    if (!at.as_of) return page(call, volume, directory, after, limit);
+    Inode inode;
+    if (const auto* path = std::get_if<std::string>(&directory)) {
+      if (auto good = check_path(*path); !good) return good.error();
+      auto entry = past_.entry_at_path(call, volume, *path, *at.as_of);
+      if (!entry) return entry.error();
+      inode = entry->value.node.inode;
+    } else {
+      inode = std::get<Inode>(directory);
+    }
+    return past_.page(call, volume, inode, after, limit, *at.as_of);
+  });
 }
 
 Result<At<Page>> PgStore::page(const Call& call, VolumeId volume, const NodeRef& directory,

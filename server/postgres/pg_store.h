@@ -8,13 +8,14 @@
 #include "server/committer.h"
 #include "server/feed.h"
 #include "server/postgres/connection_pool.h"
+#include "server/postgres/pg_past.h"
 
 namespace outboard::server {
 
 class PgStore final : public Store {
  public:
   PgStore(ConnectionPool& pool, Committer& committer, Feed& feed)
-      : pool_(pool), committer_(committer), feed_(feed) {}
+      : pool_(pool), past_(pool), committer_(committer), feed_(feed) {}
 
   Result<Volume> open_volume(const Call& call, std::string_view name) override;
   Result<Volume> describe(const Call& call, VolumeId volume) override;
@@ -42,7 +43,9 @@ class PgStore final : public Store {
   Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
 
  private:
-  // Runs `once`, and again when its answer is from before at.at_least and the feed has come so far.
+  // Waits until the volume has all that `at` asks for.
+  Status reach(const Call& call, VolumeId volume, const ReadAt& at);
+  // Runs `once` when the volume has come so far.
   template <class T, class F>
   Result<At<T>> answer_at(const Call& call, VolumeId volume, const ReadAt& at, F&& once);
   Result<At<Entry>> entry_at_path(const Call& call, VolumeId volume, const std::string& path);
@@ -56,6 +59,7 @@ class PgStore final : public Store {
                         std::string_view after, std::uint32_t limit);
 
   ConnectionPool& pool_;
+  PgPast past_;
   Committer& committer_;
   Feed& feed_;
 };

@@ -6,6 +6,7 @@
 #include "server/postgres/pg_chunks.h"
 #include "server/postgres/pg_store.h"
 #include "server/postgres/read_errors.h"
+#include "server/postgres/snapshot_bodies.h"
 
 namespace outboard::server {
 namespace {
@@ -41,18 +42,26 @@ constexpr Sql kBodies{"content_bodies",
                       "AS asked(inode, version) JOIN versions x ON x.volume = $1::bigint "
                       "AND x.inode = asked.inode AND x.version = asked.version AND NOT x.chunked "
                       "AND NOT x.redacted"};
-#define OUTBOARD_HISTORY(order)                \
-  "SELECT " OUTBOARD_CHANGE_COLUMNS            \
-  " FROM changes WHERE volume = $1::bigint "   \
-  "AND seq > $2::bigint AND seq < $3::bigint " \
-  "ORDER BY seq " order " LIMIT $4::bigint"
-#define OUTBOARD_HISTORY_OF_NODE(order)                               \
-  "SELECT " OUTBOARD_CHANGE_COLUMNS                                   \
-  " FROM changes WHERE volume = $1::bigint "                          \
-  "AND seq > $2::bigint AND seq < $3::bigint AND inode = $5::bigint " \
-  "ORDER BY seq " order " LIMIT $4::bigint"
-constexpr Sql kNewest{"content_newest", OUTBOARD_HISTORY("DESC")};
-constexpr Sql kOldest{"content_oldest", OUTBOARD_HISTORY("ASC")};
+// $2 to $4 bound every page of the log; $5, $6 and $7 are whose changes it is asked for.
+#define OUTBOARD_HISTORY(of, order)                                                           \
+  "SELECT " OUTBOARD_CHANGE_COLUMNS                                                           \
+  " FROM changes WHERE volume = $1::bigint AND seq > $2::bigint "                             \
+  "AND seq < $3::bigint AND seq > (SELECT pruned_seq FROM volumes WHERE id = $1::bigint) " of \
+  "AND ($5::uuid IS NULL OR session = $5::uuid) AND ($6::uuid IS NULL OR op = $6::uuid) "     \
+  "AND ($7::text = '' OR principal = $7::text) ORDER BY seq " order " LIMIT $4::bigint"
+#define OUTBOARD_HISTORY_OF_NODE(order)                                                           \
+  "SELECT " OUTBOARD_CHANGE_COLUMNS                                                               \
+  " FROM ((" OUTBOARD_HISTORY("AND inode = $8::bigint ", order) ") UNION ALL (" OUTBOARD_HISTORY( \
+      "AND other_inode = $8::bigint ", order) ")) c ORDER BY seq " order " LIMIT $4::bigint"
+// By what narrows most: each has an index that gives its changes in order.
+constexpr Sql kNewest{"content_newest", OUTBOARD_HISTORY("", "DESC")};
+constexpr Sql kOldest{"content_oldest", OUTBOARD_HISTORY("", "ASC")};
+constexpr Sql kNewestOfSession{"content_newest_of_session",
+                               OUTBOARD_HISTORY("AND session = $5::uuid ", "DESC")};
+constexpr Sql kOldestOfSession{"content_oldest_of_session",
+                               OUTBOARD_HISTORY("AND session = $5::uuid ", "ASC")};
+constexpr Sql kNewestOfOp{"content_newest_of_op", OUTBOARD_HISTORY("AND op = $6::uuid ", "DESC")};
+constexpr Sql kOldestOfOp{"content_oldest_of_op", OUTBOARD_HISTORY("AND op = $6::uuid ", "ASC")};
 constexpr Sql kNewestOf{"content_newest_of", OUTBOARD_HISTORY_OF_NODE("DESC")};
 constexpr Sql kOldestOf{"content_oldest_of", OUTBOARD_HISTORY_OF_NODE("ASC")};
 constexpr Sql kVersions{
@@ -156,9 +165,6 @@ Result<At<std::vector<Result<Content>>>> PgStore::read_many(const Call& call, Vo
   return answer;
 }
 
-namespace {
-
-// The bodies of a part's small files, while the budget lasts.
 Status add_bodies(Connection& connection, const Call& call, VolumeId volume, SnapshotPart& part,
                   std::uint64_t& budget) {
   Column inodes(Column::Type::int8);
@@ -180,6 +186,8 @@ Status add_bodies(Connection& connection, const Call& call, VolumeId volume, Sna
   }
   return success();
 }
+
+namespace {
 
 Status stream_parts(Connection& connection, const Call& call, VolumeId volume, std::uint64_t budget,
                     const std::function<void(SnapshotPart)>& take) {
@@ -234,6 +242,13 @@ Result<Seq> PgStore::snapshot(const Call& call, VolumeId volume, const SnapshotQ
   if (query.at.revision) {
     return Error{Code::unsupported, "published revisions are not built yet: read the head"};
   }
+  if (query.at.as_of) {
+    auto reached = reach(call, volume, query.at);
+    if (!reached) return reached.error();
+    auto done = past_.snapshot(call, volume, *query.at.as_of, query.bodies_bytes_max, take);
+    if (!done) return done.error();
+    return *query.at.as_of;
+  }
   for (;;) {
     auto head = snapshot_once(pool_, call, volume, query, take);
     if (!head || *head >= query.at.at_least) return head;
@@ -256,7 +271,10 @@ Result<At<std::vector<Change>>> PgStore::history(const Call& call, VolumeId volu
       .int8(query.before ? std::min(query.before.value, bound) : bound)
       .int8(std::int64_t{query.limit == 0 ? kPageEntriesMax
                                           : std::min(query.limit, kPageEntriesMax)});
+  params.uuid(query.session.uuid).uuid(query.op.uuid).bytes(query.principal);
   Sql sql = query.newest_first ? kNewest : kOldest;
+  if (query.session) sql = query.newest_first ? kNewestOfSession : kOldestOfSession;
+  if (query.op) sql = query.newest_first ? kNewestOfOp : kOldestOfOp;
   if (query.node) {
     auto inode = inode_of(call, volume, *query.node);
     if (!inode) return inode.error();

@@ -1,5 +1,7 @@
 #include "server/postgres/pg_tokens.h"
 
+#include <charconv>
+
 #include "core/limits.h"
 
 namespace outboard::server {
@@ -8,9 +10,31 @@ namespace {
 constexpr Sql kRead{
     "tokens_read",
     "SELECT t.id, t.organisation, t.principal, t.admin, t.session, t.turn, t.op, t.epoch, "
-    "t.generation, g.volume, g.prefix, g.writable, g.token "
+    "t.generation, g.volume, g.prefix, g.writable, g.token, "
+    "(SELECT array_to_string(array_agg(p.volume || ':' || p.seq), ' ') FROM token_pins p "
+    "WHERE p.token = t.id) "
     "FROM tokens t LEFT JOIN token_grants g ON g.token = t.id "
     "WHERE t.digest = $1::bytea AND t.revoked IS NULL AND t.expires > clock_timestamp()"};
+
+// "7:120 9:14", as pairs of a volume and a seq.
+std::vector<Pin> read_pins(std::string_view text) {
+  std::vector<Pin> pins;
+  const auto number = [&text](char behind) {
+    std::uint64_t value = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+    text.remove_prefix(static_cast<std::size_t>(read.ptr - text.data()));
+    if (text.starts_with(behind)) text.remove_prefix(1);
+    return value;
+  };
+  while (!text.empty()) {
+    Pin pin;
+    pin.volume = VolumeId{number(':')};
+    pin.seq = Seq{number(' ')};
+    if (!pin.volume) break;
+    pins.push_back(pin);
+  }
+  return pins;
+}
 
 Caller read_caller(const Rows& rows) {
   Caller caller;
@@ -27,6 +51,7 @@ Caller read_caller(const Rows& rows) {
     caller.grants.push_back(
         Grant{VolumeId{rows.count(row, 9)}, rows.text(row, 10), rows.flag(row, 11)});
   }
+  caller.pins = read_pins(rows.bytes(0, 13));
   return caller;
 }
 

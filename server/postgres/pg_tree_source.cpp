@@ -238,6 +238,12 @@ Result<std::string> PgTreeSource::inline_content(Inode inode, Version version) {
   return rows->text(0, 0);
 }
 
+Result<std::string> PgTreeSource::chunked_content(Inode inode, const StoredVersion& version,
+                                                  std::uint64_t offset, std::uint64_t size) {
+  return read_chunks(connection_, volume_, inode, version.version, version.size, offset, size,
+                     deadline_);
+}
+
 Result<Sha256> PgTreeSource::digest(Inode inode, Version version) {
   auto stored = this->version(inode, version);
   if (!stored) return stored.error();

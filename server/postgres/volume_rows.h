@@ -7,10 +7,13 @@
 namespace outboard::server {
 
 // The columns that read_volume() reads, of volumes v and organisations o.
-#define OUTBOARD_VOLUME_COLUMNS                                                        \
-  "v.id, v.organisation, o.name || '/' || v.name, v.policy, v.strict, v.quota_bytes, " \
-  "v.quota_nodes, v.used_bytes, v.used_nodes, v.head_seq"
-inline constexpr int kVolumeColumns = 10;
+#define OUTBOARD_VOLUME_COLUMNS                                                         \
+  "v.id, v.organisation, o.name || '/' || v.name, v.policy, v.strict, v.quota_bytes, "  \
+  "v.quota_nodes, v.used_bytes, v.used_nodes, v.head_seq, v.pruned_seq, "               \
+  "v.retention_versions, v.retention_seconds, v.retention_bytes, v.skill_lint, "        \
+  "v.secret_scan, v.ignored, v.mode, v.second_reviewer, v.published_seq, "              \
+  "v.published_revision"
+inline constexpr int kVolumeColumns = 21;
 
 inline Volume read_volume(const Rows& rows, std::size_t row) {
   Volume volume;
@@ -24,6 +27,15 @@ inline Volume read_volume(const Rows& rows, std::size_t row) {
   volume.used_bytes = rows.count(row, 7);
   volume.used_nodes = rows.count(row, 8);
   volume.head = Seq{rows.count(row, 9)};
+  volume.pruned = Seq{rows.count(row, 10)};
+  volume.retention = {rows.count(row, 11), rows.count(row, 12), rows.count(row, 13)};
+  volume.skill_lint = static_cast<Strictness>(rows.number(row, 14));
+  volume.secret_scan = static_cast<Strictness>(rows.number(row, 15));
+  volume.ignored = rows.text(row, 16);
+  volume.mode = static_cast<VolumeMode>(rows.number(row, 17));
+  volume.second_reviewer = rows.flag(row, 18);
+  volume.published = Seq{rows.count(row, 19)};
+  volume.revision = rows.count(row, 20);
   return volume;
 }
 

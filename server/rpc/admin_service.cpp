@@ -94,6 +94,19 @@ grpc::ServerUnaryReactor* AdminService::ListVolumes(Context* context,
   });
 }
 
+grpc::ServerUnaryReactor* AdminService::Collect(Context* context, const v1::CollectRequest* request,
+                                                v1::CollectResponse* response) {
+  return serve(desk_, context, [this, request, response](const Call& call) -> Status {
+    auto collected = desk_.admin.collect(call, request->volume());
+    if (!collected) return collected.error();
+    response->set_versions(collected->versions);
+    response->set_bytes(collected->bytes);
+    response->set_changes(collected->changes);
+    response->set_pruned(collected->pruned.value);
+    return success();
+  });
+}
+
 grpc::ServerUnaryReactor* AdminService::MintToken(Context* context,
                                                   const v1::MintTokenRequest* request,
                                                   v1::MintTokenResponse* response) {

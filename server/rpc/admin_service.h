@@ -27,6 +27,8 @@ class AdminService final : public v1::AdminService::CallbackService {
                       v1::ChangeVolumeResponse* response) override;
   Unary* ListVolumes(Context* context, const v1::ListVolumesRequest* request,
                      v1::ListVolumesResponse* response) override;
+  Unary* Collect(Context* context, const v1::CollectRequest* request,
+                 v1::CollectResponse* response) override;
   Unary* MintToken(Context* context, const v1::MintTokenRequest* request,
                    v1::MintTokenResponse* response) override;
   Unary* RevokeToken(Context* context, const v1::RevokeTokenRequest* request,

@@ -90,6 +90,7 @@ void Outbox::take_changes(Line& line, Parcel& parcel) {
     line.taken += size;
     line.changes -= size;
     room -= size;
+    parcel.more = line.taken < item->changes.size();
     if (line.taken < item->changes.size() || item->end) break;
     line.items.pop_front();
     line.taken = 0;
@@ -144,6 +145,7 @@ void write(const Parcel& parcel, v1::WatchResponse* to) {
     name(to->mutable_subscribed());
   } else if (!parcel.slices.empty()) {
     auto* changes = name(to->mutable_changes());
+    changes->set_more(parcel.more);
     for (const FeedSlice& slice : parcel.slices) {
       for (std::size_t i = slice.begin; i < slice.end; ++i) {
         wire::write(slice.item->changes[i], changes->add_changes());

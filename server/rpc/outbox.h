@@ -33,6 +33,7 @@ struct Parcel {
   VolumeId volume;
   bool subscribed = false;
   std::vector<FeedSlice> slices;
+  bool more = false;  // the last slice's item goes on in the next parcel
   std::optional<Seq> mark;
   std::optional<FeedEnd> end;
   std::optional<Error> error;  // with end: why a subscribe was refused

@@ -61,6 +61,24 @@ TEST(Outbox, LargeItemsAreCutAndSmallOnesJoined) {
   for (std::size_t i = 0; i < taken.size(); ++i) EXPECT_EQ(taken[i], i + 1);
 }
 
+// [S33] Whoever reads the messages can tell where an item is whole.
+TEST(Outbox, AnItemThatGoesOnSaysSo) {
+  Outbox outbox;
+  outbox.open(1, VolumeId{7});
+  outbox.confirm(1);
+  (void)outbox.take();
+  outbox.offer(1, changes(1, 2));
+  outbox.offer(1, changes(3, 2 * kWatchMessageChanges + 3));
+  outbox.offer(1, changes(2 * kWatchMessageChanges + 4, 2 * kWatchMessageChanges + 4));
+  std::vector<bool> more;
+  while (auto parcel = outbox.take()) {
+    v1::WatchResponse message;
+    write(*parcel, &message);
+    more.push_back(message.changes().more());
+  }
+  EXPECT_EQ(more, (std::vector<bool>{true, true, false}));
+}
+
 TEST(Outbox, AFullQueueEndsBehindWhatItHolds) {
   Outbox outbox;
   outbox.open(1, VolumeId{7});

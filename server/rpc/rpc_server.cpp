@@ -16,6 +16,7 @@
 #include "server/rpc/desk.h"
 #include "server/rpc/journal_service.h"
 #include "server/rpc/listening.h"
+#include "server/rpc/revision_service.h"
 #include "server/rpc/store_service.h"
 #include "server/rpc/watch_service.h"
 
@@ -54,6 +55,7 @@ struct RpcServer::Parts {
         watch_service(desk),
         admin_service(desk) {
     if (records.audit != nullptr) audit_service.emplace(desk, *records.audit);
+    if (records.revisions != nullptr) revision_service.emplace(desk, *records.revisions);
     if (records.journal == nullptr) return;
     journal_service.emplace(desk, *records.journal);
     blob_service.emplace(desk, *records.blobs);
@@ -67,6 +69,7 @@ struct RpcServer::Parts {
   WatchService watch_service;
   AdminService admin_service;
   std::optional<AuditService> audit_service;
+  std::optional<RevisionService> revision_service;
   std::optional<JournalService> journal_service;
   std::optional<BlobService> blob_service;
   std::vector<std::string> addresses;
@@ -91,6 +94,7 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
   builder.RegisterService(&parts->watch_service);
   builder.RegisterService(&parts->admin_service);
   if (parts->audit_service) builder.RegisterService(&*parts->audit_service);
+  if (parts->revision_service) builder.RegisterService(&*parts->revision_service);
   if (parts->journal_service) builder.RegisterService(&*parts->journal_service);
   if (parts->blob_service) builder.RegisterService(&*parts->blob_service);
   parts->server = builder.BuildAndStart();

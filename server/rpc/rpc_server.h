@@ -15,6 +15,7 @@
 #include "core/admin.h"
 #include "core/audit.h"
 #include "core/result.h"
+#include "core/revisions.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
@@ -41,6 +42,7 @@ struct Records {
   Blobs* blobs = nullptr;
   Audit* audit = nullptr;
   Trail* trail = nullptr;
+  Revisions* revisions = nullptr;
 };
 
 class RpcServer {

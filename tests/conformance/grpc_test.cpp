@@ -1,6 +1,7 @@
 #include "client/grpc_store.h"
 #include "core/clock.h"
 #include "core/memory_store.h"
+#include "publishing/house_rules.h"
 #include "server/rpc/rpc_server.h"
 #include "tests/conformance/store_suite.h"
 #include "tests/support/rpc_parts.h"
@@ -41,7 +42,8 @@ class GrpcFixture final : public StoreFixture {
  private:
   SystemClock clock_;
   TempDirectory directory_;
-  MemoryStore memory_{clock_};
+  publishing::HouseRules rules_;
+  MemoryStore memory_{clock_, &rules_};
   EchoAdmin admin_;
   TableTokens tokens_;
   std::unique_ptr<server::RpcServer> server_;

@@ -1,5 +1,6 @@
 #include "core/clock.h"
 #include "core/memory_store.h"
+#include "publishing/house_rules.h"
 #include "tests/conformance/store_suite.h"
 
 namespace outboard::tests {
@@ -19,7 +20,8 @@ class MemoryFixture final : public StoreFixture {
 
  private:
   SystemClock clock_;
-  MemoryStore store_{clock_};
+  publishing::HouseRules rules_;
+  MemoryStore store_{clock_, &rules_};
   int volumes_ = 0;
 };
 

@@ -45,8 +45,9 @@ class PostgresFixture final : public StoreFixture {
     return TestPostgres::shared().execute(
         shared_url(),
         "UPDATE outboard.volumes SET pruned_seq = " + to_string(upto) +
-            " WHERE id = " + to_string(volume) + "; DELETE FROM outboard.changes" + where +
-            "; DELETE FROM outboard.versions x" + where +
+            " WHERE id = " + to_string(volume) + "; DELETE FROM outboard.changes c" + where +
+            " AND NOT outboard.still_needed(c, " + to_string(upto) +
+            "); DELETE FROM outboard.versions x" + where +
             " AND NOT EXISTS (SELECT 1 FROM outboard.inodes n WHERE n.volume = x.volume "
             "AND n.inode = x.inode AND n.version = x.version AND n.links > 0)");
   }

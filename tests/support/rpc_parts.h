@@ -68,10 +68,7 @@ class EchoAdmin final : public Admin {
     Volume volume;
     volume.id = VolumeId{5};
     volume.name = std::string(name);
-    volume.policy = settings.policy;
-    volume.strict = settings.strict;
-    volume.quota_bytes = settings.quota_bytes;
-    volume.quota_nodes = settings.quota_nodes;
+    take_settings(volume, settings);
     return volume;
   }
   Result<Volume> change_volume(const Call& call, std::string_view name,
@@ -82,6 +79,9 @@ class EchoAdmin final : public Admin {
     Volume volume;
     volume.name = std::string(organisation) + "/skills";
     return std::vector<Volume>{volume};
+  }
+  Result<Collected> collect(const Call&, std::string_view volume) override {
+    return Collected{std::string(volume), 2, 30, 400, Seq{5}};
   }
   Result<MintedToken> mint_token(const Call&, const TokenRequest& request) override {
     MintedToken minted;

@@ -162,5 +162,28 @@ TEST_F(WireHouse, ASubscribeIsRefusedWithItsReason) {
   EXPECT_EQ(refused.error().code, Code::unauthenticated);
 }
 
+// [S33] What is one item in the store is one item at its watcher, however many messages it took.
+TEST_F(WireHouse, ALargeItemArrivesWhole) {
+  const VolumeId volume = memory_.add_volume("acme/memory");
+  auto store = connect();
+  auto queue = std::make_shared<FeedQueue>();
+  auto subscription = store->subscribe(call(), volume, Seq{}, queue);
+  ASSERT_TRUE(subscription);
+  Batch batch;
+  for (int i = 0; i < 1'000; ++i) {
+    MakeDirectory made{NameRef{std::string("/"), "d" + std::to_string(i)}, 0755, 0, 0, false};
+    batch.steps.push_back({made, {}});
+  }
+  ASSERT_TRUE(memory_.apply(internal_call(soon()), volume, batch));
+  for (;;) {
+    const auto item = queue->next(soon());
+    ASSERT_TRUE(item);
+    if (item->changes.empty()) continue;  // a mark
+    EXPECT_EQ(item->changes.size(), 1'000U);
+    EXPECT_EQ(item->upto, Seq{1'000});
+    break;
+  }
+}
+
 }  // namespace
 }  // namespace outboard::tests

@@ -1,6 +1,7 @@
-// A skill's SKILL.md: its header, and the rules of the Agent Skills format.
+// A skill's SKILL.md: its header, and the rules of the Agent Skills format. The one rule book: the
+// server's writes, `outboard skills push` and `outboard skills lint` all ask here. [S22]
 //
-// Lint is strict, for what people push; loading is lenient, for what is stored already.
+// Lint is strict, for what people write; loading is lenient, for what is stored already.
 // Pure: text in, findings out.
 #pragma once
 
@@ -11,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace outboard::cli {
+namespace outboard::publishing {
 
 inline constexpr std::string_view kSkillFile = "SKILL.md";
 
@@ -43,4 +44,4 @@ LintedSkill lint_skill(std::string_view folder, std::string_view document);
 // What can be read of it; nothing when there is no header at all.
 std::optional<SkillHeader> read_skill_header(std::string_view document);
 
-}  // namespace outboard::cli
+}  // namespace outboard::publishing

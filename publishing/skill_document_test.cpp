@@ -1,8 +1,8 @@
-#include "cli/skill_document.h"
+#include "publishing/skill_document.h"
 
 #include <gtest/gtest.h>
 
-namespace outboard::cli {
+namespace outboard::publishing {
 namespace {
 
 std::string document(const std::string& header, const std::string& body = "Do it.\n") {
@@ -101,4 +101,4 @@ TEST(SkillDocument, WindowsLineEndsAndByteOrderMarksAreRead) {
 }
 
 }  // namespace
-}  // namespace outboard::cli
+}  // namespace outboard::publishing

@@ -1,13 +1,11 @@
-#include "cli/skill_document.h"
+#include "publishing/skill_document.h"
 
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <set>
 
-#include "cli/screen.h"
-
-namespace outboard::cli {
+namespace outboard::publishing {
 namespace {
 
 struct Parts {
@@ -15,6 +13,23 @@ struct Parts {
   std::size_t body_line = 0;  // 0: there is no second line of dashes
   bool body_empty = true;
 };
+
+// As a message can show it: short, and without anything that moves a cursor.
+std::string printable(std::string_view text) {
+  constexpr std::size_t kShown = 80;
+  std::string shown(text.substr(0, kShown));
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text.size() > kShown ? shown + "…" : shown;
+}
+
+// Characters of UTF-8: the bytes that continue none.
+std::size_t characters_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
 
 std::string_view take_line(std::string_view& text) {
   const std::size_t end = text.find('\n');
@@ -119,7 +134,7 @@ class Linter {
   void check_text(const YAML::Node& node, const std::string& key, std::size_t characters_max) {
     if (!node) return;
     if (!node.IsScalar()) return find(line_of(node), key + " is no text: quote it");
-    const std::size_t characters = width_of(node.Scalar());
+    const std::size_t characters = characters_of(node.Scalar());
     if (characters_max != 0 && characters > characters_max) {
       find(line_of(node), "the " + key + " has " + std::to_string(characters) +
                               " characters: at most " + std::to_string(characters_max) +
@@ -198,4 +213,4 @@ std::optional<SkillHeader> read_skill_header(std::string_view document) {
   }
 }
 
-}  // namespace outboard::cli
+}  // namespace outboard::publishing

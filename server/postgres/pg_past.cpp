@@ -1,0 +1,248 @@
+#include "server/postgres/pg_past.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "core/limits.h"
+#include "core/path.h"
+#include "server/postgres/node_rows.h"
+#include "server/postgres/read_errors.h"
+#include "server/postgres/snapshot_bodies.h"
+
+namespace outboard::server {
+namespace {
+
+// Every statement begins with these two; $1 is the volume, $2 the seq.
+#define OUTBOARD_PAST "SELECT v.head_seq, v.pruned_seq, "
+#define OUTBOARD_PAST_FROM " FROM volumes v "
+
+// Goes down from the root; the last step is the node, or where there is nothing.
+constexpr Sql kWalk{
+    "past_walk",
+    "WITH RECURSIVE walk(step, parent, inode) AS (SELECT 0, 0::bigint, 1::bigint "
+    "UNION ALL SELECT w.step + 1, w.inode, "
+    "outboard.inode_at($1::bigint, w.inode, ($3::text[])[w.step + 1], $2::bigint) "
+    "FROM walk w WHERE w.step < cardinality($3::text[]) AND w.inode IS NOT NULL) " OUTBOARD_PAST
+    "w.parent, " OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM
+    "CROSS JOIN (SELECT * FROM walk ORDER BY step DESC LIMIT 1) w "
+    "LEFT JOIN LATERAL outboard.node_at(v.id, w.inode, $2::bigint) n ON true "
+    "WHERE v.id = $1::bigint"};
+constexpr Sql kNode{"past_node", OUTBOARD_PAST OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM
+                    "LEFT JOIN LATERAL outboard.node_at(v.id, $3::bigint, $2::bigint) n ON true "
+                    "WHERE v.id = $1::bigint"};
+#define OUTBOARD_PAST_PARENT \
+  "LEFT JOIN LATERAL outboard.node_at(v.id, $3::bigint, $2::bigint) p ON true "
+constexpr Sql kInDirectory{
+    "past_in_directory", OUTBOARD_PAST
+    "p.kind, p.links, " OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM OUTBOARD_PAST_PARENT
+    "LEFT JOIN LATERAL (SELECT outboard.inode_at(v.id, $3::bigint, $4::text, $2::bigint) AS inode) "
+    "d ON true LEFT JOIN LATERAL outboard.node_at(v.id, d.inode, $2::bigint) n ON true "
+    "WHERE v.id = $1::bigint"};
+constexpr Sql kPage{
+    "past_page", OUTBOARD_PAST
+    "p.kind, p.links, d.name, " OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM OUTBOARD_PAST_PARENT
+    "LEFT JOIN LATERAL outboard.names_at(v.id, $3::bigint, $4::text, $5::bigint, $2::bigint) d "
+    "ON true LEFT JOIN LATERAL outboard.node_at(v.id, d.inode, $2::bigint) n ON true "
+    "WHERE v.id = $1::bigint ORDER BY d.name COLLATE \"C\""};
+constexpr Sql kBegin{"past_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+constexpr Sql kCommit{"past_commit", "COMMIT"};
+// The next names of several directories at once.
+constexpr Sql kLevel{
+    "past_level",
+    "SELECT a.place, d.name, " OUTBOARD_NODE_COLUMNS
+    " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS a(directory, after, place) "
+    "CROSS JOIN LATERAL outboard.names_at($1::bigint, a.directory, a.after, $5::bigint, "
+    "$2::bigint) d CROSS JOIN LATERAL outboard.node_at($1::bigint, d.inode, $2::bigint) n "
+    "ORDER BY a.place, d.name COLLATE \"C\""};
+
+Params key(VolumeId volume, Seq seq) {
+  Params params;
+  params.int8(volume.value).int8(seq.value);
+  return params;
+}
+
+// The refusal that the first two columns call for.
+std::optional<Error> refusal(const Rows& rows, VolumeId volume, Seq seq) {
+  if (rows.empty()) return no_volume(volume);
+  if (seq.value >= rows.count(0, 1)) return std::nullopt;
+  return Error{Code::history_gone,
+               "the log begins behind seq " + std::to_string(rows.count(0, 1)) +
+                   ", not as far back as " + to_string(seq) +
+                   ": what was before is no longer known",
+               to_string(seq)};
+}
+
+// The kind and links of a directory's columns: nothing when it was one, and there.
+std::optional<Error> no_directory(const Rows& rows, int first, Inode inode) {
+  if (rows.null(0, first) || rows.number(0, first + 1) == 0) return no_node(inode);
+  if (rows.number(0, first) == static_cast<std::int64_t>(Kind::directory)) return std::nullopt;
+  return Error{Code::not_directory, "node " + to_string(inode) + " is no directory",
+               to_string(inode)};
+}
+
+}  // namespace
+
+Result<At<Entry>> PgPast::entry_at_path(const Call& call, VolumeId volume, const std::string& path,
+                                        Seq seq) {
+  Column names(Column::Type::text);
+  std::string_view last;
+  for (const std::string_view name : components_of(path)) {
+    names.add_name(name);
+    last = name;
+  }
+  auto rows = pool_.run(kWalk, key(volume, seq).array(names), call.deadline);
+  if (!rows) return rows.error();
+  if (auto error = refusal(*rows, volume, seq)) return *error;
+  const Inode parent{rows->count(0, 2)};
+  if (!rows->null(0, 3)) {
+    return At<Entry>{Entry{Dentry{parent, std::string(last)}, read_node(*rows, 0, 3).node}, seq};
+  }
+  auto above = node(call, volume, parent, seq);
+  if (above && !above->value.is(Kind::directory)) {
+    return Error{Code::not_directory, path + " goes through something that was no directory", path};
+  }
+  return Error{Code::not_found, "there was nothing at " + path + " as of seq " + to_string(seq),
+               path};
+}
+
+Result<At<Entry>> PgPast::entry_in(const Call& call, VolumeId volume, Inode parent,
+                                   const std::string& name, Seq seq) {
+  auto rows =
+      pool_.run(kInDirectory, key(volume, seq).int8(parent.value).name(name), call.deadline);
+  if (!rows) return rows.error();
+  if (auto error = refusal(*rows, volume, seq)) return *error;
+  if (auto error = no_directory(*rows, 2, parent)) return *error;
+  if (rows->null(0, 4)) return no_name(name);
+  return At<Entry>{Entry{Dentry{parent, name}, read_node(*rows, 0, 4).node}, seq};
+}
+
+Result<At<Node>> PgPast::node(const Call& call, VolumeId volume, Inode inode, Seq seq) {
+  auto rows = pool_.run(kNode, key(volume, seq).int8(inode.value), call.deadline);
+  if (!rows) return rows.error();
+  if (auto error = refusal(*rows, volume, seq)) return *error;
+  if (rows->null(0, 2)) return no_node(inode);
+  return At<Node>{read_node(*rows, 0, 2).node, seq};
+}
+
+Result<At<Page>> PgPast::page(const Call& call, VolumeId volume, Inode directory,
+                              std::string_view after, std::uint32_t limit, Seq seq) {
+  const std::uint32_t most = limit == 0 ? kPageEntriesMax : std::min(limit, kPageEntriesMax);
+  // One more than asked for tells whether there is a next page.
+  auto rows = pool_.run(
+      kPage, key(volume, seq).int8(directory.value).name(after).int8(std::int64_t{most} + 1),
+      call.deadline);
+  if (!rows) return rows.error();
+  if (auto error = refusal(*rows, volume, seq)) return *error;
+  if (auto error = no_directory(*rows, 2, directory)) return *error;
+  At<Page> answer{{}, seq};
+  if (rows->null(0, 4)) return answer;
+  for (std::size_t row = 0; row < std::min<std::size_t>(rows->size(), most); ++row) {
+    answer.value.entries.push_back(
+        Entry{Dentry{directory, rows->name(row, 4)}, read_node(*rows, row, 5).node});
+  }
+  if (rows->size() > most) answer.value.next = answer.value.entries.back().dentry.name;
+  return answer;
+}
+
+// ── Whole trees ──────────────────────────────────────────────────────────────────────────────────
+
+namespace {
+
+// A directory whose names behind `after` are still to be read.
+struct Waiting {
+  Inode directory;
+  std::string after;
+};
+
+// One snapshot on its way, in one transaction.
+class Descent {
+ public:
+  Descent(Connection& connection, const Call& call, VolumeId volume, Seq seq, std::uint64_t budget,
+          const std::function<void(SnapshotPart)>& take)
+      : connection_(connection),
+        call_(call),
+        volume_(volume),
+        seq_(seq),
+        budget_(budget),
+        take_(take) {}
+
+  Status run() {
+    auto root = connection_.run(kNode, key(volume_, seq_).int8(kRootInode.value), call_.deadline);
+    if (!root) return root.error();
+    if (auto error = refusal(*root, volume_, seq_)) return *error;
+    part_.entries.push_back(Entry{Dentry{}, read_node(*root, 0, 2).node});
+    waiting_.push_back(Waiting{kRootInode, {}});
+    while (!waiting_.empty()) {
+      if (auto done = next_level(); !done) return done;
+    }
+    return flush();
+  }
+
+ private:
+  Status next_level() {
+    const std::size_t count = std::min(waiting_.size(), kPastDirectoriesMax);
+    const std::size_t names_max = kPastNamesMax / count;
+    const std::vector<Waiting> asked(waiting_.begin(),
+                                     waiting_.begin() + static_cast<std::ptrdiff_t>(count));
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
+    Column directories(Column::Type::int8);
+    Column afters(Column::Type::text);
+    for (const Waiting& one : asked) {
+      directories.add(one.directory.value);
+      afters.add_name(one.after);
+    }
+    auto rows = connection_.run(kLevel,
+                                key(volume_, seq_)
+                                    .array(directories)
+                                    .array(afters)
+                                    .int8(static_cast<std::uint64_t>(names_max)),
+                                call_.deadline);
+    if (!rows) return rows.error();
+    std::vector<std::size_t> read(count, 0);
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      const std::size_t place = rows->count(row, 0) - 1;
+      Entry entry{Dentry{asked[place].directory, rows->name(row, 1)},
+                  read_node(*rows, row, 2).node};
+      if (entry.node.is(Kind::directory)) waiting_.push_back(Waiting{entry.node.inode, {}});
+      if (++read[place] == names_max) {
+        waiting_.push_front(Waiting{asked[place].directory, entry.dentry.name});
+      }
+      part_.entries.push_back(std::move(entry));
+      if (part_.entries.size() < kPageEntriesMax) continue;
+      if (auto done = flush(); !done) return done;
+    }
+    return success();
+  }
+
+  Status flush() {
+    if (part_.entries.empty()) return success();
+    if (auto added = add_bodies(connection_, call_, volume_, part_, budget_); !added) return added;
+    take_(std::exchange(part_, {}));
+    return success();
+  }
+
+  Connection& connection_;
+  const Call& call_;
+  const VolumeId volume_;
+  const Seq seq_;
+  std::uint64_t budget_;
+  const std::function<void(SnapshotPart)>& take_;
+  std::deque<Waiting> waiting_;
+  SnapshotPart part_;
+};
+
+}  // namespace
+
+Status PgPast::snapshot(const Call& call, VolumeId volume, Seq seq, std::uint64_t bodies_bytes_max,
+                        const std::function<void(SnapshotPart)>& take) {
+  auto borrowed = pool_.borrow(call.deadline);
+  if (!borrowed) return borrowed.error();
+  Connection& connection = **borrowed;
+  if (auto begun = connection.run(kBegin, {}, call.deadline); !begun) return begun.error();
+  auto done = Descent(connection, call, volume, seq, bodies_bytes_max, take).run();
+  auto ended = connection.run(kCommit, {}, call.deadline);
+  if (done && !ended) return ended.error();
+  return done;
+}
+
+}  // namespace outboard::server

@@ -1,0 +1,176 @@
+-- The past: what a name led to and what a node was behind a change. The log knows; nothing else is kept for it.
+--
+-- A name's state is undone from now: the first later change that touched it tells what stood there before, and where
+-- there is none, today's dentry stood there then. A node's state is in its last change up to then. So a question costs
+-- what has changed since within what is asked about, and nothing for a volume's size.
+
+-- The first change of a name behind a seq; and, for listings, all changes of a directory's names behind it.
+create index changes_of_name_before on outboard.changes (volume, before_parent, before_name, seq)
+  where before_parent is not null;
+create index changes_of_name_after on outboard.changes (volume, after_parent, after_name, seq)
+  where after_parent is not null;
+create index changes_below_before on outboard.changes (volume, before_parent, seq) where before_parent is not null;
+create index changes_below_after on outboard.changes (volume, after_parent, seq) where after_parent is not null;
+-- What a rename displaced has no change of its own.
+create index changes_of_other on outboard.changes (volume, other_inode, seq) where other_inode is not null;
+-- All that a session, or one of its tool calls, did.
+create index changes_of_session on outboard.changes (volume, session, seq) where session is not null;
+create index changes_of_op on outboard.changes (volume, op, seq) where op is not null;
+
+-- The inode that a name led to behind change p_seq; null: nothing stood there.
+create function outboard.inode_at(p_volume bigint, p_parent bigint, p_name text, p_seq bigint) returns bigint
+language sql stable as $$
+  select s.stood from (
+    (select c.seq, c.inode as stood from outboard.changes c where c.volume = p_volume and c.before_parent = p_parent
+       and c.before_name = p_name and c.seq > p_seq order by c.seq limit 1)
+    union all
+    (select c.seq, c.other_inode from outboard.changes c where c.volume = p_volume and c.after_parent = p_parent
+       and c.after_name = p_name and c.seq > p_seq order by c.seq limit 1)
+    union all
+    (select 9223372036854775807, d.inode from outboard.dentries d where d.volume = p_volume and d.parent = p_parent
+       and d.name = p_name)
+  ) s order by s.seq limit 1
+$$;
+
+-- Up to p_limit names of a directory behind p_after, bytewise, as they were behind change p_seq.
+create function outboard.names_at(p_volume bigint, p_parent bigint, p_after text, p_limit bigint, p_seq bigint)
+returns table (name text, inode bigint) language plpgsql stable as $$
+begin
+  return query
+    with touched as materialized (
+      select distinct on (t.name) t.name, t.stood from (
+        select c.before_name as name, c.seq, c.inode as stood from outboard.changes c
+          where c.volume = p_volume and c.before_parent = p_parent and c.seq > p_seq
+        union all
+        select c.after_name, c.seq, c.other_inode from outboard.changes c
+          where c.volume = p_volume and c.after_parent = p_parent and c.seq > p_seq) t
+      where t.name > p_after collate "C" order by t.name, t.seq)
+    select s.name, s.inode from (
+      (select d.name, d.inode from outboard.dentries d
+         where d.volume = p_volume and d.parent = p_parent and d.name > p_after collate "C"
+           and not exists (select 1 from touched u where u.name = d.name)
+         order by d.name limit p_limit)
+      union all
+      (select u.name, u.stood from touched u where u.stood is not null)) s
+    order by s.name collate "C" limit p_limit;
+end $$;
+
+-- How many links a directory had that was there behind change p_seq: today's, less what came since.
+create function outboard.links_at(p_volume bigint, p_inode bigint, p_seq bigint) returns bigint
+language sql stable as $$
+  select greatest(i.links, 2) - coalesce((
+      select sum(m.links) from (
+        select case when c.node_kind = 1 then -1 else 0 end + case when c.other_exchanged and o.kind = 1 then 1 else 0 end
+            as links
+          from outboard.changes c left join outboard.inodes o on o.volume = c.volume and o.inode = c.other_inode
+          where c.volume = p_volume and c.before_parent = p_inode and c.seq > p_seq
+        union all
+        select case when c.node_kind = 1 then 1 else 0 end + case when o.kind = 1 then -1 else 0 end
+          from outboard.changes c left join outboard.inodes o on o.volume = c.volume and o.inode = c.other_inode
+          where c.volume = p_volume and c.after_parent = p_inode and c.seq > p_seq) m), 0)
+  from outboard.inodes i where i.volume = p_volume and i.inode = p_inode
+$$;
+
+-- A node as it was behind change p_seq, links 0 when it had been removed; no row: it was not made yet, or its record is
+-- gone with the log. Extended attributes are kept as they are now only; xattr_bytes is right.
+create function outboard.node_at(p_volume bigint, p_inode bigint, p_seq bigint)
+returns table (inode bigint, kind smallint, mode integer, uid bigint, gid bigint, size bigint, links bigint,
+  device bigint, accessed bigint, modified bigint, changed bigint, version bigint, digest bytea, target bytea,
+  xattr_bytes integer, chunked boolean) language plpgsql stable rows 1 as $$
+declare
+  own record;
+  moved record;
+begin
+  if p_inode is null then
+    return;
+  end if;
+  if not exists (select 1 from outboard.changes c where c.volume = p_volume and c.inode = p_inode and c.seq > p_seq)
+     and not exists (select 1 from outboard.changes c
+                     where c.volume = p_volume and c.other_inode = p_inode and c.seq > p_seq) then
+    select i.kind into own from outboard.inodes i where i.volume = p_volume and i.inode = p_inode;
+    if own.kind <> 1 or not exists (
+        select 1 from outboard.changes c where c.volume = p_volume and c.before_parent = p_inode and c.seq > p_seq
+        union all
+        select 1 from outboard.changes c where c.volume = p_volume and c.after_parent = p_inode and c.seq > p_seq) then
+      return query select i.inode, i.kind, i.mode, i.uid, i.gid, i.size, i.links, i.device, i.accessed, i.modified,
+          i.changed, i.version, i.digest, i.target, i.xattr_bytes, i.chunked
+        from outboard.inodes i where i.volume = p_volume and i.inode = p_inode;
+      return;
+    end if;
+  end if;
+  select c.* into own from outboard.changes c where c.volume = p_volume and c.inode = p_inode and c.seq <= p_seq
+    order by c.seq desc limit 1;
+  if found then
+    inode := own.inode; kind := own.node_kind; mode := own.mode; uid := own.uid; gid := own.gid; size := own.size;
+    links := own.links; device := own.device; accessed := own.accessed; modified := own.modified;
+    changed := own.changed; version := own.version; digest := own.digest; target := own.target;
+    xattr_bytes := own.xattr_bytes;
+  elsif p_inode = 1 then  -- nobody makes a root: it begins with its volume
+    select (extract(epoch from v.created) * 1000000)::bigint * 1000 as made into own from outboard.volumes v
+      where v.id = p_volume;
+    inode := 1; kind := 1; mode := 493; uid := 0; gid := 0; size := 0; links := 2; device := 0; accessed := own.made;
+    modified := own.made; changed := own.made; version := 0; xattr_bytes := 0;
+    select 0::bigint as seq into own;
+  else
+    return;
+  end if;
+  chunked := false;
+  -- A rename over it, or an exchange, and for a directory the names within: not changes of its own.
+  select c.seq, c.other_links, c.at into moved from outboard.changes c
+    where c.volume = p_volume and c.other_inode = p_inode and c.seq <= p_seq and c.seq > own.seq
+    order by c.seq desc limit 1;
+  if found then
+    links := moved.other_links;
+    changed := moved.at;
+  end if;
+  if kind = 1 and links > 0 then
+    links := outboard.links_at(p_volume, p_inode, p_seq);
+    select t.seq, t.at into own from (
+        (select c.seq, c.at from outboard.changes c where c.volume = p_volume and c.before_parent = p_inode
+           and c.seq <= p_seq and c.seq > own.seq order by c.seq desc limit 1)
+        union all
+        (select c.seq, c.at from outboard.changes c where c.volume = p_volume and c.after_parent = p_inode
+           and c.seq <= p_seq and c.seq > own.seq order by c.seq desc limit 1)) t
+      order by t.seq desc limit 1;
+    if found then
+      modified := own.at;
+      if moved.seq is null or own.seq > moved.seq then
+        changed := own.at;
+      end if;
+    end if;
+  end if;
+  return next;
+end $$;
+
+-- Whether change p_seq is the last up to p_upto that says something of the node.
+create function outboard.is_last_word(p_volume bigint, p_inode bigint, p_seq bigint, p_upto bigint) returns boolean
+language sql stable as $$
+  select not exists (select 1 from outboard.changes c where c.volume = p_volume and c.inode = p_inode
+                     and c.seq > p_seq and c.seq <= p_upto)
+     and not exists (select 1 from outboard.changes c where c.volume = p_volume and c.other_inode = p_inode
+                     and c.seq > p_seq and c.seq <= p_upto)
+$$;
+
+-- The same of the names in a directory, as long as the directory was there at p_upto.
+create function outboard.is_last_touch(p_volume bigint, p_inode bigint, p_seq bigint, p_upto bigint) returns boolean
+language sql stable as $$
+  select p_inode is not null
+     and not exists (select 1 from outboard.changes c where c.volume = p_volume and c.before_parent = p_inode
+                     and c.seq > p_seq and c.seq <= p_upto)
+     and not exists (select 1 from outboard.changes c where c.volume = p_volume and c.after_parent = p_inode
+                     and c.seq > p_seq and c.seq <= p_upto)
+     and exists (select 1 from outboard.inodes i where i.volume = p_volume and i.inode = p_inode and (i.links > 0
+                 or exists (select 1 from outboard.changes c where c.volume = p_volume and c.inode = p_inode
+                            and c.seq > p_upto)
+                 or exists (select 1 from outboard.changes c where c.volume = p_volume and c.other_inode = p_inode
+                            and c.seq > p_upto)))
+$$;
+
+-- Whether a change at or before p_upto, where the log is to begin, still tells something of the tree as it was there:
+-- the last word about a node that was there, or about the times of a directory.
+create function outboard.still_needed(c outboard.changes, p_upto bigint) returns boolean language sql stable as $$
+  select (c.links > 0 and outboard.is_last_word(c.volume, c.inode, c.seq, p_upto))
+      or (c.other_links > 0 and outboard.is_last_word(c.volume, c.other_inode, c.seq, p_upto))
+      or outboard.is_last_touch(c.volume, c.before_parent, c.seq, p_upto)
+      or outboard.is_last_touch(c.volume, c.after_parent, c.seq, p_upto)
+$$;

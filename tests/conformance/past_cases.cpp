@@ -1,0 +1,214 @@
+// The past: trees as of a seq, what the log remembers and what it has forgotten.
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "core/limits.h"
+#include "tests/conformance/store_suite.h"
+
+namespace outboard::tests {
+namespace {
+
+ReadAt as_of(Seq seq) {
+  ReadAt at;
+  at.as_of = seq;
+  return at;
+}
+
+// A whole tree, in one order whatever order it came in.
+std::vector<Entry> tree(Store& store, const Call& call, VolumeId volume, const ReadAt& at) {
+  std::vector<Entry> all;
+  const SnapshotQuery query{at, 0};
+  auto seq = store.snapshot(call, volume, query, [&](SnapshotPart part) {
+    all.insert(all.end(), part.entries.begin(), part.entries.end());
+  });
+  EXPECT_TRUE(seq) << seq.error().message;
+  std::sort(all.begin(), all.end(),
+            [](const Entry& a, const Entry& b) { return a.dentry < b.dentry; });
+  return all;
+}
+
+std::string told(const Entry& entry) {
+  const Attributes& a = entry.node.attributes;
+  return to_string(entry.dentry.parent) + "/" + entry.dentry.name + " → " +
+         to_string(entry.node.inode) + " v" + to_string(entry.node.version) + " links " +
+         std::to_string(a.links) + " size " + std::to_string(a.size) + " mode " +
+         std::to_string(a.mode) + " modified " + std::to_string(a.modified.nanoseconds) +
+         " changed " + std::to_string(a.changed.nanoseconds) + " accessed " +
+         std::to_string(a.accessed.nanoseconds);
+}
+
+// [S28] Whatever is done to a tree, each of its former states can be read again, to the last time.
+TEST_P(StoreSuite, S28_EveryFormerTreeCanBeReadAgain) {
+  std::mt19937 random(28);
+  const auto pick = [&](unsigned below) { return static_cast<unsigned>(random() % below); };
+  const auto some_path = [&] {
+    std::string path = "/" + std::string(1, static_cast<char>('a' + pick(4)));
+    while (pick(2) == 0) path += "/" + std::string(1, static_cast<char>('a' + pick(4)));
+    return path;
+  };
+  std::map<Seq, std::vector<Entry>> trees{{head(), tree(store(), call(), volume_, {})}};
+  for (int round = 0; round < 500; ++round) {
+    const std::string path = some_path();
+    const std::string other = some_path();
+    Op op;
+    switch (pick(9)) {
+      case 0:
+      case 1: {
+        Publish publish;
+        publish.at = at(path);
+        publish.bytes = pattern(pick(200), static_cast<unsigned>(round));
+        publish.parents = pick(2) == 0;
+        op = std::move(publish);
+        break;
+      }
+      case 2: op = MakeDirectory{at(path), 0755, 1, 2, pick(2) == 0}; break;
+      case 3: op = Unlink{at(path)}; break;
+      case 4: op = RemoveDirectory{at(path), pick(3) == 0}; break;
+      case 5: op = Rename{at(path), at(other), RenameMode::replace, {}}; break;
+      case 6: op = Rename{at(path), at(other), RenameMode::exchange, {}}; break;
+      case 7: op = MakeLink{NodeRef{path}, at(other)}; break;
+      default: {
+        SetAttributes set;
+        set.node = NodeRef{pick(4) == 0 ? "/" : path};
+        set.mode = 0700 + pick(64);
+        op = set;
+      }
+    }
+    if (apply(std::move(op))) trees[head()] = tree(store(), call(), volume_, {});
+  }
+  ASSERT_GT(trees.size(), 60U);
+  for (const auto& [seq, entries] : trees) {
+    const std::vector<Entry> past = tree(store(), call(), volume_, as_of(seq));
+    ASSERT_EQ(past.size(), entries.size()) << "as of " << seq.value;
+    for (std::size_t i = 0; i < past.size(); ++i) {
+      ASSERT_EQ(told(past[i]), told(entries[i])) << "as of " << seq.value;
+      ASSERT_EQ(past[i], entries[i]) << "as of " << seq.value;
+    }
+    // One by one they say the same.
+    const Entry& one = entries[pick(static_cast<unsigned>(entries.size()))];
+    auto node = store().attributes(call(), volume_, one.node.inode, as_of(seq));
+    ASSERT_TRUE(node) << node.error().message;
+    EXPECT_EQ(node->value, one.node);
+    EXPECT_EQ(node->seq, seq);
+    if (!one.dentry.parent) continue;
+    auto entry =
+        store().lookup(call(), volume_, NameRef{one.dentry.parent, one.dentry.name}, as_of(seq));
+    ASSERT_TRUE(entry) << entry.error().message;
+    EXPECT_EQ(entry->value, one);
+    auto page = store().list(call(), volume_, one.dentry.parent, "", 0, as_of(seq));
+    ASSERT_TRUE(page) << page.error().message;
+    EXPECT_TRUE(std::find(page->value.entries.begin(), page->value.entries.end(), one) !=
+                page->value.entries.end());
+  }
+}
+
+// [S28] A path leads where it led then, and says why it leads nowhere.
+TEST_P(StoreSuite, S28_APathLeadsWhereItLedThen) {
+  put("/a/b/f", "one");
+  const Seq then = head();
+  put("/a/b/f", "two, longer");
+  done(move("/a/b", "/c"));
+  done(RemoveDirectory{at("/a"), true});
+  put("/a", "a file now");
+  const auto look = [&](const std::string& path, Seq seq) {
+    return store().attributes(call(), volume_, NodeRef{path}, as_of(seq));
+  };
+  auto old = look("/a/b/f", then);
+  ASSERT_TRUE(old) << old.error().message;
+  EXPECT_EQ(content(old->value.inode, old->value.version), "one");
+  EXPECT_EQ(look("/c/f", then).error().code, Code::not_found);
+  EXPECT_EQ(look("/a/b/f/deeper", then).error().code, Code::not_directory);
+  EXPECT_EQ(look("/a/b/f", head()).error().code, Code::not_directory);
+  auto entry = store().lookup(call(), volume_, at("/a/b/f"), as_of(then));
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->value.dentry.name, "f");
+  EXPECT_EQ(entry->value.node, old->value);
+  EXPECT_EQ(store().list(call(), volume_, NodeRef{"/a/b/f"}, "", 0, as_of(then)).error().code,
+            Code::not_directory);
+  auto nothing_yet = store().list(call(), volume_, kRootInode, "", 0, as_of(Seq{0}));
+  ASSERT_TRUE(nothing_yet) << nothing_yet.error().message;
+  EXPECT_TRUE(nothing_yet->value.entries.empty());
+  EXPECT_EQ(look("/c/f", Seq{0}).error().code, Code::not_found);
+}
+
+// [S28] A listing of the past comes in pages by name, with what is gone and without what is new.
+TEST_P(StoreSuite, S28_APastDirectoryComesInPages) {
+  std::vector<Step> steps;
+  for (int i = 0; i < 40; ++i) steps.push_back({MakeDirectory{at("/d" + std::to_string(i))}, {}});
+  ASSERT_TRUE(apply(std::move(steps)));
+  const std::vector<std::string> then_names = names("/");
+  const Seq then = head();
+  for (int i = 0; i < 40; i += 3) done(RemoveDirectory{at("/d" + std::to_string(i)), false});
+  for (int i = 0; i < 40; ++i) mkdir("/new" + std::to_string(i));
+  done(move("/d1", "/z"));
+  std::vector<std::string> read;
+  std::string after;
+  do {
+    auto page = store().list(call(), volume_, kRootInode, after, 7, as_of(then));
+    ASSERT_TRUE(page) << page.error().message;
+    ASSERT_LE(page->value.entries.size(), 7U);
+    for (const Entry& entry : page->value.entries) read.push_back(entry.dentry.name);
+    after = page->value.next;
+  } while (!after.empty());
+  EXPECT_EQ(read, then_names);
+}
+
+// [S28] A seq that has not come is waited for; one that the log has forgotten is refused.
+TEST_P(StoreSuite, S28_WhatTheLogHasForgottenIsRefused) {
+  put("/kept", "1");
+  mkdir("/d");
+  const Node gone = put("/d/gone", "x");
+  done(Unlink{at("/d/gone")});
+  put("/kept", "22");
+  const Seq pruned = head();
+  const std::vector<Entry> then = tree(store(), call(), volume_, {});
+  put("/kept", "333");
+  done(RemoveDirectory{at("/d"), true});
+  if (!fixture_->forget(volume_, pruned)) GTEST_FAIL() << "the store cannot forget";
+  EXPECT_EQ(tree(store(), call(), volume_, as_of(pruned)), then);
+  for (const Seq before : {Seq{0}, Seq{pruned.value - 1}}) {
+    EXPECT_EQ(store().attributes(call(), volume_, kRootInode, as_of(before)).error().code,
+              Code::history_gone);
+    EXPECT_EQ(store().list(call(), volume_, kRootInode, "", 0, as_of(before)).error().code,
+              Code::history_gone);
+    EXPECT_EQ(store().lookup(call(), volume_, at("/kept"), as_of(before)).error().code,
+              Code::history_gone);
+    const SnapshotQuery query{as_of(before), 0};
+    EXPECT_EQ(store().snapshot(call(), volume_, query, [](SnapshotPart) {}).error().code,
+              Code::history_gone);
+  }
+  // Of what was removed before, a store may still know that much.
+  auto removed = store().attributes(call(), volume_, gone.inode, as_of(pruned));
+  EXPECT_TRUE(!removed || removed->value.removed());
+  EXPECT_EQ(log().front().seq, Seq{pruned.value + 1});
+  Call soon = call();
+  soon.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+  EXPECT_EQ(
+      store().attributes(soon, volume_, kRootInode, as_of(Seq{head().value + 1})).error().code,
+      Code::timed_out);
+}
+
+// [S28] The log can be asked for one session's, one call's, one person's changes.
+TEST_P(StoreSuite, S28_TheLogIsAskedByWhoDidIt) {
+  put("/a", "1");
+  put("/b", "2");
+  HistoryQuery query;
+  query.principal = "outboard";
+  auto mine = store().history(call(), volume_, query);
+  ASSERT_TRUE(mine) << mine.error().message;
+  EXPECT_EQ(mine->value.size(), 2U);
+  query.principal = "nobody";
+  EXPECT_TRUE(store().history(call(), volume_, query)->value.empty());
+  HistoryQuery session;
+  session.session = SessionId{random_uuid()};
+  EXPECT_TRUE(store().history(call(), volume_, session)->value.empty());
+  HistoryQuery op;
+  op.op = OpId{random_uuid()};
+  op.newest_first = false;
+  op.node = NodeRef{"/a"};
+  EXPECT_TRUE(store().history(call(), volume_, op)->value.empty());
+}
+
+}  // namespace
+}  // namespace outboard::tests
