@@ -7,7 +7,9 @@
 #include <string>
 
 #include "client/agent.h"
+#include "client/mount_control.h"
 #include "core/admin.h"
+#include "core/diagnosis.h"
 #include "core/store.h"
 
 namespace outboard::cli {
@@ -20,6 +22,9 @@ class Server {
   virtual Result<Store*> store() = 0;
   virtual Result<Admin*> admin() = 0;
   virtual Result<client::Agent*> agent() = 0;
+  virtual Result<Examiner*> examiner() = 0;
+  // A mount daemon on this machine, by its control socket.
+  virtual Result<client::MountReport> mount(const std::string& control_socket) = 0;
 
   // For request ids. REQUIRES: store() has answered.
   virtual ClientId client() const = 0;

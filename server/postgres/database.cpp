@@ -9,8 +9,10 @@
 #include "server/postgres/pg_admin.h"
 #include "server/postgres/pg_blobs.h"
 #include "server/postgres/pg_commit.h"
+#include "server/postgres/pg_examiner.h"
 #include "server/postgres/pg_feed_log.h"
 #include "server/postgres/pg_journal.h"
+#include "server/postgres/pg_readiness.h"
 #include "server/postgres/pg_store.h"
 #include "server/postgres/pg_tokens.h"
 
@@ -25,6 +27,13 @@ std::vector<std::unique_ptr<GroupWriter>> writers_for(const std::string& url, Fe
   return writers;
 }
 
+constexpr std::size_t kFeedConnections = 2;
+
+// All that may be open at once: readers, the feed's, the committers', the listener's, readiness'.
+std::size_t connections_for(const DatabaseConfig& config) {
+  return config.connections + kFeedConnections + kCommitterThreads + 2;
+}
+
 std::vector<std::string> reader_settings() {
   return {"jit=off", "application_name=outboard-reader",
           "statement_timeout=" + std::to_string(kReadStatementMax.count())};
@@ -36,7 +45,7 @@ std::vector<std::string> reader_settings() {
 struct Database::Parts {
   explicit Parts(const DatabaseConfig& config)
       : pool(config.url, config.connections, reader_settings()),
-        feed_pool(config.url, 2, reader_settings()),
+        feed_pool(config.url, kFeedConnections, reader_settings()),
         feed_log(feed_pool),
         feed(feed_log),
         committer(writers_for(config.url, feed)),
@@ -53,7 +62,9 @@ struct Database::Parts {
                               }}),
         store(pool, committer, feed),
         admin(pool),
-        tokens(pool, clock) {}
+        tokens(pool, clock),
+        examiner(pool, clock, connections_for(config), migrations().size()),
+        readiness(config.url, migrations().size()) {}
 
   SystemClock clock;
   ConnectionPool pool;
@@ -67,6 +78,8 @@ struct Database::Parts {
   PgStore store;
   PgAdmin admin;
   PgTokens tokens;
+  PgExaminer examiner;
+  PgReadiness readiness;
 };
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseConfig& config) {
@@ -94,6 +107,20 @@ Journal& Database::journal() {
 }
 Blobs& Database::blobs() {
   return parts_->blobs;
+}
+Examiner& Database::examiner() {
+  return parts_->examiner;
+}
+Readiness& Database::readiness() {
+  return parts_->readiness;
+}
+
+void Database::measure(Figures& to) {
+  parts_->committer.measure(to);
+  parts_->feed.measure(to);
+  parts_->pool.measure(to, "readers");
+  parts_->feed_pool.measure(to, "feed");
+  parts_->tokens.measure(to);
 }
 
 Result<MintedToken> Database::mint_site_token(std::string_view principal) {

@@ -1,6 +1,6 @@
 // Database: everything the server keeps in Postgres, opened as one thing.
 //
-// main.cpp opens it and hands its five faces to server/rpc. Opening brings the schema up to date
+// main.cpp opens it and hands its faces to server/rpc. Opening brings the schema up to date
 // and starts the threads that live here: the committer's, the feed's, the listener's, the
 // journal's.
 #pragma once
@@ -11,10 +11,13 @@
 #include <string_view>
 
 #include "core/admin.h"
+#include "core/counters.h"
+#include "core/diagnosis.h"
 #include "core/result.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
+#include "server/readiness.h"
 #include "server/token_reader.h"
 
 namespace outboard::server {
@@ -42,6 +45,11 @@ class Database {
   TokenReader& tokens();
   Journal& journal();
   Blobs& blobs();
+  Examiner& examiner();
+  Readiness& readiness();  // for one thread
+
+  // What its parts count. Good for any thread.
+  void measure(Figures& to);
 
   // A token of the site's administrator: how a new deployment gets its first one.
   Result<MintedToken> mint_site_token(std::string_view principal);
