@@ -100,6 +100,13 @@ class MemoryAdmin final : public Admin {
   std::vector<TokenInfo> tokens_;
 };
 
+// Says what it was given.
+class PlayedExaminer final : public Examiner {
+ public:
+  Result<Diagnosis> examine(const Call&) override { return diagnosis; }
+  Diagnosis diagnosis;
+};
+
 // What a command wrote, and how it ended.
 struct Said {
   int code = 0;
@@ -143,8 +150,10 @@ class MemorySite {
   std::map<std::string, std::string, std::less<>> environment = {
       {"OUTBOARD_SERVER", "unix:/run/outboard.sock"}, {"OUTBOARD_TOKEN", "ob_test"}};
   client::Agent* agent = nullptr;  // what sessions reach; null: nothing
-  RemoteAddress asked;             // by the last command
-  std::optional<Error> broken;     // set: nobody answers
+  PlayedExaminer examiner;
+  std::optional<client::MountReport> mount;  // unset: there is no mount
+  RemoteAddress asked;                       // by the last command
+  std::optional<Error> broken;               // set: nobody answers
 
  private:
   class Connection final : public Server {
@@ -165,6 +174,14 @@ class MemorySite {
       if (site_.broken) return *site_.broken;
       if (site_.agent == nullptr) return Error{Code::unavailable, "nobody plays the harness here"};
       return site_.agent;
+    }
+    Result<Examiner*> examiner() override {
+      if (site_.broken) return *site_.broken;
+      return &site_.examiner;
+    }
+    Result<client::MountReport> mount(const std::string& control_socket) override {
+      if (site_.mount) return *site_.mount;
+      return Error{Code::unavailable, "nobody listens on " + control_socket};
     }
     ClientId client() const override { return client_; }
     std::string version() const override { return "0.1.0"; }

@@ -60,6 +60,15 @@ class RemoteServer final : public Server {
     return revisions_.get();
   }
 
+  Result<Examiner*> examiner() override {
+    if (auto connected = admin(); !connected) return connected.error();
+    return admin_.get();
+  }
+
+  Result<client::MountReport> mount(const std::string& control_socket) override {
+    return client::ask_mount(control_socket, deadline());
+  }
+
   Result<client::Agent*> agent() override {
     if (!agent_) {
       if (address_.harness.empty()) return unnamed("harness", "--harness", "OUTBOARD_HARNESS");

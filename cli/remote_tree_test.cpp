@@ -13,6 +13,10 @@ class Alone final : public Server {
   explicit Alone(Store& store) : store_(store) {}
   Result<Store*> store() override { return &store_; }
   Result<Admin*> admin() override { return Error{Code::no_access, "no administrator"}; }
+  Result<Examiner*> examiner() override { return Error{Code::unsupported, "none here"}; }
+  Result<client::MountReport> mount(const std::string&) override {
+    return Error{Code::unavailable, "none here"};
+  }
   Result<client::Agent*> agent() override { return Error{Code::unsupported, "there is none"}; }
   ClientId client() const override { return {}; }
   std::string version() const override { return {}; }

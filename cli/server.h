@@ -7,9 +7,11 @@
 #include <string>
 
 #include "client/agent.h"
+#include "client/mount_control.h"
 #include "core/admin.h"
 #include "core/audit.h"
 #include "core/revisions.h"
+#include "core/diagnosis.h"
 #include "core/store.h"
 
 namespace outboard::cli {
@@ -24,6 +26,9 @@ class Server {
   virtual Result<Audit*> audit() = 0;
   virtual Result<Revisions*> revisions() = 0;
   virtual Result<client::Agent*> agent() = 0;
+  virtual Result<Examiner*> examiner() = 0;
+  // A mount daemon on this machine, by its control socket.
+  virtual Result<client::MountReport> mount(const std::string& control_socket) = 0;
 
   // For request ids. REQUIRES: store() has answered.
   virtual ClientId client() const = 0;

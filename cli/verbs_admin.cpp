@@ -2,6 +2,7 @@
 
 #include "cli/admin_commands.h"
 #include "cli/command_line.h"
+#include "cli/doctor_command.h"
 #include "cli/status_command.h"
 #include "cli/token_commands.h"
 
@@ -160,6 +161,20 @@ void add_admin_verbs(CLI::App& app, Command& chosen, bool& json) {
   add_json(status, json);
   status->footer("Example:\n  outboard status --org acme");
   status->callback([&chosen] { chosen = show_status; });
+
+  auto options = std::make_shared<DoctorOptions>();
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "Looks at a deployment: what is wrong with it, and what to do");
+  doctor->add_option("--control", options->control,
+                     "Control socket of a mount on this machine, to look at it, too");
+  add_json(doctor, json);
+  doctor->footer(
+      "The site administrator's token shows all. Exit codes: 0 nothing is wrong, 1 something is,\n"
+      "3 the server is not reached.\n"
+      "Example:\n  outboard doctor --token-file /var/lib/outboard/site-token");
+  doctor->callback([&chosen, options] {
+    chosen = [options](Context& context) { return examine(context, *options); };
+  });
 }
 
 }  // namespace outboard::cli

@@ -163,4 +163,12 @@ Result<std::vector<TokenInfo>> GrpcAdmin::tokens(const Call& call, std::string_v
   return read_list<TokenInfo>(response.tokens());
 }
 
+Result<Diagnosis> GrpcAdmin::examine(const Call& call) {
+  v1::DiagnoseResponse response;
+  const Status asked =
+      parts_->call(call, Again::yes, &Stub::Diagnose, v1::DiagnoseRequest(), &response);
+  if (!asked) return asked.error();
+  return read_one(response);
+}
+
 }  // namespace outboard::client

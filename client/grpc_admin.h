@@ -1,4 +1,5 @@
-// GrpcAdmin: the Admin interface of a server somewhere else. Calls AdminService over one channel.
+// GrpcAdmin: the Admin interface of a server somewhere else, and what that server says of itself.
+// Calls AdminService over one channel.
 //
 // Questions are asked again after `unavailable` until their deadline. What creates or mints is sent
 // once only: after `unavailable` it may or may not have happened, and `exists` tells.
@@ -9,10 +10,11 @@
 
 #include "client/channel_config.h"
 #include "core/admin.h"
+#include "core/diagnosis.h"
 
 namespace outboard::client {
 
-class GrpcAdmin final : public Admin {
+class GrpcAdmin final : public Admin, public Examiner {
  public:
   // As GrpcStore::connect.
   static Result<std::unique_ptr<GrpcAdmin>> connect(const ChannelConfig& config, Moment deadline);
@@ -34,6 +36,7 @@ class GrpcAdmin final : public Admin {
   Result<MintedToken> mint_token(const Call& call, const TokenRequest& request) override;
   Status revoke_token(const Call& call, std::uint64_t id) override;
   Result<std::vector<TokenInfo>> tokens(const Call& call, std::string_view organisation) override;
+  Result<Diagnosis> examine(const Call& call) override;
 
  private:
   struct Parts;

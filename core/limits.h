@@ -159,6 +159,22 @@ inline constexpr std::size_t kPastNamesMax = 32'768;
 // Directories that it reads at once.
 inline constexpr std::size_t kPastDirectoriesMax = 64;
 
+// ── Looking after a server ───────────────────────────────────────────────────────────────────────
+// A load balancer learns within two of these that a server cannot answer, and that it can again.
+inline constexpr std::chrono::milliseconds kReadinessInterval = 1s;
+inline constexpr std::chrono::milliseconds kReadinessDeadline = 2s;
+// Of the embedded data: one checkpoint cycle's log (max_wal_size) and as much again for the data.
+inline constexpr std::uint64_t kDiskFreeLow = 4ULL << 30U;
+// Below it Postgres may stop at any moment: a few segments of its log.
+inline constexpr std::uint64_t kDiskFreeMin = 256ULL << 20U;
+// A fortnight to renew what everybody's connections need.
+inline constexpr std::chrono::seconds kCertificateLifeLow = 24h * 14;
+// Logs of machines whose clocks differ by more cannot be read side by side. Nothing else depends on
+// it: tokens, leases and seqs go by the database.
+inline constexpr std::chrono::milliseconds kClockSkewMax = 2s;
+// Threads that answer those who scrape figures; a scrape takes a millisecond.
+inline constexpr std::size_t kMetricsThreads = 2;
+
 // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
 inline constexpr std::size_t kTokenBytes = 32;  // 256 bits
 inline constexpr std::chrono::seconds kTokenLifeDefault = 12h;

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
-#include <sstream>
 
 #include "core/path.h"
 
@@ -70,15 +69,8 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
       ->capture_default_str();
   add_deadlines(app, texts);
   app.add_option("--control", config.control_socket, "Path of the control socket; none by default");
-  app.add_option("--ready-fd", config.ready_fd,
-                 "Once mounted, one line per view is written to this descriptor; then it is closed")
-      ->check(CLI::Range(0, 1'048'576));
-  const std::map<std::string, Severity> severities{{"debug", Severity::debug},
-                                                   {"info", Severity::info},
-                                                   {"warning", Severity::warning},
-                                                   {"error", Severity::error}};
-  app.add_option("--log", config.log, "debug, info, warning or error [info]")
-      ->transform(CLI::CheckedTransformer(severities));
+  program::add_ready_option(app, config.ready_fd, "Once mounted, one line per view");
+  program::add_log_options(app, config.log);
 }
 
 Error bad_mount(std::string_view text, std::string_view rule) {
@@ -149,18 +141,11 @@ CommandLine read_command_line(int argc, const char* const* argv) {
   app.footer(kExamples);
   app.set_version_flag("--version", "outboard-fuse " OUTBOARD_VERSION);
   add_options(app, config, texts);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const bool fine = app.exit(error, out, err) == 0;
-    return {std::nullopt, fine ? out.str() : err.str(), fine ? 0 : 2};
-  }
+  if (auto ending = program::parse(app, argc, argv)) return *ending;
   if (auto good = finish(config, texts); !good) {
-    return {std::nullopt, "outboard-fuse: " + good.error().message + "\n", 2};
+    return program::wrong("outboard-fuse", good.error().message);
   }
-  return {config, "", 0};
+  return config;
 }
 
 }  // namespace outboard::fusefs

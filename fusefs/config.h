@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "core/limits.h"
 #include "core/log.h"
 #include "core/result.h"
+#include "program/command_line.h"
 
 namespace outboard::fusefs {
 
@@ -34,7 +34,7 @@ struct FuseConfig {
   std::chrono::milliseconds write_deadline = kWriteDeadline;  // of a close, a sync, a new name
   std::string control_socket;                                 // empty: none
   int ready_fd = -1;                                          // -1: nobody waits
-  Severity log = Severity::info;
+  LogOptions log;
 };
 
 // invalid: not of that form, or the path is not absolute.
@@ -42,13 +42,7 @@ Result<MountSpec> parse_mount(std::string_view text);
 // invalid: two views share a place, or one lies inside another.
 Status check_places(const std::vector<MountSpec>& mounts);
 
-// What main has to do: run with `config`, or print `text` and end with `exit_code`.
-struct CommandLine {
-  std::optional<FuseConfig> config;
-  std::string text;
-  int exit_code = 0;  // 0, or 2 for a wrong command line
-};
-
+using CommandLine = program::CommandLine<FuseConfig>;
 CommandLine read_command_line(int argc, const char* const* argv);
 
 }  // namespace outboard::fusefs

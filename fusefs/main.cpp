@@ -8,7 +8,6 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
-#include <iostream>
 #include <memory>
 #include <vector>
 
@@ -21,37 +20,14 @@
 #include "fusefs/volume/flusher.h"
 #include "fusefs/volume/follower.h"
 #include "fusefs/volume/volume.h"
+#include "program/life.h"
 
 namespace outboard::fusefs {
 namespace {
 
 using client::ChannelConfig;
 using client::GrpcStore;
-
-int refuse(std::string_view what, const Error& error) {
-  log(Severity::error, what, {{"code", std::string(name_of(error.code))}, {"why", error.message}});
-  return EXIT_FAILURE;
-}
-
-// Blocked before the first thread is born, so that all inherit it and sigwait alone takes them.
-sigset_t block_signals() {
-  sigset_t ends;
-  ::sigemptyset(&ends);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&ends, number);
-  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return ends;
-}
-
-void tell_ready(int fd, const std::vector<MountSpec>& mounts) {
-  if (fd < 0) return;
-  std::string lines;
-  for (const MountSpec& mount : mounts) lines += mount.path + "\n";
-  if (::write(fd, lines.data(), lines.size()) < 0) {
-    log(Severity::warning, "nobody reads --ready-fd", {{"fd", std::to_string(fd)}});
-  }
-  ::close(fd);
-}
+using program::refuse;
 
 // One view, with its parts in the order of their births.
 struct MountedView {
@@ -163,7 +139,7 @@ ControlledDaemon controlled(Daemon& daemon) {
 }
 
 int mount_and_wait(const FuseConfig& config) {
-  const sigset_t ends = block_signals();
+  const sigset_t ends = program::block_end_signals();
   set_log("outboard-fuse", config.log);
   // The token is in this process's memory: nobody of the same uid may look into it.
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -184,11 +160,11 @@ int mount_and_wait(const FuseConfig& config) {
     if (!started) return refuse("no control socket", started.error());
     control = *std::move(started);
   }
-  tell_ready(config.ready_fd, config.mounts);
+  std::vector<std::string> paths;
+  for (const MountSpec& mount : config.mounts) paths.push_back(mount.path);
+  program::tell_ready(config.ready_fd, paths);
 
-  int received = 0;
-  ::sigwait(&ends, &received);
-  log(Severity::info, "ending", {{"signal", std::to_string(received)}});
+  program::await_end(ends);
   daemon.end_in_time();
   return EXIT_SUCCESS;
 }
@@ -199,6 +175,5 @@ int mount_and_wait(const FuseConfig& config) {
 int main(int argc, char** argv) {
   const auto line = outboard::fusefs::read_command_line(argc, argv);
   if (line.config) return outboard::fusefs::mount_and_wait(*line.config);
-  (line.exit_code == 0 ? std::cout : std::cerr) << line.text;
-  return line.exit_code;
+  return outboard::program::say(line.text, line.exit_code);
 }

@@ -1,8 +1,6 @@
 #include "harness/config.h"
 
 #include <CLI/CLI.hpp>
-#include <map>
-#include <sstream>
 
 namespace outboard::harness {
 namespace {
@@ -74,16 +72,8 @@ void add_options(CLI::App& app, HarnessConfig& config, long& drain_s) {
   app.add_option("--drain", drain_s, "Seconds that calls under way may take at the end")
       ->check(CLI::Range(0, 3'600))
       ->capture_default_str();
-  app.add_option(
-         "--ready-fd", config.ready_fd,
-         "Once ready, one line per address is written to this descriptor; then it is closed")
-      ->check(CLI::Range(0, 1'048'576));
-  const std::map<std::string, Severity> severities{{"debug", Severity::debug},
-                                                   {"info", Severity::info},
-                                                   {"warning", Severity::warning},
-                                                   {"error", Severity::error}};
-  app.add_option("--log", config.log, "debug, info, warning or error [info]")
-      ->transform(CLI::CheckedTransformer(severities));
+  program::add_ready_option(app, config.ready_fd, "Once ready, one line per address");
+  program::add_log_options(app, config.log);
 }
 
 }  // namespace
@@ -95,16 +85,9 @@ CommandLine read_command_line(int argc, const char* const* argv) {
   app.footer(kExamples);
   app.set_version_flag("--version", "outboard-harness " OUTBOARD_VERSION);
   add_options(app, config, drain_s);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const bool fine = app.exit(error, out, err) == 0;
-    return {std::nullopt, fine ? out.str() : err.str(), fine ? 0 : 2};
-  }
+  if (auto ending = program::parse(app, argc, argv)) return *ending;
   config.drain = std::chrono::seconds(drain_s);
-  return {config, "", 0};
+  return config;
 }
 
 }  // namespace outboard::harness

@@ -3,11 +3,11 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/log.h"
+#include "program/command_line.h"
 
 namespace outboard::harness {
 
@@ -30,16 +30,10 @@ struct HarnessConfig {
   std::string worker;  // empty: made from host and process
   std::chrono::seconds drain{10};
   int ready_fd = -1;  // -1: nobody waits
-  Severity log = Severity::info;
+  LogOptions log;
 };
 
-// What main has to do: run with `config`, or print `text` and end with `exit_code`.
-struct CommandLine {
-  std::optional<HarnessConfig> config;
-  std::string text;
-  int exit_code = 0;  // 0, or 2 for a wrong command line
-};
-
+using CommandLine = program::CommandLine<HarnessConfig>;
 CommandLine read_command_line(int argc, const char* const* argv);
 
 }  // namespace outboard::harness

@@ -41,7 +41,7 @@ TEST(HarnessConfig, WhatIsSaidIsTaken) {
   EXPECT_EQ(line.config->slots, 3U);
   EXPECT_EQ(line.config->worker, "w");
   EXPECT_EQ(line.config->ready_fd, 3);
-  EXPECT_EQ(line.config->log, Severity::debug);
+  EXPECT_EQ(line.config->log.least, Severity::debug);
   EXPECT_FALSE(line.config->scenarios);
   EXPECT_EQ(line.config->drain, std::chrono::seconds(1));
 }

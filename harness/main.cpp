@@ -8,10 +8,8 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <iostream>
 #include <memory>
 #include <thread>
 
@@ -24,38 +22,17 @@
 #include "harness/hosting/hosted_session.h"
 #include "harness/journal/grpc_journal.h"
 #include "harness/sandboxes/namespaces.h"
+#include "program/life.h"
 
 namespace outboard::harness {
 namespace {
 
+using program::refuse;
+using program::tell_ready;
+
 // The exit code on a machine that lets nobody make a sandbox: whoever started this may go on
 // without.
 constexpr int kNoSandboxesHere = 3;
-
-int refuse(std::string_view what, const Error& error) {
-  log(Severity::error, what, {{"code", std::string(name_of(error.code))}, {"why", error.message}});
-  return EXIT_FAILURE;
-}
-
-// Blocked before the first thread is born, so that all inherit it and sigwait alone takes them.
-sigset_t block_signals() {
-  sigset_t ends;
-  ::sigemptyset(&ends);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&ends, number);
-  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return ends;
-}
-
-void tell_ready(int fd, const std::vector<std::string>& addresses) {
-  if (fd < 0) return;
-  std::string lines;
-  for (const std::string& address : addresses) lines += address + "\n";
-  if (::write(fd, lines.data(), lines.size()) < 0) {
-    log(Severity::warning, "nobody reads --ready-fd", {{"fd", std::to_string(fd)}});
-  }
-  ::close(fd);
-}
 
 // Read for each call, so that a renewed token is used at once.
 std::string read_token(const std::string& file) {
@@ -143,7 +120,7 @@ AgentParts api_of(GrpcJournal& journal, const ModelShelf& models, LiveFeed& live
 }
 
 int serve(const HarnessConfig& config) {
-  const sigset_t ends = block_signals();
+  const sigset_t ends = program::block_end_signals();
   set_log("outboard-harness", config.log);
   // Keys and tokens are in this process's memory: nobody of the same uid may look into it.
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -183,9 +160,7 @@ int serve(const HarnessConfig& config) {
   }
   tell_ready(config.ready_fd, (*server)->addresses());
 
-  int received = 0;
-  ::sigwait(&ends, &received);
-  log(Severity::info, "ending", {{"signal", std::to_string(received)}});
+  program::await_end(ends);
   worker.drain();
   (*server)->drain(clock.now() + config.drain);
   return EXIT_SUCCESS;
@@ -197,6 +172,5 @@ int serve(const HarnessConfig& config) {
 int main(int argc, char** argv) {
   const auto line = outboard::harness::read_command_line(argc, argv);
   if (line.config) return outboard::harness::serve(*line.config);
-  (line.exit_code == 0 ? std::cout : std::cerr) << line.text;
-  return line.exit_code;
+  return outboard::program::say(line.text, line.exit_code);
 }

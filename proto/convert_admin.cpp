@@ -117,4 +117,43 @@ TokenInfo read(const v1::TokenInfo& from, Faults& faults) {
   return info;
 }
 
+namespace {
+
+v1::DiagnosisVerdict write(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::fine: return v1::DIAGNOSIS_VERDICT_FINE;
+    case Verdict::doubtful: return v1::DIAGNOSIS_VERDICT_DOUBTFUL;
+    case Verdict::wrong: return v1::DIAGNOSIS_VERDICT_WRONG;
+  }
+  return v1::DIAGNOSIS_VERDICT_WRONG;
+}
+
+// What a newer server says in words of its own is better looked at.
+Verdict read(v1::DiagnosisVerdict from) {
+  if (from == v1::DIAGNOSIS_VERDICT_FINE) return Verdict::fine;
+  return from == v1::DIAGNOSIS_VERDICT_DOUBTFUL ? Verdict::doubtful : Verdict::wrong;
+}
+
+}  // namespace
+
+void write(const Diagnosis& diagnosis, v1::DiagnoseResponse* to) {
+  for (const Diagnosis::Finding& finding : diagnosis.findings) {
+    auto* one = to->add_findings();
+    one->set_check(finding.check);
+    one->set_verdict(write(finding.verdict));
+    one->set_found(finding.found);
+    one->set_way_out(finding.way_out);
+  }
+  to->set_database_unix_ns(diagnosis.database_time.nanoseconds);
+}
+
+Diagnosis read(const v1::DiagnoseResponse& from, Faults&) {
+  Diagnosis diagnosis;
+  for (const auto& one : from.findings()) {
+    diagnosis.findings.push_back({one.check(), read(one.verdict()), one.found(), one.way_out()});
+  }
+  diagnosis.database_time.nanoseconds = from.database_unix_ns();
+  return diagnosis;
+}
+
 }  // namespace outboard::wire

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/admin.h"
+#include "core/diagnosis.h"
 #include "outboard/v1/admin.pb.h"
 #include "proto/faults.h"
 
@@ -19,5 +20,7 @@ void write(const TokenRequest& request, v1::MintTokenRequest* to);
 TokenRequest read(const v1::MintTokenRequest& from, Faults& faults);
 void write(const TokenInfo& info, v1::TokenInfo* to);
 TokenInfo read(const v1::TokenInfo& from, Faults& faults);
+void write(const Diagnosis& diagnosis, v1::DiagnoseResponse* to);
+Diagnosis read(const v1::DiagnoseResponse& from, Faults& faults);
 
 }  // namespace outboard::wire

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 // Statements for Postgres' single-user mode, one a line.
 constexpr std::string_view kFirstStatements =
     "CREATE ROLE outboard LOGIN CREATEROLE\n"
+    "GRANT pg_read_all_stats TO outboard\n"
     "CREATE DATABASE outboard OWNER outboard\n";
 
 std::optional<int> number(std::string_view text) {

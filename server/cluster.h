@@ -73,7 +73,8 @@ std::optional<PostmasterFile> read_postmaster_file(const std::string& cluster);
 // The live (not zombie) Postgres processes whose working directory is the cluster.
 std::vector<pid_t> postgres_processes_in(const std::string& cluster);
 
-// Waits until none is left (those of a killed server are on their way out), then removes the
+// Waits until none is left (those of a killed server are on their way out; stopped ones are let go
+// on, so that they can), then removes the
 // postmaster.pid of the dead: a zombie's, or one whose number is somebody else's by now, would
 // keep Postgres from starting. unavailable: one still lives at the deadline; the message says how
 // to stop it.

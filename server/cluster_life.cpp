@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "server/cluster.h"
@@ -33,6 +34,8 @@ bool wait_for_end(pid_t pid, Moment deadline) {
 Status clear_the_way(const std::string& cluster, Moment deadline) {
   for (auto living = postgres_processes_in(cluster); !living.empty();
        living = postgres_processes_in(cluster)) {
+    // One that is stopped does not hear that its server has died. It hurts nobody else.
+    for (const pid_t pid : living) ::kill(pid, SIGCONT);
     if (wait_for_end(living.front(), deadline)) continue;
     const std::string pid = std::to_string(living.front());
     return Error{Code::unavailable,

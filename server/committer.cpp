@@ -160,13 +160,25 @@ GroupEnd Committer::commit_group(GroupWriter& writer, const Work& work) {
 }
 
 void Committer::commit(GroupWriter& writer, Work& work) {
+  const Moment begun = std::chrono::steady_clock::now();
   if (commit_group(writer, work) != GroupEnd::answered && work.group.size() > 1) {
     for (const auto& waiting : work.group) {
       if (waiting->write.answer) continue;
       commit_group(writer, Work{work.volume, {waiting}, kRowLockWaitAlone});
     }
   }
+  counts_.group(work.group.size(), std::chrono::steady_clock::now() - begun);
   settle(work);
+}
+
+void Committer::measure(Figures& to) {
+  counts_.measure(to);
+  Lock lock(mutex_);
+  std::size_t queued = 0;
+  for (const auto& [volume, lane] : lanes_) queued += lane.queue.size();
+  to.level("outboard_commit_queue", "Batches that wait for a commit.", static_cast<double>(queued));
+  to.level("outboard_commit_slow", "Batches that wait for a row which another transaction holds.",
+           static_cast<double>(slow_));
 }
 
 // Answered ones go to their callers, blocked ones to the slow side.
@@ -181,6 +193,7 @@ void Committer::settle(const Work& work) {
                                     "this write changes; nothing of it was written"};
     }
     if (waiting->write.answer) {
+      counts_.answered(*waiting->write.answer);
       waiting->place = Place::done;
       waiting->answered.notify_all();
       continue;

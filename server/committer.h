@@ -23,6 +23,7 @@
 #include "core/limits.h"
 #include "core/op.h"
 #include "core/store.h"
+#include "server/commit_counts.h"
 
 namespace outboard::server {
 
@@ -64,6 +65,9 @@ class Committer {
   // A transaction of others has ended on this volume: the blocked ones may have their turn.
   void poke(VolumeId volume);
 
+  // Groups, answers, queues.
+  void measure(Figures& to);
+
  private:
   enum class Place { queued, slow, in_flight, done };
   struct Waiting {
@@ -97,6 +101,7 @@ class Committer {
   Error gave_up(Waiting& waiting, Lane& lane) REQUIRES_LOCK(mutex_);
 
   std::vector<std::unique_ptr<GroupWriter>> writers_;
+  CommitCounts counts_;
   Mutex mutex_;
   Condition changed_;
   std::map<VolumeId, Lane> lanes_ GUARDED_BY(mutex_);

@@ -1,8 +1,6 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
-#include <map>
-#include <sstream>
 
 namespace outboard::server {
 namespace {
@@ -49,10 +47,7 @@ void add_options(CLI::App& app, ServerConfig& config, long& drain_s) {
   app.add_option("--site-token-file", config.site_token_file,
                  "Where the site administrator's token is kept: minted into it, for its owner's "
                  "eyes only, unless a valid one is there");
-  app.add_option(
-         "--ready-fd", config.ready_fd,
-         "Once ready, one line per address is written to this descriptor; then it is closed")
-      ->check(CLI::Range(0, 1'048'576));
+  program::add_ready_option(app, config.ready_fd, "Once ready, one line per address");
   app.add_option("--connections", config.connections, "Database connections for reads")
       ->check(CLI::Range(1, 1'000))
       ->capture_default_str();
@@ -62,12 +57,11 @@ void add_options(CLI::App& app, ServerConfig& config, long& drain_s) {
   app.add_option("--drain", drain_s, "Seconds that calls under way may take at the end")
       ->check(CLI::Range(0, 3'600))
       ->capture_default_str();
-  const std::map<std::string, Severity> severities{{"debug", Severity::debug},
-                                                   {"info", Severity::info},
-                                                   {"warning", Severity::warning},
-                                                   {"error", Severity::error}};
-  app.add_option("--log", config.log, "debug, info, warning or error [info]")
-      ->transform(CLI::CheckedTransformer(severities));
+  app.add_option("--metrics", config.metrics,
+                 "Show figures for Prometheus at http://ADDRESS/metrics: host:port, or a port of "
+                 "this machine alone. Nothing in them names a volume, a path or a person")
+      ->type_name("ADDRESS");
+  program::add_log_options(app, config.log);
   data->excludes(database);
 }
 
@@ -80,22 +74,15 @@ CommandLine read_command_line(int argc, const char* const* argv) {
   app.footer(kExamples);
   app.set_version_flag("--version", "outboard-server " OUTBOARD_VERSION);
   add_options(app, config, drain_s);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const bool fine = app.exit(error, out, err) == 0;
-    return {std::nullopt, fine ? out.str() : err.str(), fine ? 0 : 2};
-  }
+  if (auto ending = program::parse(app, argc, argv)) return *ending;
   if (config.data_dir.empty() && config.database_url.empty()) {
-    return {std::nullopt,
-            "Where is the data? Name a directory for a private Postgres with --data DIR, or a "
-            "Postgres of your own with --database URL.\n",
-            2};
+    return program::Ending{
+        "Where is the data? Name a directory for a private Postgres with --data DIR, or a "
+        "Postgres of your own with --database URL.\n",
+        2};
   }
   config.drain = std::chrono::seconds(drain_s);
-  return {config, "", 0};
+  return config;
 }
 
 }  // namespace outboard::server

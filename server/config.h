@@ -3,11 +3,11 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/log.h"
+#include "program/command_line.h"
 
 namespace outboard::server {
 
@@ -24,16 +24,11 @@ struct ServerConfig {
   std::size_t connections = 16;
   std::size_t workers = 64;
   std::chrono::seconds drain{10};
-  Severity log = Severity::info;
+  std::string metrics;  // where figures are shown; empty: nowhere
+  LogOptions log;
 };
 
-// What main has to do: run with `config`, or print `text` and end with `exit_code`.
-struct CommandLine {
-  std::optional<ServerConfig> config;
-  std::string text;   // help or version on code 0; else what is wrong and the way out
-  int exit_code = 0;  // 0, or 2 for a wrong command line
-};
-
+using CommandLine = program::CommandLine<ServerConfig>;
 CommandLine read_command_line(int argc, const char* const* argv);
 
 }  // namespace outboard::server

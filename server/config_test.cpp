@@ -49,7 +49,7 @@ TEST(ServerConfig, LogAndDrainAreUnderstood) {
   const auto line =
       parse({"--data", "/d", "--listen", "unix:/s", "--log", "debug", "--drain", "3"});
   ASSERT_TRUE(line.config) << line.text;
-  EXPECT_EQ(line.config->log, Severity::debug);
+  EXPECT_EQ(line.config->log.least, Severity::debug);
   EXPECT_EQ(line.config->drain, std::chrono::seconds(3));
 }
 

@@ -138,6 +138,7 @@ struct Embedded::Parts {
   std::unique_ptr<DataDirectory> directory;
   std::optional<Account> run_as;
   ChildCommand command;
+  Counter restarts;
   Event stop;
   Mutex mutex;
   Condition changed;
@@ -199,6 +200,7 @@ void Embedded::Parts::supervise() {
     outboard::log(Severity::error, "postgres ended, starting it again",
                   {{"why", ended.message}, {"wait_ms", std::to_string(wait.count())}});
     if (wait_for_stop(now() + wait)) return;
+    restarts.add();
     wait = std::min<std::chrono::milliseconds>(wait * 2, kRestartWaitMax);
   }
 }
@@ -303,6 +305,16 @@ Result<pid_t> Embedded::ready(Moment until, pid_t other_than) {
     }
     parts.changed.wait_until(parts.mutex, until);
   }
+}
+
+void Embedded::measure(Figures& to) const {
+  Parts& parts = *parts_;
+  to.count("outboard_postgres_restarts_total",
+           "How often the embedded Postgres was started again after it died.",
+           parts.restarts.value());
+  Lock lock(parts.mutex);
+  to.level("outboard_postgres_up", "1 while the embedded Postgres takes connections.",
+           parts.state.ready != 0 ? 1 : 0);
 }
 
 }  // namespace outboard::server

@@ -20,6 +20,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/counters.h"
 #include "core/result.h"
 
 namespace outboard::server {
@@ -47,6 +48,9 @@ class Embedded {
   // The process that takes connections, once one other than `other_than` does. timed_out: none.
   // Good for any thread.
   Result<pid_t> ready(Moment until, pid_t other_than = 0);
+
+  // Whether it runs, and how often it had to be started again. Good for any thread.
+  void measure(Figures& to) const;
 
  private:
   struct Parts;

@@ -141,6 +141,31 @@ bool Feed::wait(VolumeId volume, Seq seq, Moment until) {
   return stream.known >= seq;
 }
 
+void Feed::measure(Figures& to) {
+  std::size_t subscriptions = 0;
+  std::size_t volumes = 0;
+  std::uint64_t behind = 0;
+  {
+    Lock lock(mutex_);
+    for (const auto& [volume, stream] : streams_) {
+      if (stream.subscribers.empty()) continue;
+      ++volumes;
+      subscriptions += stream.subscribers.size();
+      if (stream.known > stream.ringed) {
+        behind = std::max(behind, stream.known.value - stream.ringed.value);
+      }
+    }
+  }
+  to.level("outboard_feed_subscriptions", "Subscriptions of watchers, one for each volume of each.",
+           static_cast<double>(subscriptions));
+  to.level("outboard_feed_volumes", "Volumes that somebody watches.", static_cast<double>(volumes));
+  to.level("outboard_feed_lag_changes",
+           "Changes committed and not yet handed out, of the volume that is furthest behind.",
+           static_cast<double>(behind));
+  to.count("outboard_feed_cut_total", "Subscriptions ended because their reader was too slow.",
+           cut_.value());
+}
+
 void Feed::run() {
   pthread_setname_np(pthread_self(), unit_ == FeedUnit::whole ? "feed-published" : "feed");
   Moment next_mark = std::chrono::steady_clock::now() + mark_every_;
@@ -267,6 +292,7 @@ bool Feed::offer(VolumeId volume, const SubscriberPtr& subscriber, const Item& i
     if (taken) return true;
     if (!subscriber->gone) {
       subscriber->gone = true;
+      cut_.add();
       subscriber->sink->offer(
           std::make_shared<FeedItem>(FeedItem{volume, {}, subscriber->cursor, FeedEnd::too_slow}));
     }

@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/counters.h"
 #include "core/feed.h"
 #include "core/guarded.h"
 #include "core/result.h"
@@ -71,6 +72,9 @@ class Feed {
   // True when the volume is known to have reached `seq` before `until`.
   bool wait(VolumeId volume, Seq seq, Moment until);
 
+  // Subscriptions, and how far delivery is behind what is known.
+  void measure(Figures& to);
+
  private:
   struct Subscriber;
   class Handle;
@@ -102,6 +106,7 @@ class Feed {
   FeedLog& log_;
   const std::chrono::milliseconds mark_every_;
   const FeedUnit unit_;
+  Counter cut_;  // subscribers that were too slow
   Mutex mutex_;
   Condition changed_;   // for the feed's thread
   Condition advanced_;  // for wait()

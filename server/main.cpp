@@ -1,17 +1,20 @@
 // outboard-server: the parts and the order in which they come to life; they end in the reverse one.
 //
-// command line → log → Embedded? → Database → site token → RpcServer → ready → a signal → drain.
+// command line → log → Embedded? → Database → site token → RpcServer → Exporter? → ready → a signal
+// → drain.
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
-#include <iostream>
 #include <memory>
 
 #include "core/log.h"
+#include "program/life.h"
+#include "server/checkup.h"
 #include "server/config.h"
 #include "server/embedded.h"
+#include "server/metrics/exporter.h"
 #include "server/postgres/database.h"
+#include "server/rpc/certificate.h"
 #include "server/rpc/rpc_server.h"
 #include "server/site_token.h"
 
@@ -26,68 +29,63 @@ Moment in(std::chrono::nanoseconds time) {
   return std::chrono::steady_clock::now() + time;
 }
 
-int refuse(std::string_view what, const Error& error) {
-  log(Severity::error, what, {{"code", std::string(name_of(error.code))}, {"why", error.message}});
-  return EXIT_FAILURE;
-}
-
-// Blocked before the first thread is born, so that all inherit it and sigwait alone takes them.
-sigset_t block_signals() {
-  sigset_t ends;
-  ::sigemptyset(&ends);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&ends, number);
-  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return ends;
-}
-
-void tell_ready(int fd, const std::vector<std::string>& addresses) {
-  if (fd < 0) return;
-  std::string lines;
-  for (const std::string& address : addresses) lines += address + "\n";
-  if (::write(fd, lines.data(), lines.size()) < 0) {
-    log(Severity::warning, "nobody reads --ready-fd", {{"fd", std::to_string(fd)}});
-  }
-  ::close(fd);
+Result<std::unique_ptr<Embedded>> start_embedded(const ServerConfig& config) {
+  if (config.data_dir.empty()) return std::unique_ptr<Embedded>();
+  return Embedded::start({config.data_dir, config.run_as});
 }
 
 int serve(const ServerConfig& config) {
-  const sigset_t ends = block_signals();
+  const sigset_t ends = program::block_end_signals();
   set_log("outboard-server", config.log);
+  const SystemClock clock;
 
-  std::unique_ptr<Embedded> embedded;
-  std::string url = config.database_url;
-  if (!config.data_dir.empty()) {
-    auto started = Embedded::start({config.data_dir, config.run_as});
-    if (!started) return refuse("no database", started.error());
-    embedded = std::move(*started);
-    url = embedded->url();
-  }
+  auto embedded = start_embedded(config);
+  if (!embedded) return program::refuse("no database", embedded.error());
+  const std::string url = *embedded ? (*embedded)->url() : config.database_url;
 
   auto database = Database::open({url, config.connections});
-  if (!database) return refuse("no database", database.error());
+  if (!database) return program::refuse("no database", database.error());
   Database& data = **database;
   if (!config.site_token_file.empty()) {
     auto kept = keep_site_token(
         config.site_token_file, data.tokens(), [&] { return data.mint_site_token("site"); },
         in(kSiteTokenDeadline));
-    if (!kept) return refuse("no site token", kept.error());
+    if (!kept) return program::refuse("no site token", kept.error());
   }
 
-  RpcConfig rpc{config.listen, config.tls_certificate_file, config.tls_key_file,
-                config.tls_client_ca_file, config.workers};
+  const auto measure = [&](Figures& to) {
+    data.measure(to);
+    if (*embedded) (*embedded)->measure(to);
+  };
+  CertificateExaminer certificate(config.tls_certificate_file, clock);
+  DiskExaminer disk(config.data_dir);
+  FigureExaminer figures(measure);
+  Checkup checkup({&data.examiner(), &certificate, &disk, &figures});
+
+  RpcConfig rpc{config.listen,       config.tls_certificate_file,
+                config.tls_key_file, config.tls_client_ca_file,
+                config.workers,      !config.metrics.empty()};
   auto server = RpcServer::start(rpc, data.store(), data.admin(), data.tokens(),
                                  {&data.journal(), &data.blobs(), &data.audit(), &data.trail(),
-                                  &data.revisions()});
-  if (!server) return refuse("cannot listen", server.error());
-  for (const std::string& address : (*server)->addresses()) {
-    log(Severity::info, "ready", {{"address", address}, {"database", embedded ? url : "as given"}});
+                                  &data.revisions()},
+                                 {&data.readiness(), &checkup});
+  if (!server) return program::refuse("cannot listen", server.error());
+  std::unique_ptr<Exporter> exporter;
+  if (!config.metrics.empty()) {
+    auto shown =
+        Exporter::start(config.metrics, {measure, [&](Figures& to) { (*server)->measure(to); }});
+    if (!shown) return program::refuse("no metrics", shown.error());
+    exporter = std::move(*shown);
+    log(Severity::info, "figures", {{"address", "http://" + exporter->address() + "/metrics"}});
   }
-  tell_ready(config.ready_fd, (*server)->addresses());
+  for (const std::string& address : (*server)->addresses()) {
+    log(Severity::info, "ready",
+        {{"address", address}, {"database", *embedded ? url : "as given"}});
+  }
+  program::tell_ready(config.ready_fd, (*server)->addresses());
 
-  int received = 0;
-  ::sigwait(&ends, &received);
-  log(Severity::info, "ending", {{"signal", std::to_string(received)}});
+  program::await_end(ends);
+  exporter.reset();
   (*server)->drain(in(config.drain));
   return EXIT_SUCCESS;
 }
@@ -98,6 +96,5 @@ int serve(const ServerConfig& config) {
 int main(int argc, char** argv) {
   const auto line = outboard::server::read_command_line(argc, argv);
   if (line.config) return outboard::server::serve(*line.config);
-  (line.exit_code == 0 ? std::cout : std::cerr) << line.text;
-  return line.exit_code;
+  return outboard::program::say(line.text, line.exit_code);
 }

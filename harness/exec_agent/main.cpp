@@ -2,19 +2,17 @@
 // sides.
 //
 // Threads: main (the event loop `exec-loop` runs on it), 8 `exec-worker`, gRPC's own.
-#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <string>
 
 #include "core/limits.h"
 #include "core/log.h"
 #include "harness/exec_agent/agent.h"
 #include "harness/exec_agent/exec_service.h"
+#include "program/life.h"
 
 using namespace outboard;
 using namespace outboard::harness;
@@ -54,29 +52,9 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int block_end_signals() {
-  sigset_t ends;
-  ::sigemptyset(&ends);
-  ::sigaddset(&ends, SIGTERM);
-  ::sigaddset(&ends, SIGINT);
-  ::sigaddset(&ends, SIGHUP);
-  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return ::signalfd(-1, &ends, SFD_CLOEXEC);
-}
-
 int fail(const Error& error) {
   log(Severity::error, error.message, {{"code", std::string(name_of(error.code))}});
   return 1;
-}
-
-void say_ready(int fd) {
-  if (fd < 0) return;
-  constexpr std::string_view line = "ready\n";
-  if (::write(fd, line.data(), line.size()) < 0) {
-    log(Severity::warning, "nobody waits for readiness");
-  }
-  ::close(fd);
 }
 
 int serve(Options& options) {
@@ -86,7 +64,8 @@ int serve(Options& options) {
   }
   options.agent.session = SessionId{*session};
   options.agent.generation = Generation{options.generation};
-  const int ends = block_end_signals();
+  const sigset_t end_signals = program::block_end_signals();
+  const int ends = ::signalfd(-1, &end_signals, SFD_CLOEXEC);
   raise_descriptor_limit();
   const SystemClock clock;
   InnerLink inner{Descriptor(options.inner_fd)};
@@ -103,7 +82,7 @@ int serve(Options& options) {
     code = 3;
     loop.post([&] { loop.stop(); });
   });
-  say_ready(options.ready_fd);
+  program::tell_ready(options.ready_fd, {"ready"});
   loop.run();
   return code;
 }
@@ -116,6 +95,6 @@ int main(int argc, char** argv) {
                "outboard-exec");
   describe(app, options);
   CLI11_PARSE(app, argc, argv);
-  set_log("outboard-exec", Severity::info);
+  set_log("outboard-exec", {});
   return serve(options);
 }

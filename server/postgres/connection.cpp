@@ -98,7 +98,8 @@ Error Connection::failed(const pg_result* result, std::size_t index) {
   if (state == nullptr) return lost();
   if (failure_.state.empty()) failure_ = Failure{state, index};
   const std::string_view kind(state);
-  if (kind.starts_with("57P") || kind.starts_with("08")) broken_ = true;  // the backend is gone
+  // The backend is gone, or is a standby's: another connection may find the primary.
+  if (kind.starts_with("57P") || kind.starts_with("08") || kind == kReadOnly) broken_ = true;
   return from_sqlstate(state, message == nullptr ? PQresultErrorMessage(result) : message);
 }
 

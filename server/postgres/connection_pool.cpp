@@ -52,4 +52,21 @@ Result<Rows> ConnectionPool::run(const Sql& sql, const Params& params, Moment de
   }
 }
 
+void ConnectionPool::measure(Figures& to, std::string_view name) {
+  std::size_t used = 0;
+  std::size_t idle = 0;
+  {
+    Lock lock(mutex_);
+    used = in_use_;
+    idle = idle_.size();
+  }
+  const Labels labels{{"pool", std::string(name)}};
+  to.level("outboard_pool_in_use", "Database connections that somebody works with.",
+           static_cast<double>(used), labels);
+  to.level("outboard_pool_idle", "Database connections that are open and free.",
+           static_cast<double>(idle), labels);
+  to.level("outboard_pool_max", "Database connections that may be in use at once.",
+           static_cast<double>(max_), labels);
+}
+
 }  // namespace outboard::server

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/counters.h"
 #include "core/guarded.h"
 #include "server/postgres/connection.h"
 
@@ -44,6 +45,9 @@ class ConnectionPool {
 
   // One statement on any connection. A connection that had broken while idle is replaced once.
   Result<Rows> run(const Sql& sql, const Params& params, Moment deadline);
+
+  // Connections in use, under the label pool=`name`.
+  void measure(Figures& to, std::string_view name);
 
  private:
   void give_back(std::unique_ptr<Connection> connection);

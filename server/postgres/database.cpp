@@ -13,9 +13,11 @@
 #include "server/postgres/pg_audit.h"
 #include "server/postgres/pg_blobs.h"
 #include "server/postgres/pg_commit.h"
+#include "server/postgres/pg_examiner.h"
 #include "server/postgres/pg_feed_log.h"
 #include "server/postgres/pg_journal.h"
 #include "server/postgres/pg_revisions.h"
+#include "server/postgres/pg_readiness.h"
 #include "server/postgres/pg_store.h"
 #include "server/postgres/pg_tokens.h"
 #include "server/postgres/pg_trail.h"
@@ -50,6 +52,13 @@ bool read_published(std::string_view payload, VolumeId& volume, Pointer& pointer
   return good;
 }
 
+constexpr std::size_t kFeedConnections = 2;
+
+// All that may be open at once: readers, the feed's, the committers', the listener's, readiness'.
+std::size_t connections_for(const DatabaseConfig& config) {
+  return config.connections + kFeedConnections + kCommitterThreads + 2;
+}
+
 std::vector<std::string> reader_settings() {
   return {"jit=off", "application_name=outboard-reader",
           "statement_timeout=" + std::to_string(kReadStatementMax.count())};
@@ -61,7 +70,7 @@ std::vector<std::string> reader_settings() {
 struct Database::Parts {
   explicit Parts(const DatabaseConfig& config)
       : pool(config.url, config.connections, reader_settings()),
-        feed_pool(config.url, 2, reader_settings()),
+        feed_pool(config.url, kFeedConnections, reader_settings()),
         feed_log(feed_pool),
         feed(feed_log),
         committer(writers_for(config.url, feed, rules)),
@@ -87,7 +96,9 @@ struct Database::Parts {
         admin(pool),
         audit(pool),
         trail(pool),
-        tokens(pool, clock) {}
+        tokens(pool, clock),
+        examiner(pool, clock, connections_for(config), migrations().size()),
+        readiness(config.url, migrations().size()) {}
 
   void heard(std::string_view payload) {
     VolumeId volume;
@@ -117,6 +128,8 @@ struct Database::Parts {
   PgAudit audit;
   PgTrail trail;
   PgTokens tokens;
+  PgExaminer examiner;
+  PgReadiness readiness;
 };
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseConfig& config) {
@@ -153,6 +166,20 @@ Audit& Database::audit() {
 }
 Trail& Database::trail() {
   return parts_->trail;
+}
+Examiner& Database::examiner() {
+  return parts_->examiner;
+}
+Readiness& Database::readiness() {
+  return parts_->readiness;
+}
+
+void Database::measure(Figures& to) {
+  parts_->committer.measure(to);
+  parts_->feed.measure(to);
+  parts_->pool.measure(to, "readers");
+  parts_->feed_pool.measure(to, "feed");
+  parts_->tokens.measure(to);
 }
 
 Result<MintedToken> Database::mint_site_token(std::string_view principal) {

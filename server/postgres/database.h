@@ -12,11 +12,14 @@
 
 #include "core/admin.h"
 #include "core/audit.h"
+#include "core/counters.h"
+#include "core/diagnosis.h"
 #include "core/result.h"
 #include "core/revisions.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
+#include "server/readiness.h"
 #include "server/token_reader.h"
 #include "server/trail.h"
 
@@ -48,6 +51,11 @@ class Database {
   Blobs& blobs();
   Audit& audit();
   Trail& trail();
+  Examiner& examiner();
+  Readiness& readiness();  // for one thread
+
+  // What its parts count. Good for any thread.
+  void measure(Figures& to);
 
   // A token of the site's administrator: how a new deployment gets its first one.
   Result<MintedToken> mint_site_token(std::string_view principal);

@@ -84,4 +84,10 @@ Result<Caller> PgTokens::read(std::string_view secret, Moment deadline) {
   return caller;
 }
 
+void PgTokens::measure(Figures& to) const {
+  const std::size_t known = known_.with([](const auto& all) { return all.size(); });
+  to.level("outboard_tokens_cached", "Verified tokens that are remembered.",
+           static_cast<double>(known));
+}
+
 }  // namespace outboard::server

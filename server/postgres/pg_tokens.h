@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "core/counters.h"
 #include "core/digest.h"
 #include "core/guarded.h"
 #include "server/postgres/connection_pool.h"
@@ -18,6 +19,7 @@ class PgTokens final : public TokenReader {
   PgTokens(ConnectionPool& pool, const Clock& clock) : pool_(pool), clock_(clock) {}
 
   Result<Caller> read(std::string_view secret, Moment deadline) override;
+  void measure(Figures& to) const;
 
  private:
   struct Known {

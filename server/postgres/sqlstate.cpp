@@ -14,7 +14,7 @@ Code code_of(std::string_view state) {
   if (state == "23505") return Code::exists;               // unique violation
   if (state == "22021" || state == "22P05") return Code::invalid;  // bytes that are no text
   if (state == "42501") return Code::no_access;                    // insufficient privilege
-  if (state == "25006") return Code::unavailable;  // a standby: the primary has moved
+  if (state == kReadOnly) return Code::unavailable;  // a standby: the primary has moved
   if (in_class(state, "08") || in_class(state, "57") || in_class(state, "53") ||
       in_class(state, "58") || in_class(state, "40") || in_class(state, "25")) {
     return Code::unavailable;  // connection, shutdown, resources, I/O, serialization, transaction

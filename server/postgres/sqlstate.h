@@ -14,6 +14,7 @@ inline constexpr std::string_view kUniqueViolation = "23505";
 inline constexpr std::string_view kDeadlock = "40P01";
 inline constexpr std::string_view kSerialization = "40001";
 inline constexpr std::string_view kConnectionLost = "08006";
+inline constexpr std::string_view kReadOnly = "25006";  // a standby, or a primary that was demoted
 
 // `message` is Postgres' own and becomes part of the Error's.
 Error from_sqlstate(std::string_view state, std::string_view message);

@@ -139,4 +139,14 @@ grpc::ServerUnaryReactor* AdminService::ListTokens(Context* context,
   });
 }
 
+grpc::ServerUnaryReactor* AdminService::Diagnose(Context* context, const v1::DiagnoseRequest*,
+                                                 v1::DiagnoseResponse* response) {
+  return serve(desk_, context, [this, response](const Call& call) -> Status {
+    if (desk_.examiner == nullptr) {
+      return Error{Code::unsupported, "this server has nothing to say of itself"};
+    }
+    return answered(desk_.examiner->examine(call), response);
+  });
+}
+
 }  // namespace outboard::server

@@ -1,4 +1,4 @@
-// AdminService: core/admin.h on the wire. As StoreService.
+// AdminService: core/admin.h and core/diagnosis.h on the wire. As StoreService.
 #pragma once
 
 #include "outboard/v1/admin.grpc.pb.h"
@@ -35,6 +35,8 @@ class AdminService final : public v1::AdminService::CallbackService {
                      v1::RevokeTokenResponse* response) override;
   Unary* ListTokens(Context* context, const v1::ListTokensRequest* request,
                     v1::ListTokensResponse* response) override;
+  Unary* Diagnose(Context* context, const v1::DiagnoseRequest* request,
+                  v1::DiagnoseResponse* response) override;
 
  private:
   Desk& desk_;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/admin.h"
+#include "core/diagnosis.h"
 #include "core/limits.h"
 #include "core/store.h"
 #include "proto/status.h"
@@ -28,6 +29,7 @@ struct Desk {
   WorkerPool& workers;    // calls
   WorkerPool& producers;  // streams of content: each holds its thread while the reader reads
   std::atomic<std::uint64_t> arriving_bytes{0};  // of batches that arrive in parts
+  Examiner* examiner = nullptr;                  // null: there is nobody to ask
 };
 
 inline Error too_busy() {

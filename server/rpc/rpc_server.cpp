@@ -1,5 +1,6 @@
 #include "server/rpc/rpc_server.h"
 
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
@@ -14,9 +15,11 @@
 #include "server/rpc/audit_service.h"
 #include "server/rpc/blob_service.h"
 #include "server/rpc/desk.h"
+#include "server/rpc/health_teller.h"
 #include "server/rpc/journal_service.h"
 #include "server/rpc/listening.h"
 #include "server/rpc/revision_service.h"
+#include "server/rpc/rpc_counts.h"
 #include "server/rpc/store_service.h"
 #include "server/rpc/watch_service.h"
 
@@ -41,16 +44,25 @@ void set_channel_arguments(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
+// gRPC keeps its plugins in a list for all servers of the process: once is enough.
+void reflect_protos() {
+  static const bool once = [] {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  static_cast<void>(once);
+}
+
 }  // namespace
 
 // Declaration order is the shutdown order, reversed: server_ goes first, by drain().
 struct RpcServer::Parts {
   Parts(const RpcConfig& config, Store& store, Admin& admin, TokenReader& tokens,
-        const Records& records)
+        const Records& records, const Oversight& oversight)
       : access(store, records.trail),
         workers("outboard-rpc", std::max<std::size_t>(config.workers, 1), kRpcQueueMax),
         producers("outboard-stream", std::max<std::size_t>(config.workers / 4, 1), kRpcQueueMax),
-        desk{access, admin, tokens, workers, producers},
+        desk{access, admin, tokens, workers, producers, {}, oversight.examiner},
         store_service(desk),
         watch_service(desk),
         admin_service(desk) {
@@ -61,6 +73,7 @@ struct RpcServer::Parts {
     blob_service.emplace(desk, *records.blobs);
   }
 
+  RpcCounts counts;
   Access access;
   WorkerPool workers;
   WorkerPool producers;
@@ -74,16 +87,22 @@ struct RpcServer::Parts {
   std::optional<BlobService> blob_service;
   std::vector<std::string> addresses;
   std::unique_ptr<grpc::Server> server;
+  std::optional<HealthTeller> health;
 };
 
 Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Store& store,
                                                     Admin& admin, TokenReader& tokens,
-                                                    const Records& records) {
+                                                    const Records& records,
+                                                    const Oversight& oversight) {
   wire::keep_grpc_alive();
-  auto parts = std::make_unique<Parts>(config, store, admin, tokens, records);
+  auto parts = std::make_unique<Parts>(config, store, admin, tokens, records, oversight);
   grpc::EnableDefaultHealthCheckService(true);
+  reflect_protos();
   grpc::ServerBuilder builder;
   set_channel_arguments(builder);
+  if (config.count_calls) {
+    builder.experimental().SetInterceptorCreators(parts->counts.creators());
+  }
   std::vector<int> ports(config.listen.size(), 0);
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     auto credentials = credentials_for(config.listen[i], config);
@@ -110,6 +129,9 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
     }
     parts->addresses.push_back(wire::is_unix(address) ? address : with_port(address, ports[i]));
   }
+  if (oversight.readiness != nullptr) {
+    parts->health.emplace(*oversight.readiness, *parts->server->GetHealthCheckService());
+  }
   return std::unique_ptr<RpcServer>(new RpcServer(std::move(parts)));
 }
 
@@ -123,8 +145,25 @@ std::vector<std::string> RpcServer::addresses() const {
   return parts_->addresses;
 }
 
+void RpcServer::measure(Figures& to) {
+  Parts& parts = *parts_;
+  parts.counts.measure(to);
+  constexpr const char* kHelp = "Calls that wait for a thread.";
+  to.level("outboard_rpc_queue", kHelp, static_cast<double>(parts.workers.waiting()),
+           {{"threads", "calls"}});
+  to.level("outboard_rpc_queue", kHelp, static_cast<double>(parts.producers.waiting()),
+           {{"threads", "streams"}});
+  to.level("outboard_watchers", "Watch streams that are open.",
+           static_cast<double>(parts.watch_service.size()));
+  to.level("outboard_arriving_bytes", "Content of batches that are arriving in parts.",
+           static_cast<double>(parts.desk.arriving_bytes.load()));
+  to.level("outboard_serving", "1 while the health service says SERVING.",
+           !parts.health || parts.health->serving() ? 1 : 0);
+}
+
 void RpcServer::drain(Moment until) {
   if (!parts_->server) return;
+  parts_->health.reset();
   parts_->server->GetHealthCheckService()->SetServingStatus(false);
   parts_->watch_service.stop();
   if (parts_->journal_service) parts_->journal_service->stop();

@@ -2,7 +2,8 @@
 //
 // Place in the flow: sockets → services (callback reactors) → worker pool → caller.cpp (token) →
 // Access → the Store it was given. Calls block only on workers; when the workers' queue is full
-// the next request is refused with `unavailable` and the time to wait.
+// the next request is refused with `unavailable` and the time to wait. Beside them, without a
+// token: gRPC's health service, which says whether the database can be written to, and reflection.
 //
 // All functions may be called from any thread. The destructor stops at once, as drain(now) does.
 #pragma once
@@ -14,11 +15,14 @@
 
 #include "core/admin.h"
 #include "core/audit.h"
+#include "core/counters.h"
+#include "core/diagnosis.h"
 #include "core/result.h"
 #include "core/revisions.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
+#include "server/readiness.h"
 #include "server/token_reader.h"
 #include "server/trail.h"
 
@@ -34,6 +38,7 @@ struct RpcConfig {
   std::string tls_client_ca_file;
   // Threads for calls that block, and as many streams of content at a time as a quarter of it.
   std::size_t workers = 64;
+  bool count_calls = false;  // for measure(); costs each call a microsecond
 };
 
 // What a server keeps beside its store: of sessions both or none, of the audit both or none.
@@ -45,13 +50,20 @@ struct Records {
   Revisions* revisions = nullptr;
 };
 
+// Who looks after the server itself; each may be missing.
+struct Oversight {
+  Readiness* readiness = nullptr;  // asked by one thread; without it the server is always ready
+  Examiner* examiner = nullptr;    // without it Diagnose is unsupported
+};
+
 class RpcServer {
  public:
   // Wraps `store` in Access itself. All that is given must outlive the server. What is not given
   // has no service.
   static Result<std::unique_ptr<RpcServer>> start(const RpcConfig& config, Store& store,
                                                   Admin& admin, TokenReader& tokens,
-                                                  const Records& records = {});
+                                                  const Records& records = {},
+                                                  const Oversight& oversight = {});
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
@@ -62,6 +74,9 @@ class RpcServer {
   // Accepts nothing more, ends watches with server_stopping, waits for calls in flight until
   // `until`, then cancels them.
   void drain(Moment until);
+
+  // Calls, streams, queues. Until drain().
+  void measure(Figures& to);
 
  private:
   struct Parts;

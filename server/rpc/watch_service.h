@@ -26,6 +26,10 @@ class WatchService final : public v1::WatchService::CallbackService {
 
   // Ends every stream with server_stopping, and each new one.
   void stop();
+  // Streams that are open now.
+  std::size_t size() {
+    return streams_.with([](Streams& streams) { return streams.size(); });
+  }
 
  private:
   using Streams = std::unordered_map<WatchStream*, std::weak_ptr<WatchStream>>;

@@ -43,6 +43,11 @@ void WorkerPool::stop() {
   threads_.clear();
 }
 
+std::size_t WorkerPool::waiting() {
+  Lock lock(mutex_);
+  return queue_.size();
+}
+
 void WorkerPool::run() {
   for (;;) {
     std::function<void()> task;

@@ -27,6 +27,8 @@ class WorkerPool {
   bool post(std::function<void()> task);
   // Runs what is queued, then ends the threads. Not from a task.
   void stop();
+  // Tasks that wait for a thread.
+  std::size_t waiting();
 
  private:
   void run();

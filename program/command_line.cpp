@@ -1,0 +1,61 @@
+#include "program/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <sstream>
+
+namespace outboard::program {
+namespace {
+
+Severity severity_of(const std::string& word) {
+  if (word == "debug") return Severity::debug;
+  if (word == "warning") return Severity::warning;
+  return word == "error" ? Severity::error : Severity::info;
+}
+
+}  // namespace
+
+Ending wrong(const std::string& program, const std::string& message) {
+  return {program + ": " + message + "\n", 2};
+}
+
+std::optional<Ending> parse(CLI::App& app, int argc, const char* const* argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const bool fine = app.exit(error, out, err) == 0;
+    return Ending{fine ? out.str() : err.str(), fine ? 0 : 2};
+  }
+  return std::nullopt;
+}
+
+int say(const std::string& text, int exit_code) {
+  (exit_code == 0 ? std::cout : std::cerr) << text;
+  return exit_code;
+}
+
+void add_ready_option(CLI::App& app, int& fd, const std::string& event) {
+  app.add_option("--ready-fd", fd, event + " is written to this descriptor; then it is closed")
+      ->check(CLI::Range(0, 1'048'576).description(""))
+      ->type_name("FD");
+}
+
+void add_log_options(CLI::App& app, LogOptions& options) {
+  app.add_option_function<std::string>(
+         "--log", [&options](const std::string& word) { options.least = severity_of(word); },
+         "The least that is logged: debug, info, warning or error [info]")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
+      ->type_name("LEVEL");
+  app.add_option_function<std::string>(
+         "--log-format",
+         [&options](const std::string& word) {
+           options.format = word == "json" ? LogFormat::json : LogFormat::text;
+         },
+         "text for people, json for programs: one object a line [text]")
+      ->check(CLI::IsMember({"text", "json"}).description(""))
+      ->type_name("FORMAT");
+}
+
+}  // namespace outboard::program
