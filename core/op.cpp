@@ -199,8 +199,10 @@ std::string subject_of(const Op& op) {
           return of_name(which.from) + " -> " + of_name(which.to);
         } else if constexpr (requires { which.at; }) {
           return of_name(which.at);
-        } else {
+        } else if constexpr (requires { which.node; }) {
           return of_node(which.node);
+        } else {
+          return of_node(which.inode);
         }
       },
       op);
