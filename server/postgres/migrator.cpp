@@ -14,6 +14,14 @@ constexpr std::string_view kTable =
     "CREATE TABLE IF NOT EXISTS outboard.migrations (number integer PRIMARY KEY, "
     "name text NOT NULL, digest text NOT NULL, "
     "applied timestamptz NOT NULL DEFAULT clock_timestamp())";
+// What each migration ends with. Functions are PUBLIC's to call unless that is taken back; a table
+// without a policy shows nothing to anybody but its owner, should it ever be granted. [S38]
+constexpr std::string_view kClose =
+    "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA outboard FROM PUBLIC; "
+    "DO $close$ DECLARE t regclass; BEGIN "
+    "FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'outboard'::regnamespace "
+    "AND relkind IN ('r', 'p') AND NOT relrowsecurity LOOP "
+    "EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t); END LOOP; END $close$";
 constexpr Sql kEncoding{"migrate_encoding",
                         "SELECT pg_encoding_to_char(encoding)::text FROM pg_database "
                         "WHERE datname = current_database()"};
@@ -55,8 +63,9 @@ Status apply(Connection& connection, const Migration& migration, Moment deadline
   const std::string record = "INSERT INTO outboard.migrations (number, name, digest) VALUES (" +
                              std::to_string(migration.number) + ", '" +
                              std::string(migration.name) + "', '" + digest + "')";
-  auto done = connection.execute(
-      "BEGIN; " + std::string(migration.sql) + ";\n" + record + "; COMMIT", deadline);
+  auto done = connection.execute("BEGIN; " + std::string(migration.sql) + ";\n" +
+                                     std::string(kClose) + "; " + record + "; COMMIT",
+                                 deadline);
   if (!done) {
     auto undone = connection.execute("ROLLBACK", deadline);
     Error error = done.error();

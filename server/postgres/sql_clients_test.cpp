@@ -1,40 +1,12 @@
 // Plain SQL as a client: through the same history, order, feed and rules as everybody else.
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <thread>
 
-#include "server/postgres/database_fixture.h"
+#include "server/postgres/sql_fixture.h"
 
 namespace outboard::server {
 namespace {
-
-const std::string kSkill = "---\nname: greet\ndescription: Says hello.\n---\nHello.\n";
-
-class SqlTest : public DatabaseTest {
- protected:
-  SqlTest() : memory_(volume("acme/memory")), skills_(volume("acme/skills")), sql_(connect()) {}
-
-  void run(const std::string& text) { sql(*sql_, text); }
-  std::string error(const std::string& text) { return sql_error(*sql_, text); }
-  std::string text(const std::string& query) {
-    static std::deque<std::string> names;  // a connection keeps views of them
-    names.push_back("text_" + std::to_string(names.size()));
-    auto rows = sql_->run({names.back(), query}, {}, std::chrono::steady_clock::now() + kTestWait);
-    if (!rows) return rows.error().message;
-    return rows->empty() ? "[none]" : rows->null(0, 0) ? "[null]" : rows->text(0, 0);
-  }
-  static std::string insert(const std::string& path, const std::string& content,
-                            const std::string& view = "memory_files") {
-    return "INSERT INTO outboard." + view + " (org, path, content) VALUES ('acme', '" + path +
-           "', '" + content + "')";
-  }
-  Seq head(VolumeId volume) { return store().describe(call(), volume)->head; }
-
-  const VolumeId memory_;
-  const VolumeId skills_;
-  const std::unique_ptr<Connection> sql_;
-};
 
 // [S5] An edit in SQL reaches a watcher with its seq, its author and its version.
 TEST_F(SqlTest, S17_AnEditIsSeenByTheFeedWithItsAuthor) {

@@ -789,6 +789,10 @@ declare
   v record;
 begin
   perform plan_for((select count(*) from staged_changes where xid = new.xid));
+  -- No statement_timeout reaches into COMMIT; limits.h says kWriteDeadline.
+  if current_setting('lock_timeout') = '0' then
+    perform set_config('lock_timeout', '30s', true);
+  end if;
   for r in select s.volume, count(*) as changes, sum(s.more_bytes) as bytes, sum(s.more_nodes) as nodes
            from staged_changes s where s.xid = new.xid group by s.volume order by s.volume loop
     select * into v from volumes where id = r.volume for no key update;
