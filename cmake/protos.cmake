@@ -13,8 +13,10 @@ target_link_libraries(grpc_static INTERFACE
   -Wl,-Bstatic -Wl,--start-group ${grpc_archives} -lssl -lcrypto -lz -Wl,--end-group -Wl,-Bdynamic
   Threads::Threads ${CMAKE_DL_LIBS} -lrt)
 # Which calls and messages there are, for those who ask a server: outboard-server alone.
+# By its path: a second -Wl,-Bstatic in one link is dropped as a repetition, and all of gRPC with it.
+find_library(GRPC_REFLECTION NAMES libgrpc++_reflection.a REQUIRED)
 add_library(grpc_reflection INTERFACE)
-target_link_libraries(grpc_reflection INTERFACE -Wl,-Bstatic -lgrpc++_reflection -Wl,-Bdynamic grpc_static)
+target_link_libraries(grpc_reflection INTERFACE ${GRPC_REFLECTION} grpc_static)
 
 find_program(PROTOC protoc REQUIRED)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)

@@ -5,12 +5,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
+#include <sstream>
 
 #include "core/check.h"
 #include "server/postgres/sqlstate.h"
 
 namespace outboard::server {
 namespace {
+
+// Of several hosts one that hangs is left for the next after this long: a connection within one
+// machine room takes milliseconds.
+constexpr std::chrono::seconds kHostWait{3};
 
 enum class Waited { ready, timed_out, failed };
 
@@ -41,11 +47,54 @@ Error cannot_connect(const std::string& why) {
 
 void ignore_notice(void*, const PGresult*) {}
 
+// The words of a URL, with one host of those that it names.
+using Words = std::map<std::string, std::string>;
+
+std::vector<std::string> listed(const std::string& text) {
+  std::vector<std::string> items;
+  std::stringstream rest(text);
+  for (std::string item; std::getline(rest, item, ',');) items.push_back(item);
+  return items;
+}
+
+// One for each host; none when the URL is not understood (libpq then says why).
+std::vector<Words> hosts_of(const std::string& url) {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
+      PQconninfoParse(url.c_str(), nullptr), PQconninfoFree);
+  Words all;
+  for (auto* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    if (option->val != nullptr) all[option->keyword] = option->val;
+  }
+  std::vector<Words> each;
+  for (const char* const list : {"host", "hostaddr", "port"}) {
+    const std::vector<std::string> items = listed(all[list]);
+    if (std::string_view(list) != "port" && items.size() > each.size()) {
+      each.resize(items.size(), all);
+    }
+    for (std::size_t i = 0; i < each.size(); ++i) {
+      each[i][list] = items.empty() ? "" : items[std::min(i, items.size() - 1)];
+    }
+  }
+  return each;
+}
+
+pg_conn* start(const Words& words) {
+  std::vector<const char*> names;
+  std::vector<const char*> values;
+  for (const auto& [name, value] : words) {
+    names.push_back(name.c_str());
+    values.push_back(value.c_str());
+  }
+  names.push_back(nullptr);
+  values.push_back(nullptr);
+  return PQconnectStartParams(names.data(), values.data(), 0);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::open(const std::string& url, Moment deadline,
-                                                     const std::vector<std::string>& settings) {
-  std::unique_ptr<Connection> opened(new Connection(PQconnectStart(url.c_str())));
+// Waits until libpq is through with its part.
+Result<std::unique_ptr<Connection>> Connection::dial(pg_conn* begun, Moment deadline) {
+  std::unique_ptr<Connection> opened(new Connection(begun));
   pg_conn* const connection = opened->connection_;
   if (connection == nullptr || PQstatus(connection) == CONNECTION_BAD) {
     return cannot_connect(connection == nullptr ? "no memory" : PQerrorMessage(connection));
@@ -60,6 +109,20 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& url, Mom
   }
   PQsetNoticeReceiver(connection, ignore_notice, nullptr);
   CHECK(PQsetnonblocking(connection, 1) == 0);
+  return opened;
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const std::string& url, Moment deadline,
+                                                     const std::vector<std::string>& settings) {
+  const std::vector<Words> hosts = hosts_of(url);
+  auto dialled = hosts.size() < 2 ? dial(PQconnectStart(url.c_str()), deadline)
+                                  : Result<std::unique_ptr<Connection>>(cannot_connect("no host"));
+  for (std::size_t i = 0; i < hosts.size() && hosts.size() > 1 && !dialled; ++i) {
+    const Moment turn = std::min(deadline, std::chrono::steady_clock::now() + kHostWait);
+    dialled = dial(start(hosts[i]), turn);
+  }
+  if (!dialled) return dialled.error();
+  std::unique_ptr<Connection> opened = *std::move(dialled);
   std::string text =
       "SET client_encoding = 'UTF8'; SET search_path = outboard; "
       "SET bytea_output = 'hex'; SET timezone = 'UTC'";

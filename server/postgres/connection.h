@@ -43,7 +43,9 @@ struct Failure {
 
 class Connection {
  public:
-  // `settings` are SET for the session: "plan_cache_mode=force_generic_plan".
+  // `settings` are SET for the session: "plan_cache_mode=force_generic_plan". Of several hosts in
+  // the URL each has its turn, at most 3 s: one that hangs is passed over like one that is
+  // gone.
   static Result<std::unique_ptr<Connection>> open(const std::string& url, Moment deadline,
                                                   const std::vector<std::string>& settings = {});
   ~Connection();
@@ -66,6 +68,7 @@ class Connection {
 
  private:
   explicit Connection(pg_conn* owned) : connection_(owned) {}
+  static Result<std::unique_ptr<Connection>> dial(pg_conn* begun, Moment deadline);
   Status send(const std::vector<Request>& requests, std::vector<bool>& prepares);
   Status await_result(Moment deadline);
   Result<Rows> take(std::size_t index, Moment deadline);

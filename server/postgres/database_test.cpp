@@ -1,12 +1,16 @@
 #include "server/postgres/database.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <future>
 #include <thread>
 
 #include "server/postgres/database_fixture.h"
 #include "server/postgres/migrator.h"
+#include "tests/support/temp_directory.h"
 
 namespace outboard::server {
 namespace {
@@ -114,6 +118,34 @@ TEST_F(DatabaseTest, WritesGoOnAfterTheirConnectionsAreCut) {
     ASSERT_TRUE(done) << done.error().message;
   }
   EXPECT_EQ(content(memory, "/log"), std::string(20, 'x'));
+}
+
+// [S43] A primary that froze takes connections and says nothing: the promoted standby is found.
+TEST_F(DatabaseTest, AHostThatHangsIsPassedOver) {
+  const tests::TempDirectory frozen;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = frozen.path() + "/.s.PGSQL.5432";
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  const int ear = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::bind(ear, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(ear, 8), 0);
+  const std::size_t host = url_.find("host=") + 5;
+  const std::string both = url_.substr(0, host) + frozen.path() + "," + url_.substr(host);
+  auto opened = Connection::open(both, std::chrono::steady_clock::now() + kTestWait);
+  EXPECT_TRUE(opened) << opened.error().message;
+  ::close(ear);
+}
+
+TEST_F(DatabaseTest, ReadinessFollowsTheSchema) {
+  EXPECT_TRUE(database_->readiness().ready(std::chrono::steady_clock::now() + kTestWait));
+  sql(*connect(), "INSERT INTO outboard.migrations VALUES (9999, '9999_later', '')");
+  const auto newer = database_->readiness().ready(std::chrono::steady_clock::now() + kTestWait);
+  ASSERT_FALSE(newer);
+  EXPECT_EQ(newer.error().code, Code::unsupported);
+  sql(*connect(), "DELETE FROM outboard.migrations WHERE number = 9999");
+  EXPECT_TRUE(database_->readiness().ready(std::chrono::steady_clock::now() + kTestWait));
 }
 
 TEST(Database, AnUnreachableOneSaysSo) {

@@ -127,34 +127,66 @@ class SmallDisk:
         subprocess.run(["umount", "-l", self.directory], check=False)
 
 
-def the_disk_is_full():
+@contextlib.contextmanager
+def a_site_on_a_small_disk():
     with a_site() as site:
         disk = SmallDisk(os.path.join(site.root, "data"), 400)
         try:
             site.serve()
-            token = site.found()
-            writers = Writers(site, token, [site.address], 16)
-            writers.advance(200)
-            assert diagnose(site)["disk"]["verdict"] != "fine"
-            disk.fill()
-            before = dict(writers.refusals)
-            big = site.client(token)
-            volume = big.open_volume("acme/memory")
-            fill_volume(site, big, volume)
-            soon("writers are refused", lambda: writers.refusals != before)
-            disk.free()
-            start = time.monotonic()
-            writers.advance(400)
-            took = time.monotonic() - start
-            writers.finish()
-            soon("health is well again", lambda: site.health() == "SERVING")
-            assert site.server.process.poll() is None, "the server ended"
-            return (f"{writers.check()} lines; refused with {sorted(writers.refusals)}; writing "
-                    f"again {took:.1f} s after there was room, without a restart")
+            yield site, disk
         finally:
             site.server.end(signal.SIGKILL)
             soon("the private Postgres is gone", lambda: not processes_in(site.postgres_data()))
             disk.end()
+
+
+def goes_on_by_itself(site, disk, writers):
+    disk.free()
+    start = time.monotonic()
+    writers.advance(400)
+    took = time.monotonic() - start
+    writers.finish()
+    soon("health is well again", lambda: site.health() == "SERVING")
+    assert site.server.process.poll() is None, "the server ended"
+    return (f"{writers.check()} lines; refused with {sorted(writers.refusals)}; writing again "
+            f"{took:.1f} s after there was room, without a restart")
+
+
+def the_disk_is_full():
+    with a_site_on_a_small_disk() as (site, disk):
+        token = site.found()
+        writers = Writers(site, token, [site.address], 16)
+        writers.advance(200)
+        assert diagnose(site)["disk"]["verdict"] != "fine"
+        disk.fill()
+        before = dict(writers.refusals)
+        other = site.client(token)
+        said = fill_volume(site, other, other.open_volume("acme/memory"))
+        assert said == {"RESOURCE_EXHAUSTED"}, said
+        soon("writers are refused", lambda: writers.refusals != before)
+        assert len(other.read(writers.volume, "log")) > 200, "reads do not go on"
+        assert diagnose(site)["disk"]["verdict"] == "wrong"
+        return goes_on_by_itself(site, disk, writers)
+
+
+def the_disk_is_full_where_the_log_is_written():
+    """Postgres cannot make its next log segment and stops itself; it comes back when there is room."""
+    with a_site_on_a_small_disk() as (site, disk):
+        token = site.found()
+        writers = Writers(site, token, [site.address], 16)
+        writers.advance(200)
+        disk.fill()
+        url = pathlib.Path(site.root, "data", "url").read_text().strip()
+        for _ in range(600):
+            done = subprocess.run(
+                ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", url, "-c",
+                 "SELECT pg_logical_emit_message(true, 'fill', repeat('x', 2000000))"],
+                capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                break
+        assert done.returncode != 0, "1.2 GB of log on a disk of 400 MB"
+        soon("health says so", lambda: site.health() == "NOT_SERVING")
+        return goes_on_by_itself(site, disk, writers)
 
 
 def fill_volume(site, client, volume):
@@ -240,5 +272,6 @@ def a_frozen_primary_is_replaced():
 
 
 CASES = [postgres_and_its_backends_are_killed, postgres_is_frozen, postgres_is_restarted,
-         postgres_has_no_connection_left, the_disk_is_full, a_standby_is_promoted,
+         postgres_has_no_connection_left, the_disk_is_full,
+         the_disk_is_full_where_the_log_is_written, a_standby_is_promoted,
          a_frozen_primary_is_replaced]

@@ -59,7 +59,7 @@ def told(site, address, token):
         parts["log " + name] = ob(site, address, token, "log", "--volume", f"acme/{name}", "--json",
                                   "--limit", "200")
         parts["tree " + name] = ob(site, address, token, "memory", "ls", "--volume", f"acme/{name}",
-                                   "-r", "--json", "/")
+                                   "--recursive", "--json")
     parts["tokens"] = ob(site, address, site.site_token, "token", "list", "acme", "--json")
     return parts
 
