@@ -192,6 +192,18 @@ std::vector<Entry> MemoryVolume::entries() const {
   return all;
 }
 
+std::map<std::string, Node> MemoryVolume::files_by_path() const {
+  std::map<std::string, Node> files;
+  std::map<Inode, std::string> paths;
+  for (Entry& entry : entries()) {
+    const bool root = !entry.dentry.parent;
+    std::string path = root ? "/" : join(paths.at(entry.dentry.parent), entry.dentry.name);
+    if (entry.node.is(Kind::file)) files.emplace(path, entry.node);
+    if (entry.node.is(Kind::directory)) paths.emplace(entry.node.inode, std::move(path));
+  }
+  return files;
+}
+
 std::vector<VersionInfo> MemoryVolume::versions(Inode inode) const {
   std::vector<VersionInfo> kept;
   for (auto at = contents_.lower_bound(ContentKey{inode, {}});

@@ -54,6 +54,7 @@ class MemoryVolume final : public TreeSource {
   Page page(Inode directory, std::string_view after, std::uint32_t limit) const;
   // All entries, parents first.
   std::vector<Entry> entries() const;
+  std::map<std::string, Node> files_by_path() const;
   std::vector<VersionInfo> versions(Inode inode) const;
   // Changes in seq order from `oldest()` to the head.
   const std::vector<Change>& log() const { return log_; }

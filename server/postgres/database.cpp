@@ -11,6 +11,7 @@
 #include "server/postgres/pg_commit.h"
 #include "server/postgres/pg_feed_log.h"
 #include "server/postgres/pg_journal.h"
+#include "server/postgres/pg_search.h"
 #include "server/postgres/pg_store.h"
 #include "server/postgres/pg_tokens.h"
 
@@ -30,6 +31,13 @@ std::vector<std::string> reader_settings() {
           "statement_timeout=" + std::to_string(kReadStatementMax.count())};
 }
 
+// Which index serves a search is known here better than from statistics, which hashes do not have.
+std::vector<std::string> searcher_settings() {
+  std::vector<std::string> settings = reader_settings();
+  settings.emplace_back("enable_seqscan=off");
+  return settings;
+}
+
 }  // namespace
 
 // In the order they need each other; destroyed the other way round.
@@ -37,6 +45,7 @@ struct Database::Parts {
   explicit Parts(const DatabaseConfig& config)
       : pool(config.url, config.connections, reader_settings()),
         feed_pool(config.url, 2, reader_settings()),
+        search_pool(config.url, kSearchesAtOnce, searcher_settings()),
         feed_log(feed_pool),
         feed(feed_log),
         committer(writers_for(config.url, feed)),
@@ -51,19 +60,24 @@ struct Database::Parts {
                                 feed.doubt();
                                 journal.doubt();
                               }}),
-        store(pool, committer, feed),
+        indexer(config.url),
+        search(search_pool, indexer),
+        store(pool, committer, feed, search),
         admin(pool),
         tokens(pool, clock) {}
 
   SystemClock clock;
   ConnectionPool pool;
   ConnectionPool feed_pool;
+  ConnectionPool search_pool;
   PgFeedLog feed_log;
   Feed feed;
   Committer committer;
   PgJournal journal;
   PgBlobs blobs;
   Listener listener;
+  SearchIndexer indexer;
+  PgSearch search;
   PgStore store;
   PgAdmin admin;
   PgTokens tokens;
