@@ -41,6 +41,7 @@ class Context;
 using Command = std::function<Status(Context&)>;
 
 void add_admin_verbs(CLI::App& app, Command& chosen, bool& json);
+void add_exchange_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_file_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_session_verbs(CLI::App& app, Command& chosen, bool& json);
 
