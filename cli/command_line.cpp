@@ -96,7 +96,7 @@ Status carry_out(const Command& command, const Globals& globals, Screen& screen,
   const auto server = around.connect(
       RemoteAddress{globals.server, globals.harness, *token, globals.ca_file, *timeout});
   Context context(*server, screen, around.clock, around.in,
-                  {globals.organisation, globals.server, *timeout, globals.json});
+                  {globals.organisation, globals.server, *timeout, globals.json, around.variable});
   auto done = command(context);
   screen.out() << std::flush;
   if (done && !screen.out()) {
@@ -148,6 +148,7 @@ int run(std::vector<std::string> words, const Surroundings& around) {
   Command chosen;
   add_globals(app, globals);
   add_file_verbs(app, chosen, globals.json);
+  add_exchange_verbs(app, chosen, globals.json);
   add_session_verbs(app, chosen, globals.json);
   add_admin_verbs(app, chosen, globals.json);
   add_audit_verbs(app, chosen, globals.json);

@@ -42,6 +42,7 @@ using Command = std::function<Status(Context&)>;
 
 void add_admin_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_audit_verbs(CLI::App& app, Command& chosen, bool& json);
+void add_exchange_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_file_verbs(CLI::App& app, Command& chosen, bool& json);
 // Those of `skills` that speak of revisions.
 void add_revision_verbs(CLI::App* skills, Command& chosen, bool& json);

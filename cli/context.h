@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ class Context {
     std::string address;       // of the server, for messages
     std::chrono::milliseconds timeout{};
     bool json = false;
+    std::function<std::optional<std::string>(const char*)> variable{};  // of the environment
   };
 
   Context(Server& server, Screen& screen, Clock& clock, std::istream& in, Settings settings)
@@ -39,6 +41,9 @@ class Context {
   const Clock& clock() const { return clock_; }
   bool json() const { return settings_.json; }
   const std::string& address() const { return settings_.address; }
+  std::optional<std::string> variable(const char* name) const {
+    return settings_.variable ? settings_.variable(name) : std::nullopt;
+  }
 
   // A call that starts now and has --timeout to answer.
   Call call() const { return Call::until(clock_.now() + settings_.timeout); }

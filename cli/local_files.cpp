@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "core/digest.h"
+#include "core/limits.h"
 #include "core/path.h"
+#include "core/running_sha256.h"
 
 namespace outboard::cli {
 namespace {
@@ -68,6 +71,48 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t b
                    path.string()};
     }
   }
+}
+
+Result<std::string> read_piece(const std::filesystem::path& path, std::uint64_t offset,
+                               std::uint64_t size) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.good()) return system_error("read", path, errno);
+  std::string bytes(size, '\0');
+  std::size_t had = 0;
+  while (had < bytes.size()) {
+    const ssize_t got =
+        ::pread(fd.get(), bytes.data() + had, bytes.size() - had, static_cast<off_t>(offset + had));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error("read", path, errno);
+    if (got == 0) break;
+    had += static_cast<std::size_t>(got);
+  }
+  bytes.resize(had);
+  return bytes;
+}
+
+Result<Digested> digest_file(const std::filesystem::path& path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.good()) return system_error("read", path, errno);
+  RunningSha256 running;
+  Digested digested;
+  std::string part(1U << 18U, '\0');
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), part.data(), part.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error("read", path, errno);
+    if (got == 0) break;
+    digested.size += static_cast<std::uint64_t>(got);
+    running.add(std::string_view(part).substr(0, static_cast<std::size_t>(got)));
+    if (digested.size > kFileBytesMax) {
+      return Error{Code::too_big,
+                   path.string() + " is longer than " + std::to_string(kFileBytesMax) +
+                       " bytes, the most that a file in a volume has: split it",
+                   path.string()};
+    }
+  }
+  digested.digest = running.finish();
+  return digested;
 }
 
 Status write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
@@ -143,21 +188,100 @@ Status TargetFolder::make_directory(std::string_view path) {
   return system_error("make", folder_ / path.substr(1), EEXIST);
 }
 
-Status TargetFolder::put_file(std::string_view path, std::string_view bytes, bool executable) {
+Result<FileDraft> TargetFolder::begin_file(std::string_view path, bool executable) {
   auto parent = open_parent(path);
   if (!parent) return parent.error();
-  const std::string name(split_last(path).second);
+  const std::filesystem::path shown = folder_ / path.substr(1);
+  std::string draft = draft_name();
+  Descriptor fd(::openat(parent->get(), draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                         executable ? 0777 : 0666));
+  if (!fd.good()) return system_error("write", shown, errno);
+  return FileDraft(*std::move(parent), std::string(split_last(path).second), std::move(draft),
+                   std::move(fd), shown);
+}
+
+Status TargetFolder::put_file(std::string_view path, std::string_view bytes, bool executable) {
+  auto draft = begin_file(path, executable);
+  if (!draft) return draft.error();
+  if (auto written = draft->write(bytes); !written) return written;
+  return draft->keep();
+}
+
+FileDraft::FileDraft(Descriptor parent, std::string name, std::string draft, Descriptor fd,
+                     std::filesystem::path shown)
+    : parent_(std::move(parent)),
+      name_(std::move(name)),
+      draft_(std::move(draft)),
+      fd_(std::move(fd)),
+      shown_(std::move(shown)) {}
+
+FileDraft::~FileDraft() {
+  if (!draft_.empty()) ::unlinkat(parent_.get(), draft_.c_str(), 0);
+}
+
+namespace {
+
+Status put_xattrs(int fd, const Xattrs& xattrs, const std::filesystem::path& shown) {
+  for (const auto& [name, value] : xattrs) {
+    if (!name.starts_with("user.")) continue;
+    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) == 0) continue;
+    if (errno == ENOTSUP) return success();  // this filesystem has none
+    return system_error("set the attribute " + name + " of", shown, errno);
+  }
+  return success();
+}
+
+}  // namespace
+
+Status FileDraft::set_xattrs(const Xattrs& xattrs) {
+  return put_xattrs(fd_.get(), xattrs, shown_);
+}
+
+Status FileDraft::set_mode(std::uint32_t mode) {
+  if (::fchmod(fd_.get(), mode & 0777U) == 0) return success();
+  return system_error("set the mode of", shown_, errno);
+}
+
+Status FileDraft::keep() {
+  if (::renameat(parent_.get(), draft_.c_str(), parent_.get(), name_.c_str()) != 0) {
+    return system_error("write", shown_, errno);
+  }
+  draft_.clear();
+  return success();
+}
+
+Status TargetFolder::put_link(std::string_view path, std::string_view first) {
+  auto from = open_parent(first);
+  if (!from) return from.error();
+  auto parent = open_parent(path);
+  if (!parent) return parent.error();
   const std::filesystem::path shown = folder_ / path.substr(1);
   const std::string draft = draft_name();
-  const Descriptor fd(::openat(parent->get(), draft.c_str(),
-                               O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, executable ? 0777 : 0666));
-  if (!fd.good()) return system_error("write", shown, errno);
-  auto written = write_all(fd.get(), bytes, shown);
-  if (written && ::renameat(parent->get(), draft.c_str(), parent->get(), name.c_str()) != 0) {
-    written = system_error("write", shown, errno);
+  const std::string name(split_last(path).second);
+  const std::string source(split_last(first).second);
+  if (::linkat(from->get(), source.c_str(), parent->get(), draft.c_str(), 0) != 0) {
+    return system_error("link", shown, errno);
   }
-  if (!written) ::unlinkat(parent->get(), draft.c_str(), 0);
-  return written;
+  const bool renamed = ::renameat(parent->get(), draft.c_str(), parent->get(), name.c_str()) == 0;
+  const int number = errno;
+  ::unlinkat(parent->get(), draft.c_str(),
+             0);  // also when both were one file: then rename did nothing
+  return renamed ? success() : Status(system_error("link", shown, number));
+}
+
+Status TargetFolder::finish_directory(std::string_view path, std::uint32_t mode,
+                                      const Xattrs& xattrs) {
+  Descriptor at(::dup(root_.get()));
+  const std::filesystem::path shown = folder_ / path.substr(1);
+  for (const std::string_view name : components_of(path)) {
+    Descriptor next(::openat(at.get(), std::string(name).c_str(),
+                             O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC));
+    if (!next.good()) return system_error("enter", shown, errno);
+    at = std::move(next);
+  }
+  if (auto done = put_xattrs(at.get(), xattrs, shown); !done) return done;
+  if (::fchmod(at.get(), mode & 0777U) == 0) return success();
+  return system_error("set the mode of", shown, errno);
 }
 
 Status TargetFolder::put_symlink(std::string_view path, const std::string& target) {

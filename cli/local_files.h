@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/digest.h"
+#include "core/entry.h"
 #include "core/result.h"
 
 namespace outboard::cli {
@@ -33,6 +35,15 @@ Error system_error(std::string_view doing, const std::filesystem::path& path, in
 
 // The whole of a file, or too_big when it is longer than `bytes_max`.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max);
+// Bytes [offset, offset + size) of a file; fewer only at its end.
+Result<std::string> read_piece(const std::filesystem::path& path, std::uint64_t offset,
+                               std::uint64_t size);
+// A file's size and SHA-256, without holding it. too_big: over kFileBytesMax.
+struct Digested {
+  std::uint64_t size = 0;
+  Sha256 digest;
+};
+Result<Digested> digest_file(const std::filesystem::path& path);
 Status write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
 
 // A file of mode 0600 that is there in full or not at all; without keep() nothing is left behind.
@@ -54,6 +65,34 @@ class SecretFile {
   Descriptor fd_;
 };
 
+// A file on its way into a folder: it appears under its name, whole, with keep(); without, nothing
+// is left behind.
+class FileDraft {
+ public:
+  FileDraft(Descriptor parent, std::string name, std::string draft, Descriptor fd,
+            std::filesystem::path shown);
+  ~FileDraft();
+  FileDraft(FileDraft&& other) noexcept
+      : parent_(std::move(other.parent_)),
+        name_(std::move(other.name_)),
+        draft_(std::exchange(other.draft_, {})),
+        fd_(std::move(other.fd_)),
+        shown_(std::move(other.shown_)) {}
+  FileDraft& operator=(FileDraft&&) = delete;
+
+  Status write(std::string_view bytes) { return write_all(fd_.get(), bytes, shown_); }
+  Status set_xattrs(const Xattrs& xattrs);  // those named user.* alone
+  Status set_mode(std::uint32_t mode);
+  Status keep();
+
+ private:
+  Descriptor parent_;
+  std::string name_;
+  std::string draft_;  // empty: renamed into place
+  Descriptor fd_;
+  std::filesystem::path shown_;
+};
+
 // A folder on this machine that a volume's tree is written into. Paths are the volume's:
 // "/a/b.md" becomes FOLDER/a/b.md; directories on the way are made.
 class TargetFolder {
@@ -63,6 +102,11 @@ class TargetFolder {
 
   Status make_directory(std::string_view path);
   Status put_file(std::string_view path, std::string_view bytes, bool executable);
+  Result<FileDraft> begin_file(std::string_view path, bool executable);
+  // A further name for a file; what stood there goes.
+  Status put_link(std::string_view path, std::string_view first);
+  // Of a directory that is there. Set-user-id and its like are left away.
+  Status finish_directory(std::string_view path, std::uint32_t mode, const Xattrs& xattrs);
   Status put_symlink(std::string_view path, const std::string& target);
   // A file, a symlink or an empty directory.
   Status remove(std::string_view path);

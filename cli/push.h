@@ -2,7 +2,9 @@
 // all.
 //
 // A change is based on the version that was compared with: what somebody wrote in between is not
-// overwritten blindly but goes by the volume's policy. [S4]
+// overwritten blindly but goes by the volume's policy [S4] or, when the push is guarded, is
+// refused. A file over kPushPieceBytes is sent in pieces to a hidden name beside it that is named
+// for its digest, then renamed: it appears whole, and a push that was interrupted goes on with it.
 #pragma once
 
 #include <functional>
@@ -20,8 +22,15 @@ struct Pushed {
   std::vector<std::string> overridden;  // paths that somebody else had changed in between
 };
 
-// `advance(steps, bytes)` is called after each batch.
+struct PushWatch {
+  // After each batch, and each piece of a large file.
+  std::function<void(std::uint64_t steps, std::uint64_t bytes)> advance;
+  // What stands at a step's path now; nothing when it was removed.
+  std::function<void(const PushStep&, const Node*)> done{};
+};
+
+// With `guarded`, a step happens only to what was compared with: conflict otherwise.
 Result<Pushed> push(Context& context, Store& store, VolumeId volume, const PushPlan& plan,
-                    const std::function<void(std::uint64_t, std::uint64_t)>& advance);
+                    const PushWatch& watch, bool guarded = false);
 
 }  // namespace outboard::cli

@@ -1,5 +1,6 @@
 #include "cli/push_plan.h"
 
+#include <algorithm>
 #include <functional>
 #include <set>
 
@@ -21,13 +22,14 @@ void each_within(const Tree& tree, const std::string& root, F&& visit) {
 
 class Planner {
  public:
-  Planner(const LocalTree& local, const std::map<std::string, Node>& remote, bool remove,
+  Planner(const LocalTree& local, const std::map<std::string, Node>& remote, const PlanRules& rules,
           const SameContent& same)
-      : local_(local), remote_(remote), remove_(remove), same_(same) {}
+      : local_(local), remote_(remote), rules_(rules), same_(same) {}
 
   Result<PushPlan> plan(const std::string& root) {
     each_within(remote_, root,
                 [&](const std::string& path, const Node& node) { consider_removal(path, node); });
+    if (rules_.each) std::reverse(plan_.steps.begin(), plan_.steps.end());  // children first
     std::optional<Error> failed;
     each_within(local_, root, [&](const std::string& path, const LocalNode& node) {
       if (failed) return;
@@ -49,27 +51,27 @@ class Planner {
 
   void drop(const std::string& path, const Node& node) {
     if (!node.is(Kind::directory)) ++plan_.removed;
-    if (goes_with_parent(path)) return;
-    plan_.steps.push_back({Deed::remove, path, {}, node});
+    if (!rules_.each && goes_with_parent(path)) return;
+    plan_.steps.push_back({Deed::remove, path, {}, node, {}});
     if (node.is(Kind::directory)) dropped_.insert(path);
   }
 
   void consider_removal(const std::string& path, const Node& node) {
     const auto here = local_.find(path);
     if (here == local_.end()) {
-      if (remove_) return drop(path, node);
+      if (rules_.remove) return drop(path, node);
       if (!node.is(Kind::directory)) ++plan_.left;
       return;
     }
     if (here->second.kind == node.kind) return;
-    if (node.is(Kind::directory) && !remove_) return;  // refused by consider()
+    if (node.is(Kind::directory) && !rules_.remove) return;  // refused by consider()
     drop(path, node);
   }
 
   Status consider(const std::string& path, const LocalNode& here) {
     const auto found = remote_.find(path);
     const bool replaced = found != remote_.end() && found->second.kind != here.kind;
-    if (replaced && found->second.is(Kind::directory) && !remove_) {
+    if (replaced && found->second.is(Kind::directory) && !rules_.remove) {
       return Error{Code::exists,
                    "a directory stands at " + path + ", where " + here.source.string() +
                        " should go: push with --delete to replace it",
@@ -77,12 +79,29 @@ class Planner {
     }
     if (found == remote_.end() || replaced) {
       if (!here.is_directory()) ++plan_.added;
-      plan_.bytes += here.size;
-      plan_.steps.push_back({Deed::add, path, here, std::nullopt});
+      if (here.link_of.empty()) plan_.bytes += here.size;
+      plan_.steps.push_back({Deed::add, path, here, std::nullopt, {}});
       return success();
     }
-    if (here.is_directory()) return success();
     return compare(path, here, found->second);
+  }
+
+  static bool mode_differs(const std::string& path, const LocalNode& here, const Node& there) {
+    if (here.kind == Kind::symlink || path == "/") return false;
+    if (here.permissions) return *here.permissions != there.attributes.mode;
+    const bool executable = (there.attributes.mode & kExecute) != 0;
+    return here.kind == Kind::file && executable != here.executable;
+  }
+
+  // What the node has there, when it is not what it has here.
+  Result<std::optional<Xattrs>> other_xattrs(const LocalNode& here, const Node& there) const {
+    std::optional<Xattrs> differing;
+    if (!rules_.xattrs || here.kind == Kind::symlink) return differing;
+    if (here.xattrs.empty() && there.xattr_bytes == 0) return differing;
+    auto has = rules_.xattrs(there);
+    if (!has) return has.error();
+    if (*has != here.xattrs) differing = *std::move(has);
+    return differing;
   }
 
   Status compare(const std::string& path, const LocalNode& here, const Node& there) {
@@ -92,25 +111,27 @@ class Planner {
       if (!asked) return asked.error();
       equal = *asked;
     }
-    const bool executable = (there.attributes.mode & kExecute) != 0;
-    const bool mode_differs = here.kind == Kind::file && executable != here.executable;
-    if (equal && !mode_differs) {
-      ++plan_.unchanged;
+    auto xattrs = other_xattrs(here, there);
+    if (!xattrs) return xattrs.error();
+    if (equal && !mode_differs(path, here, there) && !*xattrs) {
+      if (!here.is_directory()) ++plan_.unchanged;
       return success();
     }
-    ++plan_.changed;
+    if (!here.is_directory()) ++plan_.changed;
     if (!equal) plan_.bytes += here.size;
-    if (here.kind == Kind::symlink) plan_.steps.push_back({Deed::remove, path, {}, there});
-    const Deed deed = here.kind == Kind::symlink ? Deed::add
-                      : equal                    ? Deed::attributes
-                                                 : Deed::change;
-    plan_.steps.push_back({deed, path, here, there});
+    if (here.kind == Kind::symlink) {
+      plan_.steps.push_back({Deed::remove, path, {}, there, {}});
+      plan_.steps.push_back({Deed::add, path, here, std::nullopt, {}});
+      return success();
+    }
+    const Deed deed = equal ? Deed::attributes : Deed::change;
+    plan_.steps.push_back({deed, path, here, there, *std::move(xattrs)});
     return success();
   }
 
   const LocalTree& local_;
   const std::map<std::string, Node>& remote_;
-  const bool remove_;
+  const PlanRules& rules_;
   const SameContent& same_;
   PushPlan plan_;
   std::set<std::string, std::less<>> dropped_;  // directories
@@ -119,8 +140,9 @@ class Planner {
 }  // namespace
 
 Result<PushPlan> plan_push(const LocalTree& local, const std::map<std::string, Node>& remote,
-                           const std::string& root, bool remove, const SameContent& same) {
-  return Planner(local, remote, remove, same).plan(root);
+                           const std::string& root, const PlanRules& rules,
+                           const SameContent& same) {
+  return Planner(local, remote, rules, same).plan(root);
 }
 
 }  // namespace outboard::cli

@@ -19,8 +19,9 @@ enum class Deed : std::uint8_t { add, change, attributes, remove };
 struct PushStep {
   Deed deed = Deed::add;
   std::string path;
-  LocalNode local;             // of all but remove
-  std::optional<Node> remote;  // what stands there, as it was seen
+  LocalNode local;               // of all but remove
+  std::optional<Node> remote;    // what stands there, as it was seen
+  std::optional<Xattrs> xattrs;  // of what stands there; unset: they are left alone, or are none
 };
 
 struct PushPlan {
@@ -38,9 +39,19 @@ struct PushPlan {
 // Whether the remote file holds what the local one does.
 using SameContent = std::function<Result<bool>(const LocalNode&, const Node&)>;
 
-// Of the tree at and below `root`. With `remove`, what is not in `local` goes. exists: a directory
-// stands where a file should, and nothing may be removed.
+// The extended attributes of a remote node. Empty: they are not looked at.
+using XattrsOf = std::function<Result<Xattrs>(const Node&)>;
+
+struct PlanRules {
+  bool remove = false;  // what is not here goes there
+  bool each = false;    // node by node, so that what nobody has seen yet is not removed with them
+  XattrsOf xattrs{};
+};
+
+// Of the tree at and below `root`. With rules.remove, what is not in `local` goes. exists: a
+// directory stands where a file should, and nothing may be removed.
 Result<PushPlan> plan_push(const LocalTree& local, const std::map<std::string, Node>& remote,
-                           const std::string& root, bool remove, const SameContent& same);
+                           const std::string& root, const PlanRules& rules,
+                           const SameContent& same);
 
 }  // namespace outboard::cli

@@ -43,7 +43,9 @@ Result<bool> by_digest(const LocalNode& here, const Node& there) {
 
 Result<PushPlan> plan(const LocalTree& local, const std::map<std::string, Node>& remote,
                       bool remove = false) {
-  return plan_push(local, remote, "/s", remove, by_digest);
+  PlanRules rules;
+  rules.remove = remove;
+  return plan_push(local, remote, "/s", rules, by_digest);
 }
 
 TEST(PushPlan, ANewTreeIsAddedParentsFirst) {

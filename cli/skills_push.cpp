@@ -69,9 +69,11 @@ Result<std::vector<SkillPlan>> plan_all(Context& context, Store& store, const Vo
   const SameContent same = [&](const LocalNode& here, const Node& there) {
     return has_content(context, store, volume.id, there, here.size, here.digest);
   };
+  PlanRules rules;
+  rules.remove = options.remove;
   std::vector<SkillPlan> plans;
   const auto add = [&](const std::string& name, bool goes) -> Status {
-    auto plan = plan_push(local, remote->nodes, "/" + name, options.remove, same);
+    auto plan = plan_push(local, remote->nodes, "/" + name, rules, same);
     if (!plan) return plan.error();
     plans.push_back({name, std::move(*plan), !remote->nodes.contains("/" + name), goes});
     return success();
@@ -151,7 +153,7 @@ Result<Seq> push_each(Context& context, Store& store, VolumeId volume,
       progress.show(skill.name);
       auto pushed =
           push(context, store, volume, skill.plan,
-               [&](std::uint64_t steps, std::uint64_t bytes) { progress.advance(steps, bytes); });
+               {[&](std::uint64_t steps, std::uint64_t bytes) { progress.advance(steps, bytes); }});
       if (!pushed) {
         Error error = pushed.error();
         error.message = "skill " + skill.name + ": " + error.message + " (" +

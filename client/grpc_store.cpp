@@ -6,6 +6,7 @@
 #include "outboard/v1/store.grpc.pb.h"
 #include "proto/convert.h"
 #include "proto/convert_batch.h"
+#include "proto/convert_search.h"
 
 namespace outboard::client {
 namespace {
@@ -339,6 +340,41 @@ Result<At<std::vector<VersionInfo>>> GrpcStore::versions(const Call& call, Volum
       });
   if (!asked) return asked.error();
   return faults.or_error(std::move(versions));
+}
+
+Result<SearchSummary> GrpcStore::search(const Call& call, VolumeId volume, const SearchQuery& query,
+                                        const TakeSearched& take) {
+  v1::SearchRequest request;
+  request.set_volume(volume.value);
+  wire::write(query, &request);
+  Faults faults;
+  std::optional<SearchSummary> summary;
+  bool taken = false;
+  bool enough = query.roots.empty();  // unset roots would mean all
+  if (enough) return SearchSummary{};
+  const auto attempt = [&](grpc::ClientContext& context) {
+    const auto reader = parts_->stub->Search(&context, request);
+    v1::SearchResponse response;
+    while (reader->Read(&response)) {
+      for (const auto& file : response.files()) {
+        taken = true;
+        if (!enough && !faults) enough = !take(wire::read(file, faults));
+      }
+      if (response.has_summary()) summary = wire::read(response.summary(), faults);
+      if (enough || faults) context.TryCancel();
+    }
+    const grpc::Status status = reader->Finish();
+    // What was taken cannot be given back: from here on the caller must begin anew.
+    const bool begun = taken && wire::to_error(status).code == Code::unavailable;
+    return enough || begun ? grpc::Status(grpc::StatusCode::OK, "") : status;
+  };
+  const Status asked = ask(*parts_->channel, bounded(call.deadline, kStreamDeadlineMax), Again::yes,
+                           attempt);
+  if (faults) return faults.error();
+  if (!asked) return asked.error();
+  if (enough && !summary) summary.emplace();
+  if (!summary) return cut_stream("the search");
+  return *std::move(summary);
 }
 
 Result<std::unique_ptr<Subscription>> GrpcStore::subscribe(const Call& call, VolumeId volume,

@@ -67,6 +67,8 @@ class GrpcStore final : public Store {
                                           const HistoryQuery& query) override;
   Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,
                                                 const NodeRef& node) override;
+  Result<SearchSummary> search(const Call& call, VolumeId volume, const SearchQuery& query,
+                               const TakeSearched& take) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
   Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;

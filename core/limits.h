@@ -77,6 +77,45 @@ inline constexpr std::size_t kStreamBufferBytesMax = 8U << 20U;
 // Silence proves nothing; a mark this often proves that a quiet volume is current.
 inline constexpr std::chrono::milliseconds kProgressInterval = 5s;
 
+// ── Search ───────────────────────────────────────────────────────────────────────────────────────
+// A regular expression or a glob; longer ones are lists of words, which are searches of their own.
+inline constexpr std::size_t kPatternBytesMax = 4'096;
+// What RE2 may take for one pattern's automata: its own default, enough for all but \pL{1000}.
+inline constexpr std::int64_t kPatternMemoryMax = 8 << 20;
+// Larger files are data: they are passed over, and the summary says how many.
+inline constexpr std::uint64_t kSearchFileBytesMax = 16ULL << 20U;
+// Content that one search reads, half a second's work; then it says where to go on.
+inline constexpr std::uint64_t kSearchBytesMax = 256ULL << 20U;
+// Matches that one search hands out, and of one file: a person reads a screen, a model a page.
+inline constexpr std::uint32_t kSearchMatchesMax = 10'000;
+inline constexpr std::uint32_t kSearchMatchesPerFileMax = 1'000;
+// Of one line: minified files have lines of megabytes. And the places marked in it.
+inline constexpr std::size_t kSearchLineBytesMax = 1'024;
+inline constexpr std::size_t kSearchSpansMax = 64;
+inline constexpr std::uint32_t kSearchContextMax = 50;
+// Paths that one search goes below: the prefixes of a token's grants.
+inline constexpr std::size_t kSearchRootsMax = 1'024;
+// Kept of a search's deadline for its answer's way, at the most.
+inline constexpr std::chrono::milliseconds kSearchReserve = 250ms;
+// Grams of one file in the index; a file with more is a candidate of every search.
+inline constexpr std::size_t kSearchGramsMax = 32'768;
+// Alternatives of one pattern that the index is asked for, and grams of each: further ones hardly
+// narrow.
+inline constexpr std::size_t kSearchAlternativesMax = 64;
+inline constexpr std::size_t kSearchGramsAsked = 24;
+// Searches that one server runs at once, each with a connection of its own; the next waits.
+inline constexpr std::size_t kSearchesAtOnce = 8;
+// Files in one transaction of the indexer: a fifth of a second, so that others get in between.
+inline constexpr std::size_t kIndexStepFiles = 256;
+// Files changed since the index was true that a search reads beside it; with more it reads all.
+inline constexpr std::uint64_t kSearchLagMax = 16'384;
+
+// ── Import and export ────────────────────────────────────────────────────────────────────────────
+// Members of one archive, and files of one tree: the largest volume that this is built for.
+inline constexpr std::size_t kTarEntriesMax = 1'000'000;
+// A larger file is sent in pieces of this size beside its name, then renamed: never in memory whole.
+inline constexpr std::uint64_t kPushPieceBytes = 64ULL << 20U;
+
 // ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 // A person or a program waits this long at the most for a read or a write through the mount.
 inline constexpr std::chrono::milliseconds kReadDeadline = 10s;

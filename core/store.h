@@ -29,6 +29,7 @@
 #include "core/feed.h"
 #include "core/op.h"
 #include "core/result.h"
+#include "core/search.h"
 
 namespace outboard {
 
@@ -173,6 +174,12 @@ class Store {
   // All kept versions of a file, newest first.
   virtual Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,
                                                         const NodeRef& node) = 0;
+
+  // Files whose text matches, in the order of their paths, to `take` (on the caller's thread).
+  // Ends within the limits of core/limits.h and before the deadline; the summary says how far it
+  // came. invalid: a pattern that is none. [S47]
+  virtual Result<SearchSummary> search(const Call& call, VolumeId volume, const SearchQuery& query,
+                                       const TakeSearched& take) = 0;
 
   // Every change behind `after`, then each new one, to `sink`, until the answer is destroyed or an
   // item with `end` has been offered. history_gone: take a snapshot first.

@@ -1,6 +1,7 @@
 #include "core/check.h"
 #include "proto/convert.h"
 #include "proto/convert_batch.h"
+#include "proto/convert_search.h"
 
 // Enums both ways. A value that core has and the wire lacks does not compile; one that the wire has
 // and core lacks is a fault. Where a message says that unset has a meaning, unset is read as that.
@@ -226,6 +227,94 @@ std::optional<LockKind> read(v1::LockKind value, Faults& faults) {
   }
   faults.unknown("lock.kind");
   return std::nullopt;
+}
+
+v1::SearchKind write(SearchKind value) {
+  switch (value) {
+    case SearchKind::regex: return v1::SEARCH_KIND_REGEX;
+    case SearchKind::literal: return v1::SEARCH_KIND_LITERAL;
+    case SearchKind::words: return v1::SEARCH_KIND_WORDS;
+  }
+  CHECK(false);
+}
+
+SearchKind read(v1::SearchKind value, Faults& faults) {
+  switch (value) {
+    case v1::SEARCH_KIND_REGEX: return SearchKind::regex;
+    case v1::SEARCH_KIND_LITERAL: return SearchKind::literal;
+    case v1::SEARCH_KIND_WORDS: return SearchKind::words;
+    case v1::SEARCH_KIND_UNSPECIFIED: return SearchKind::regex;
+    case v1::SearchKind_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::SearchKind_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("kind");
+  return SearchKind::regex;
+}
+
+v1::SearchShow write(SearchShow value) {
+  switch (value) {
+    case SearchShow::lines: return v1::SEARCH_SHOW_LINES;
+    case SearchShow::files: return v1::SEARCH_SHOW_FILES;
+    case SearchShow::counts: return v1::SEARCH_SHOW_COUNTS;
+  }
+  CHECK(false);
+}
+
+SearchShow read(v1::SearchShow value, Faults& faults) {
+  switch (value) {
+    case v1::SEARCH_SHOW_LINES: return SearchShow::lines;
+    case v1::SEARCH_SHOW_FILES: return SearchShow::files;
+    case v1::SEARCH_SHOW_COUNTS: return SearchShow::counts;
+    case v1::SEARCH_SHOW_UNSPECIFIED: return SearchShow::lines;
+    case v1::SearchShow_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::SearchShow_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("show");
+  return SearchShow::lines;
+}
+
+v1::SearchCut write(SearchCut value) {
+  switch (value) {
+    case SearchCut::none: return v1::SEARCH_CUT_UNSPECIFIED;
+    case SearchCut::matches: return v1::SEARCH_CUT_MATCHES;
+    case SearchCut::bytes: return v1::SEARCH_CUT_BYTES;
+    case SearchCut::time: return v1::SEARCH_CUT_TIME;
+  }
+  CHECK(false);
+}
+
+SearchCut read(v1::SearchCut value, Faults& faults) {
+  switch (value) {
+    case v1::SEARCH_CUT_MATCHES: return SearchCut::matches;
+    case v1::SEARCH_CUT_BYTES: return SearchCut::bytes;
+    case v1::SEARCH_CUT_TIME: return SearchCut::time;
+    case v1::SEARCH_CUT_UNSPECIFIED: return SearchCut::none;
+    case v1::SearchCut_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::SearchCut_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("cut");
+  return SearchCut::none;
+}
+
+v1::SearchIndex write(SearchIndex value) {
+  switch (value) {
+    case SearchIndex::none: return v1::SEARCH_INDEX_UNSPECIFIED;
+    case SearchIndex::building: return v1::SEARCH_INDEX_BUILDING;
+    case SearchIndex::used: return v1::SEARCH_INDEX_USED;
+  }
+  CHECK(false);
+}
+
+SearchIndex read(v1::SearchIndex value, Faults& faults) {
+  switch (value) {
+    case v1::SEARCH_INDEX_BUILDING: return SearchIndex::building;
+    case v1::SEARCH_INDEX_USED: return SearchIndex::used;
+    case v1::SEARCH_INDEX_UNSPECIFIED: return SearchIndex::none;
+    case v1::SearchIndex_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::SearchIndex_INT_MAX_SENTINEL_DO_NOT_USE_: break;
+  }
+  faults.unknown("index");
+  return SearchIndex::none;
 }
 
 }  // namespace outboard::wire

@@ -186,6 +186,12 @@ Result<At<std::vector<VersionInfo>>> Access::versions(const Call& call, VolumeId
   return store_.versions(call, volume, node);
 }
 
+Result<SearchSummary> Access::search(const Call& call, VolumeId volume, const SearchQuery& query,
+                                     const TakeSearched& take) {
+  if (auto may = may_read(call, volume); !may) return may.error();
+  return store_.search(call, volume, query, take);
+}
+
 Result<std::unique_ptr<Subscription>> Access::subscribe(const Call& call, VolumeId volume,
                                                         Seq after, std::shared_ptr<FeedSink> sink) {
   if (auto may = may_read(call, volume); !may) return may.error();

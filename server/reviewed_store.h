@@ -46,6 +46,8 @@ class ReviewedStore final : public Store {
                                                 const NodeRef& node) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
+  Result<SearchSummary> search(const Call& call, VolumeId volume, const SearchQuery& query,
+                               const TakeSearched& take) override;
   Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
 
  private:

@@ -16,8 +16,9 @@
 #include "server/postgres/pg_examiner.h"
 #include "server/postgres/pg_feed_log.h"
 #include "server/postgres/pg_journal.h"
-#include "server/postgres/pg_revisions.h"
 #include "server/postgres/pg_readiness.h"
+#include "server/postgres/pg_revisions.h"
+#include "server/postgres/pg_search.h"
 #include "server/postgres/pg_store.h"
 #include "server/postgres/pg_tokens.h"
 #include "server/postgres/pg_trail.h"
@@ -64,6 +65,13 @@ std::vector<std::string> reader_settings() {
           "statement_timeout=" + std::to_string(kReadStatementMax.count())};
 }
 
+// Which index serves a search is known here better than from statistics, which hashes do not have.
+std::vector<std::string> searcher_settings() {
+  std::vector<std::string> settings = reader_settings();
+  settings.emplace_back("enable_seqscan=off");
+  return settings;
+}
+
 }  // namespace
 
 // In the order they need each other; destroyed the other way round.
@@ -71,6 +79,7 @@ struct Database::Parts {
   explicit Parts(const DatabaseConfig& config)
       : pool(config.url, config.connections, reader_settings()),
         feed_pool(config.url, kFeedConnections, reader_settings()),
+        search_pool(config.url, kSearchesAtOnce, searcher_settings()),
         feed_log(feed_pool),
         feed(feed_log),
         committer(writers_for(config.url, feed, rules)),
@@ -91,7 +100,9 @@ struct Database::Parts {
                                 published_feed.doubt();
                                 journal.doubt();
                               }}),
-        head(pool, committer, feed),
+        indexer(config.url),
+        search(search_pool, indexer),
+        head(pool, committer, feed, search),
         store(head, revisions, pointers, published_feed),
         admin(pool),
         audit(pool),
@@ -112,6 +123,7 @@ struct Database::Parts {
   publishing::HouseRules rules;
   ConnectionPool pool;
   ConnectionPool feed_pool;
+  ConnectionPool search_pool;
   PgFeedLog feed_log;
   Feed feed;
   Committer committer;
@@ -122,6 +134,8 @@ struct Database::Parts {
   PgJournal journal;
   PgBlobs blobs;
   Listener listener;
+  SearchIndexer indexer;
+  PgSearch search;
   PgStore head;
   ReviewedStore store;
   PgAdmin admin;

@@ -253,6 +253,15 @@ Result<Xattrs> PgStore::xattrs(const Call& call, VolumeId volume, Inode inode) {
   return read_xattrs(rows->bytes(0, 1));
 }
 
+Result<SearchSummary> PgStore::search(const Call& call, VolumeId volume, const SearchQuery& query,
+                                      const TakeSearched& take) {
+  if (query.at_least) {
+    auto reached = attributes(call, volume, kRootInode, ReadAt{query.at_least, {}});
+    if (!reached) return reached.error();
+  }
+  return search_.search(call, volume, query, take);
+}
+
 Result<std::unique_ptr<Subscription>> PgStore::subscribe(const Call&, VolumeId volume, Seq after,
                                                          std::shared_ptr<FeedSink> sink) {
   return feed_.subscribe(volume, after, std::move(sink));

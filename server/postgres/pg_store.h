@@ -9,13 +9,14 @@
 #include "server/feed.h"
 #include "server/postgres/connection_pool.h"
 #include "server/postgres/pg_past.h"
+#include "server/postgres/pg_search.h"
 
 namespace outboard::server {
 
 class PgStore final : public Store {
  public:
-  PgStore(ConnectionPool& pool, Committer& committer, Feed& feed)
-      : pool_(pool), past_(pool), committer_(committer), feed_(feed) {}
+  PgStore(ConnectionPool& pool, Committer& committer, Feed& feed, PgSearch& search)
+      : pool_(pool), past_(pool), committer_(committer), feed_(feed), search_(search) {}
 
   Result<Volume> open_volume(const Call& call, std::string_view name) override;
   Result<Volume> describe(const Call& call, VolumeId volume) override;
@@ -37,6 +38,8 @@ class PgStore final : public Store {
                                           const HistoryQuery& query) override;
   Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,
                                                 const NodeRef& node) override;
+  Result<SearchSummary> search(const Call& call, VolumeId volume, const SearchQuery& query,
+                               const TakeSearched& take) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
   // unsupported, until leases are built.
@@ -62,6 +65,7 @@ class PgStore final : public Store {
   PgPast past_;
   Committer& committer_;
   Feed& feed_;
+  PgSearch& search_;
 };
 
 }  // namespace outboard::server

@@ -42,6 +42,8 @@ class StoreService final : public v1::StoreService::CallbackService {
                  v1::HistoryResponse* response) override;
   grpc::ServerWriteReactor<v1::VersionsResponse>* Versions(
       Context* context, const v1::VersionsRequest* request) override;
+  grpc::ServerWriteReactor<v1::SearchResponse>* Search(Context* context,
+                                                       const v1::SearchRequest* request) override;
   Unary* Lock(Context* context, const v1::LockRequest* request,
               v1::LockResponse* response) override;
 

@@ -81,6 +81,10 @@ class Lent final : public Store {
                                                 const NodeRef& n) override {
     return store_.versions(c, v, n);
   }
+  Result<SearchSummary> search(const Call& c, VolumeId v, const SearchQuery& q,
+                               const TakeSearched& t) override {
+    return store_.search(c, v, q, t);
+  }
   Result<std::unique_ptr<Subscription>> subscribe(const Call& c, VolumeId v, Seq a,
                                                   std::shared_ptr<FeedSink> s) override {
     return store_.subscribe(c, v, a, std::move(s));

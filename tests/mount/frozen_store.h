@@ -77,6 +77,10 @@ class FrozenStore final : public Store {
                                                 const NodeRef& node) override {
     return pass(call, [&] { return below_.versions(call, volume, node); });
   }
+  Result<SearchSummary> search(const Call& call, VolumeId volume, const SearchQuery& query,
+                               const TakeSearched& take) override {
+    return pass(call, [&] { return below_.search(call, volume, query, take); });
+  }
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override {
     return pass(call, [&] { return below_.subscribe(call, volume, after, std::move(sink)); });

@@ -1,0 +1,27 @@
+// Place: a volume and a path in it, as people type them: "acme/memory:notes", "memory", "skills:/".
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cli/context.h"
+
+namespace outboard::cli {
+
+struct Place {
+  std::string volume;      // "acme/memory"; without "/": of the organisation that is meant
+  std::string path = "/";  // absolute
+};
+
+// invalid: no volume, or a path that is none.
+Result<Place> parse_place(std::string_view typed);
+
+struct OpenPlace {
+  Volume volume;
+  std::string path;
+};
+
+// Looks the volume up; "memory" is `<organisation>/memory`.
+Result<OpenPlace> open_place(Context& context, std::string_view typed);
+
+}  // namespace outboard::cli
