@@ -44,7 +44,13 @@ void add_model_options(CLI::App& app, HarnessConfig& config) {
   app.add_option("--anthropic-key-file", config.anthropic_key_file,
                  "File with the key; else the environment's ANTHROPIC_API_KEY")
       ->check(CLI::ExistingFile);
-  app.add_option("--anthropic-url", config.anthropic_url, "Another address of the same API");
+  app.add_option("--anthropic-url", config.anthropic_url,
+                 "Another address of the same API: a gateway's")
+      ->envname("OUTBOARD_ANTHROPIC_URL");
+  app.add_option("--anthropic-ca", config.anthropic_ca_file,
+                 "PEM file that vouches for that address; else what this machine trusts")
+      ->envname("OUTBOARD_ANTHROPIC_CA")
+      ->check(CLI::ExistingFile);
   app.add_flag("!--no-scenarios", config.scenarios, "Refuse sessions that name a scripted:FILE");
   app.add_option("--approve", config.approve,
                  "A tool whose calls wait for a person's word; may be repeated");

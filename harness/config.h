@@ -23,6 +23,7 @@ struct HarnessConfig {
   std::string model;  // empty: Anthropic's, when there is a key
   std::string anthropic_key_file;
   std::string anthropic_url;
+  std::string anthropic_ca_file;
   bool scenarios = true;
   std::vector<std::string> approve;  // tools whose calls wait for a person
   std::size_t slots = 16;

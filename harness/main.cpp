@@ -149,8 +149,8 @@ int serve(const HarnessConfig& config) {
   ::prctl(PR_SET_DUMPABLE, 0);
   const SystemClock clock;
 
-  auto models = ModelShelf::open(
-      {config.model, config.anthropic_key_file, config.anthropic_url, config.scenarios});
+  auto models = ModelShelf::open({config.model, config.anthropic_key_file, config.anthropic_url,
+                                  config.anthropic_ca_file, config.scenarios});
   if (!models) return refuse("no model", models.error());
   if (auto good = organisation_of(mappings_of(config)); !good) {
     return refuse("volumes that will not do", good.error());

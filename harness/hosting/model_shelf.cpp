@@ -22,6 +22,7 @@ Result<std::unique_ptr<ModelShelf>> ModelShelf::open(const ModelConfig& config) 
   if (key) {
     AnthropicConfig anthropic;
     if (!config.anthropic_url.empty()) anthropic.url = config.anthropic_url;
+    anthropic.ca_file = config.anthropic_ca_file;
     // Read again each time, so that a renewed key is used at once; the environment does not change.
     anthropic.key = [file = config.anthropic_key_file] {
       return read_model_key(file).value_or(std::string());

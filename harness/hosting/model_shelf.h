@@ -15,6 +15,7 @@ struct ModelConfig {
   std::string standard;  // what a session runs that names none; empty: Anthropic's, with a key
   std::string anthropic_key_file;  // empty: the environment's ANTHROPIC_API_KEY
   std::string anthropic_url;       // empty: the provider's own
+  std::string anthropic_ca_file;   // PEM; empty: what the system trusts
   bool scenarios = true;           // files that a session names may be replayed
 };
 

@@ -32,6 +32,14 @@ constexpr Sql kLockWait{"commit_lock_wait",
 constexpr Sql kHoldSessions{"commit_hold_sessions",
                             "SELECT s.id FROM sessions s JOIN tokens t ON t.session = s.id "
                             "WHERE t.id = ANY($1::bigint[]) ORDER BY s.id FOR SHARE OF s"};
+// What a session is at, by its own journal: its turn, and its call if one alone is under way. A
+// command's writes come through a mount whose token is older than the call. [D7]
+constexpr Sql kUnderWay{
+    "commit_under_way",
+    "SELECT t.id, s.turn, c.op FROM tokens t JOIN sessions s ON s.id = t.session "
+    "LEFT JOIN LATERAL (SELECT (array_agg(k.op))[1] AS op FROM tool_calls k "
+    "WHERE k.session = s.id AND k.state = 4 HAVING count(*) = 1) c ON true "
+    "WHERE t.id = ANY($1::bigint[]) AND t.turn = 0 AND t.op IS NULL"};
 // 1 unknown or revoked, 2 expired, 3 fenced; good ones do not appear. A token without an epoch is
 // its session's, whoever works it: a sandbox outlives the worker that made it.
 constexpr Sql kTokens{
@@ -199,6 +207,7 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
   requests.push_back({kLockWait, Params().int8(std::int64_t{lock_wait.count()})});
   requests.push_back({kHoldSessions, attempt.tokens()});
   requests.push_back({kTokens, attempt.tokens()});
+  requests.push_back({kUnderWay, attempt.tokens()});
   requests.push_back({kKept, attempt.asked()});
   requests.push_back({kClients, attempt.clients()});
   const std::size_t first = requests.size();
@@ -215,8 +224,9 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
   attempt.set.emplace(attempt.source, read_volume((*rows)[1], 0),
                       Timestamp{(*rows)[1].number(0, kVolumeColumns)});
   if (auto good = check_tokens(attempt, (*rows)[4]); !good) return failed(good.error(), false);
-  if (auto good = answer_repeats(attempt, (*rows)[5]); !good) return failed(good.error(), false);
-  refuse_forgotten(attempt, (*rows)[6]);
+  name_calls(attempt, (*rows)[5]);
+  if (auto good = answer_repeats(attempt, (*rows)[6]); !good) return failed(good.error(), false);
+  refuse_forgotten(attempt, (*rows)[7]);
   return Try::done;
 }
 
@@ -246,6 +256,17 @@ Status PgCommit::check_tokens(Attempt& attempt, const Rows& tokens) {
     if (found != bad.end()) attempt.answers[i] = bad_token(found->second);
   }
   return success();
+}
+
+// A session's writes are of the turn and the call that its journal has under way.
+void PgCommit::name_calls(Attempt& attempt, const Rows& under_way) {
+  for (std::size_t row = 0; row < under_way.size(); ++row) {
+    for (PendingWrite* write : attempt.writes) {
+      if (write->call.caller.token != under_way.count(row, 0)) continue;
+      write->call.caller.turn = under_way.count(row, 1);
+      write->call.caller.op = OpId{under_way.uuid(row, 2)};
+    }
+  }
 }
 
 // A request that has happened gets the answer it got then. [S8]

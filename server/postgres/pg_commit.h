@@ -45,6 +45,7 @@ class PgCommit final : public GroupWriter {
   Status ensure_connection(Moment deadline);
   Try begin(Attempt& attempt, std::chrono::milliseconds lock_wait);
   Status check_tokens(Attempt& attempt, const Rows& tokens);
+  void name_calls(Attempt& attempt, const Rows& under_way);
   Status answer_repeats(Attempt& attempt, const Rows& kept);
   void refuse_forgotten(Attempt& attempt, const Rows& clients);
   void apply(Attempt& attempt);

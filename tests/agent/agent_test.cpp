@@ -190,7 +190,7 @@ class AgentTest : public ::testing::Test {
     store_.add_volume("acme/skills");
     store_.add_volume("acme/memory");
     std::ofstream(scenario()) << kScenario;
-    auto models = ModelShelf::open({"scripted:" + scenario(), "", "", true});
+    auto models = ModelShelf::open({"scripted:" + scenario(), "", "", "", true});
     EXPECT_TRUE(models) << models.error().message;
     models_ = *std::move(models);
     start();

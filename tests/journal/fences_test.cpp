@@ -104,6 +104,54 @@ TEST_F(Fences, ASandboxesTokenEndsWithItsEpochAndGeneration) {
   EXPECT_EQ(journal_.describe(harness_, id)->generation, Generation{2});
 }
 
+// [D7] Its mount's token is older than the call, and says nothing of it.
+TEST_F(Fences, ASandboxesWriteIsOfTheTurnAndCallThatTheJournalHasUnderWay) {
+  const auto memory = server_.admin().create_volume(JournalServer::call(), "acme/memory", {});
+  ASSERT_TRUE(memory);
+  const SessionId id = create(harness_);
+  const Epoch epoch = journal_.claim(harness_, "w", 1, {})->front().epoch;
+  Call sandbox = JournalServer::call();
+  sandbox.caller = *server_.database().tokens().read(
+      server_.mint("ada", false, "acme", id, {}, Generation{1}).secret, sandbox.deadline);
+  const auto origin_of_write = [&] {
+    Publish publish;
+    publish.at = NameRef{std::string("/"), "f"};
+    publish.bytes = "x";
+    Store& store = server_.database().store();
+    EXPECT_TRUE(store.apply(sandbox, memory->id, Batch{{}, 0, {Step{publish, {}}}}));
+    HistoryQuery newest;
+    newest.limit = 1;
+    return store.history(sandbox, memory->id, newest)->value.front().origin;
+  };
+  const auto journal_says = [&](std::uint64_t turn, OpId op, ToolCallState state) {
+    AppendRequest request;
+    request.session = id;
+    request.epoch = epoch;
+    SessionEvent event;
+    event.kind = "x";
+    event.payload_version = 1;
+    event.turn = turn;
+    request.events.push_back(event);
+    request.calls.push_back({op, turn, 0, "bash", EffectClass::command, state, epoch, {}, 0, {}});
+    const auto appended = journal_.append(harness_, request);
+    EXPECT_TRUE(appended) << appended.error().message;
+  };
+  const OpId first{random_uuid()};
+  const OpId second{random_uuid()};
+  journal_says(3, first, ToolCallState::intended);
+  EXPECT_EQ(origin_of_write().op, OpId{});
+  journal_says(3, first, ToolCallState::dispatched);
+  const Origin during = origin_of_write();
+  EXPECT_EQ(during.session, id);
+  EXPECT_EQ(during.turn, 3U);
+  EXPECT_EQ(during.op, first);
+  journal_says(3, second, ToolCallState::dispatched);  // whose it is, nobody knows
+  EXPECT_EQ(origin_of_write().op, OpId{});
+  journal_says(4, first, ToolCallState::finished);
+  EXPECT_EQ(origin_of_write().op, second);
+  EXPECT_EQ(origin_of_write().turn, 4U);
+}
+
 TEST_F(Fences, ASandboxesTokenReachesNoJournal) {
   const SessionId id = create(harness_);
   const Epoch epoch = journal_.claim(harness_, "w", 1, {})->front().epoch;
