@@ -41,36 +41,36 @@ struct At {
 
 // From when a read may be answered. Default: from whatever is current.
 struct ReadAt {
-  Seq at_least;                          // wait for it
-  std::optional<std::string> revision;   // a published revision's name; else the head
+  Seq at_least;                         // wait for it
+  std::optional<std::string> revision;  // a published revision's name; else the head
 };
 
 // What one step did.
 struct Outcome {
-  Node node;                 // the node it acted on, as it is after the batch
-  Dentry dentry;             // the name it acted on; parent 0 when it went by inode
-  Seq seq;                   // of its last change; 0: it changed nothing
+  Node node;      // the node it acted on, as it is after the batch
+  Dentry dentry;  // the name it acted on; parent 0 when it went by inode
+  Seq seq;        // of its last change; 0: it changed nothing
   bool created = false;
-  bool conflict = false;     // it overrode a version its caller had not seen [S4]
+  bool conflict = false;  // it overrode a version its caller had not seen [S4]
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
 struct Applied {
-  Seq first;                       // of the batch's changes; 0: none
+  Seq first;  // of the batch's changes; 0: none
   Seq last;
-  std::vector<Outcome> outcomes;   // one for each step
-  bool repeated = false;           // this request had happened already [S8]
+  std::vector<Outcome> outcomes;  // one for each step
+  bool repeated = false;          // this request had happened already [S8]
 };
 
 struct Page {
-  std::vector<Entry> entries;      // by name, bytewise
-  std::string next;                // pass as `after` for the next page; empty: that was all
+  std::vector<Entry> entries;  // by name, bytewise
+  std::string next;            // pass as `after` for the next page; empty: that was all
 };
 
 struct Content {
   Version version;
-  std::uint64_t size = 0;          // of the whole version
-  std::string bytes;               // of the asked range; shorter only at the end
+  std::uint64_t size = 0;  // of the whole version
+  std::string bytes;       // of the asked range; shorter only at the end
 };
 
 // One file asked for in read_many: its content whole. Version{0}: the current one.
@@ -92,11 +92,11 @@ struct VersionInfo {
 };
 
 struct HistoryQuery {
-  std::optional<NodeRef> node;     // unset: the whole volume
-  Seq after;                       // only changes behind this seq
-  Seq before;                      // only changes ahead of this seq; 0: no bound
+  std::optional<NodeRef> node;  // unset: the whole volume
+  Seq after;                    // only changes behind this seq
+  Seq before;                   // only changes ahead of this seq; 0: no bound
   bool newest_first = true;
-  std::uint32_t limit = 100;       // at most kPageEntriesMax
+  std::uint32_t limit = 100;  // at most kPageEntriesMax
 };
 
 // One part of a snapshot. Parents come before their children.
@@ -119,9 +119,13 @@ struct LockQuery {
   std::uint64_t owner = 0;
   std::uint64_t start = 0;
   std::uint64_t length = 0;
-  std::optional<LockKind> kind;    // unset: unlock
-  bool wait = false;               // until the deadline; else conflict at once
+  std::optional<LockKind> kind;  // unset: unlock
+  bool wait = false;             // until the deadline; else conflict at once
 };
+
+// Takes the answer to a submitted batch: once, perhaps before submit() has returned, else on a
+// thread of the store. Must not block.
+using ApplyDone = std::function<void(Result<Applied>)>;
 
 class Store {
  public:
@@ -136,6 +140,10 @@ class Store {
   // conflict: a precondition, or a stale base under policy `refuse`. no_space: a quota.
   // fenced: the caller's epoch or generation is no longer current.
   virtual Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) = 0;
+  // As apply(), but nobody waits: thousands of batches may be under way without a thread for each.
+  virtual void submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+    done(apply(call, volume, batch));
+  }
 
   // The entry at a path, or of a name in a directory. Symlinks are not followed.
   virtual Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,

@@ -116,6 +116,11 @@ Result<Applied> Access::apply(const Call& call, VolumeId volume, const Batch& ba
   return store_.apply(call, volume, batch);
 }
 
+void Access::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+  if (auto may = may_write(call, volume); !may) return done(may.error());
+  store_.submit(call, volume, std::move(batch), std::move(done));
+}
+
 Result<At<Entry>> Access::lookup(const Call& call, VolumeId volume, const NameRef& name,
                                  const ReadAt& at) {
   if (auto may = may_read(call, volume); !may) return may.error();

@@ -1,13 +1,8 @@
 #include "bench/store/writers.h"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <csignal>
 #include <iostream>
 #include <sstream>
 #include <thread>
@@ -21,12 +16,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kWait{60};
-
-std::string read_line(int fd) {
-  std::string line;
-  for (char c = 0; ::read(fd, &c, 1) == 1 && c != '\n';) line += c;
-  return line;
-}
 
 // One client: rewrites its file whole, each time on the version it made last.
 class Client {
@@ -82,58 +71,27 @@ class Client {
 
 }  // namespace
 
-Writers::Writers(const Site& site, VolumeId volume, std::size_t processes,
+Writers::Writers(const Site& site, const std::vector<VolumeId>& volumes, std::size_t processes,
                  std::size_t clients_each) {
+  std::string words;
+  for (const VolumeId volume : volumes) words += to_string(volume) + " ";
   for (std::size_t i = 0; i < processes; ++i) {
-    std::array<int, 2> to{};
-    std::array<int, 2> from{};
-    CHECK(::pipe2(to.data(), O_CLOEXEC) == 0 && ::pipe2(from.data(), O_CLOEXEC) == 0);
-    std::vector<std::string> words{"bench_store",
-                                   "writers",
-                                   site.address(),
-                                   site.token(),
-                                   std::to_string(volume.value),
-                                   std::to_string(clients_each)};
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    const pid_t pid = ::fork();
-    CHECK(pid >= 0);
-    if (pid == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::dup2(to[0], 0);
-      ::dup2(from[1], 1);
-      ::execv("/proc/self/exe", arguments.data());
-      ::_exit(127);
-    }
-    ::close(to[0]);
-    ::close(from[1]);
-    processes_.push_back(Process{pid, to[1], from[0]});
+    processes_.push_back(std::make_unique<Child>(std::vector<std::string>{
+        "writers", site.address(), site.token(), words, std::to_string(clients_each)}));
   }
-  for (const Process& process : processes_) CHECK(read_line(process.from) == "ready");
-}
-
-Writers::~Writers() {
-  for (const Process& process : processes_) ::close(process.to);
-  for (const Process& process : processes_) {
-    ::waitpid(process.pid, nullptr, 0);
-    ::close(process.from);
-  }
+  for (const auto& process : processes_) CHECK(process->read_line() == "ready");
 }
 
 Load Writers::write_for(std::chrono::milliseconds time) {
-  const std::string go = "go " + std::to_string(time.count()) + "\n";
-  for (const Process& process : processes_) {
-    CHECK(::write(process.to, go.data(), go.size()) == static_cast<ssize_t>(go.size()));
-  }
+  for (const auto& process : processes_) process->write_line("go " + std::to_string(time.count()));
   Load load;
   std::vector<double> medians;
   std::vector<double> tails;
-  for (const Process& process : processes_) {
+  for (const auto& process : processes_) {
     double count = 0;
     double p50 = 0;
     double p99 = 0;
-    std::istringstream line(read_line(process.from));
+    std::istringstream line(process->read_line());
     CHECK(bool(line >> count >> p50 >> p99));
     load.per_second += count * 1'000 / static_cast<double>(time.count());
     medians.push_back(p50);
@@ -146,15 +104,17 @@ Load Writers::write_for(std::chrono::milliseconds time) {
 
 int write_as_told(const std::vector<std::string>& arguments) {
   CHECK(arguments.size() == 4);
-  const VolumeId volume{std::stoull(arguments[2])};
+  std::vector<VolumeId> volumes;
+  std::istringstream words(arguments[2]);
+  for (VolumeId volume; words >> volume.value;) volumes.push_back(volume);
   client::ChannelConfig config;
   config.address = arguments[0];
   config.token = [token = arguments[1]] { return token; };
   std::vector<std::unique_ptr<Client>> clients(std::stoul(arguments[3]));
   for (std::size_t i = 0; i < clients.size(); ++i) {
-    clients[i] =
-        std::make_unique<Client>(must(client::GrpcStore::connect(config, in(kWait))), volume,
-                                 std::to_string(::getpid()) + "." + std::to_string(i));
+    clients[i] = std::make_unique<Client>(must(client::GrpcStore::connect(config, in(kWait))),
+                                          volumes[i % volumes.size()],
+                                          std::to_string(::getpid()) + "." + std::to_string(i));
   }
   std::cout << "ready\n" << std::flush;
   std::string word;

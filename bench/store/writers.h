@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/store/child.h"
 #include "bench/store/site.h"
 
 namespace outboard::bench {
@@ -24,20 +25,13 @@ struct Load {
 
 class Writers {
  public:
-  Writers(const Site& site, VolumeId volume, std::size_t processes, std::size_t clients_each);
-  ~Writers();
-  Writers(const Writers&) = delete;
-  Writers& operator=(const Writers&) = delete;
-
+  // The clients take turns in choosing one of `volumes`.
+  Writers(const Site& site, const std::vector<VolumeId>& volumes, std::size_t processes,
+          std::size_t clients_each);
   Load write_for(std::chrono::milliseconds time);
 
  private:
-  struct Process {
-    pid_t pid = -1;
-    int to = -1;
-    int from = -1;
-  };
-  std::vector<Process> processes_;
+  std::vector<std::unique_ptr<Child>> processes_;
 };
 
 // The life of one such process: `arguments` as Writers gives them. Its exit code.

@@ -4,6 +4,7 @@
 #include "server/committer.h"
 #include "server/feed.h"
 #include "server/postgres/connection_pool.h"
+#include "server/postgres/doorbell.h"
 #include "server/postgres/listener.h"
 #include "server/postgres/migrator.h"
 #include "server/postgres/pg_admin.h"
@@ -17,10 +18,11 @@
 namespace outboard::server {
 namespace {
 
-std::vector<std::unique_ptr<GroupWriter>> writers_for(const std::string& url, Feed& feed) {
+std::vector<std::unique_ptr<GroupWriter>> writers_for(const std::string& url, Feed& feed,
+                                                      Doorbell& doorbell) {
   std::vector<std::unique_ptr<GroupWriter>> writers;
-  for (std::size_t i = 0; i < kCommitterThreads; ++i) {
-    writers.push_back(std::make_unique<PgCommit>(url, feed));
+  for (std::size_t i = 0; i < 16; ++i) {
+    writers.push_back(std::make_unique<PgCommit>(url, feed, doorbell));
   }
   return writers;
 }
@@ -39,7 +41,8 @@ struct Database::Parts {
         feed_pool(config.url, 2, reader_settings()),
         feed_log(feed_pool),
         feed(feed_log),
-        committer(writers_for(config.url, feed)),
+        doorbell(config.url),
+        committer(writers_for(config.url, feed, doorbell)),
         journal(pool),
         blobs(pool),
         listener(config.url, {[this](VolumeId volume, Seq seq) {
@@ -60,6 +63,7 @@ struct Database::Parts {
   ConnectionPool feed_pool;
   PgFeedLog feed_log;
   Feed feed;
+  Doorbell doorbell;
   Committer committer;
   PgJournal journal;
   PgBlobs blobs;
