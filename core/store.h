@@ -132,6 +132,10 @@ struct LockQuery {
   bool wait = false;             // until the deadline; else conflict at once
 };
 
+// Takes the answer to a submitted batch: once, perhaps before submit() has returned, else on a
+// thread of the store. Must not block.
+using ApplyDone = std::function<void(Result<Applied>)>;
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -145,6 +149,10 @@ class Store {
   // conflict: a precondition, or a stale base under policy `refuse`. no_space: a quota.
   // fenced: the caller's epoch or generation is no longer current.
   virtual Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) = 0;
+  // As apply(), but nobody waits: thousands of batches may be under way without a thread for each.
+  virtual void submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+    done(apply(call, volume, batch));
+  }
 
   // The entry at a path, or of a name in a directory. Symlinks are not followed.
   virtual Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,

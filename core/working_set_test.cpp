@@ -55,6 +55,16 @@ TEST_F(WorkingSetTest, ARefusedBatchLeavesNothingBehind) {
   EXPECT_EQ(set.volume(), tree_.volume());
 }
 
+TEST_F(WorkingSetTest, ManyWritesToAPathAreOneRowAndAVersionEach) {
+  WorkingSet set(tree_, tree_.volume(), kNow);
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(run(set, Append{NodeRef{"/d/e/f"}, "+"}));
+  ASSERT_EQ(set.changed_nodes().size(), 1U);
+  EXPECT_EQ(set.changed_nodes().front().first.node.version, Version{6});
+  EXPECT_EQ(set.contents().size(), 5U);
+  EXPECT_EQ(set.changes().size(), 5U);
+  EXPECT_TRUE(set.changed_names().empty());
+}
+
 TEST_F(WorkingSetTest, LaterBatchesSeeEarlierOnesOfTheirGroup) {
   WorkingSet set(tree_, tree_.volume(), kNow);
   ASSERT_TRUE(run(set, Append{NodeRef{"/d/e/f"}, " two"}));

@@ -130,6 +130,30 @@ void Access::refused(const Call& call, VolumeId volume, const Batch& batch, cons
                   Attempt{volume, std::string(name_of(op)), subject_of(op), error.code});
 }
 
+void Access::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+  if (auto may = may_write(call, volume); !may) {
+    refused(call, volume, batch, Error{Code::no_access, {}});
+    return done(may.error());
+  }
+  ApplyDone told = recorded(call, volume, batch, std::move(done));
+  store_.submit(call, volume, std::move(batch), std::move(told));
+}
+
+// The batch will be gone when its answer comes: of a later step's refusal the first is told.
+ApplyDone Access::recorded(const Call& call, VolumeId volume, const Batch& batch, ApplyDone done) {
+  if (trail_ == nullptr || batch.steps.empty()) return done;
+  const Op& first = batch.steps.front().op;
+  Attempt attempt{volume, std::string(name_of(first)), subject_of(first), Code::no_access};
+  return [this, caller = call.caller, attempt = std::move(attempt),
+          done = std::move(done)](Result<Applied> applied) mutable {
+    if (!applied && is_on_record(applied.error().code)) {
+      attempt.code = applied.error().code;
+      trail_->refused(caller, attempt);
+    }
+    done(std::move(applied));
+  };
+}
+
 Result<At<Entry>> Access::lookup(const Call& call, VolumeId volume, const NameRef& name,
                                  const ReadAt& at) {
   if (auto may = may_read(call, volume); !may) return may.error();

@@ -31,6 +31,7 @@ class Access final : public Store {
   Result<Volume> open_volume(const Call& call, std::string_view name) override;
   Result<Volume> describe(const Call& call, VolumeId volume) override;
   Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override;
+  void submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) override;
   Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,
                            const ReadAt& at = {}) override;
   Result<At<Node>> attributes(const Call& call, VolumeId volume, const NodeRef& node,
@@ -64,6 +65,7 @@ class Access final : public Store {
   Status may_read(const Call& call, VolumeId volume);
   Status may_write(const Call& call, VolumeId volume);
   void refused(const Call& call, VolumeId volume, const Batch& batch, const Error& error);
+  ApplyDone recorded(const Call& call, VolumeId volume, const Batch& batch, ApplyDone done);
 
   Store& store_;
   Trail* const trail_;

@@ -21,10 +21,7 @@ Committer::~Committer() {
   for (auto& thread : threads_) thread.join();
 }
 
-Result<Applied> Committer::apply(const Call& call, VolumeId volume, const Batch& batch) {
-  auto waiting = std::make_shared<Waiting>();
-  waiting->write = PendingWrite{call, batch, std::nullopt};
-  Lock lock(mutex_);
+std::optional<Error> Committer::enter(VolumeId volume, const WaitingPtr& waiting) {
   Lane& lane = lanes_[volume];
   if (stopping_) return Error{Code::unavailable, "the server is stopping: send it again elsewhere"};
   if (lane.queue.size() + lane.slow.size() >= kCommitQueueMax) {
@@ -38,24 +35,41 @@ Result<Applied> Committer::apply(const Call& call, VolumeId volume, const Batch&
   }
   lane.queue.push_back(waiting);
   list(volume, lane);
+  return std::nullopt;
+}
+
+void Committer::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+  auto waiting = std::make_shared<Waiting>();
+  waiting->write = PendingWrite{call, std::move(batch), std::nullopt};
+  waiting->done = std::move(done);
+  std::optional<Error> refused;
+  {
+    Lock lock(mutex_);
+    refused = enter(volume, waiting);
+  }
+  if (refused) waiting->done(*std::move(refused));
+}
+
+Result<Applied> Committer::apply(const Call& call, VolumeId volume, const Batch& batch) {
+  auto waiting = std::make_shared<Waiting>();
+  waiting->write = PendingWrite{call, batch, std::nullopt};
+  Lock lock(mutex_);
+  if (auto refused = enter(volume, waiting)) return *std::move(refused);
   while (waiting->place != Place::done) {
     if (waiting->answered.wait_until(mutex_, call.deadline)) continue;
-    if (waiting->place != Place::done) return gave_up(*waiting, lane);
+    if (waiting->place != Place::done) return gave_up(*waiting, lanes_[volume]);
   }
   return *std::move(waiting->write.answer);
 }
 
-// The caller's deadline has passed. What nobody has begun is taken back.
-Error Committer::gave_up(Waiting& waiting, Lane& lane) {
-  const auto is_it = [&](const WaitingPtr& other) { return other.get() == &waiting; };
-  switch (waiting.place) {
+// What a caller hears whose deadline has passed.
+Error Committer::too_late(Place place) {
+  switch (place) {
     case Place::queued:
-      std::erase_if(lane.queue, is_it);
       return Error{Code::timed_out,
                    "the write waited behind others until its deadline; nothing of "
                    "it was written"};
     case Place::slow:
-      slow_ -= std::erase_if(lane.slow, is_it);
       return Error{Code::timed_out,
                    "another transaction held what this write changes until the deadline (an SQL "
                    "transaction left open?); nothing of it was written"};
@@ -65,6 +79,14 @@ Error Committer::gave_up(Waiting& waiting, Lane& lane) {
   return Error{Code::timed_out,
                "the deadline passed while the write was being committed: it may or "
                "may not have happened; ask again with the same request id"};
+}
+
+// What nobody has begun is taken back.
+Error Committer::gave_up(Waiting& waiting, Lane& lane) {
+  const auto is_it = [&](const WaitingPtr& other) { return other.get() == &waiting; };
+  if (waiting.place == Place::queued) std::erase_if(lane.queue, is_it);
+  if (waiting.place == Place::slow) slow_ -= std::erase_if(lane.slow, is_it);
+  return too_late(waiting.place);
 }
 
 void Committer::poke(VolumeId volume) {
@@ -96,7 +118,6 @@ bool Committer::next(Work& work) {
     if (!work.group.empty() && bytes > kGroupBytesMax) break;
     work.group.push_back(std::move(lane.queue.front()));
     lane.queue.pop_front();
-    work.group.back()->place = Place::in_flight;
   }
   return true;
 }
@@ -113,7 +134,6 @@ bool Committer::next_slow(Work& work) {
     work.volume = volume;
     work.group = {*due};
     work.lock_wait = kRowLockWaitSlow;
-    (*due)->place = Place::in_flight;
     lane.slow.erase(due);
     --slow_;
     lane.busy = true;
@@ -136,6 +156,7 @@ void Committer::work(GroupWriter& writer, std::size_t index) {
   pthread_setname_np(pthread_self(), ("commit-" + std::to_string(index)).c_str());
   for (;;) {
     Work work;
+    std::vector<WaitingPtr> late;
     {
       Lock lock(mutex_);
       while (!next(work)) {
@@ -147,9 +168,39 @@ void Committer::work(GroupWriter& writer, std::size_t index) {
           changed_.wait_until(mutex_, due);
         }
       }
+      drop_late(work, late);
     }
+    tell(late);
     commit(writer, work);
   }
+}
+
+void Committer::drop_late(Work& work, std::vector<WaitingPtr>& answered) {
+  const Moment now = std::chrono::steady_clock::now();
+  std::erase_if(work.group, [&](const WaitingPtr& waiting) {
+    const bool late = waiting->write.call.deadline <= now;
+    if (late) {
+      waiting->write.answer = too_late(waiting->place);
+      answer(waiting, answered);
+    } else {
+      waiting->place = Place::in_flight;
+    }
+    return late;
+  });
+}
+
+void Committer::answer(const WaitingPtr& waiting, std::vector<WaitingPtr>& answered) {
+  counts_.answered(*waiting->write.answer);
+  waiting->place = Place::done;
+  if (waiting->done) {
+    answered.push_back(waiting);
+  } else {
+    waiting->answered.notify_all();
+  }
+}
+
+void Committer::tell(const std::vector<WaitingPtr>& answered) {
+  for (const auto& waiting : answered) waiting->done(*std::move(waiting->write.answer));
 }
 
 GroupEnd Committer::commit_group(GroupWriter& writer, const Work& work) {
@@ -161,14 +212,17 @@ GroupEnd Committer::commit_group(GroupWriter& writer, const Work& work) {
 
 void Committer::commit(GroupWriter& writer, Work& work) {
   const Moment begun = std::chrono::steady_clock::now();
-  if (commit_group(writer, work) != GroupEnd::answered && work.group.size() > 1) {
+  if (!work.group.empty() && commit_group(writer, work) != GroupEnd::answered &&
+      work.group.size() > 1) {
     for (const auto& waiting : work.group) {
       if (waiting->write.answer) continue;
       commit_group(writer, Work{work.volume, {waiting}, kRowLockWaitAlone});
     }
   }
-  counts_.group(work.group.size(), std::chrono::steady_clock::now() - begun);
-  settle(work);
+  if (!work.group.empty()) {
+    counts_.group(work.group.size(), std::chrono::steady_clock::now() - begun);
+  }
+  tell(settle(work));
 }
 
 void Committer::measure(Figures& to) {
@@ -181,8 +235,9 @@ void Committer::measure(Figures& to) {
            static_cast<double>(slow_));
 }
 
-// Answered ones go to their callers, blocked ones to the slow side.
-void Committer::settle(const Work& work) {
+// Frees the lane; blocked ones go to its slow side. The answered, to be told without the lock.
+std::vector<Committer::WaitingPtr> Committer::settle(const Work& work) {
+  std::vector<WaitingPtr> answered;
   Lock lock(mutex_);
   Lane& lane = lanes_[work.volume];
   const Moment now = std::chrono::steady_clock::now();
@@ -192,22 +247,23 @@ void Committer::settle(const Work& work) {
                                     "the server is stopping and another transaction holds what "
                                     "this write changes; nothing of it was written"};
     }
+    if (!waiting->write.answer && waiting->write.call.deadline <= now) {
+      waiting->write.answer = too_late(Place::slow);
+    }
     if (waiting->write.answer) {
-      counts_.answered(*waiting->write.answer);
-      waiting->place = Place::done;
-      waiting->answered.notify_all();
+      answer(waiting, answered);
       continue;
     }
-    if (waiting->write.call.deadline <= now) continue;  // its caller has gone
     waiting->place = Place::slow;
     waiting->pause = std::clamp(waiting->pause * 2, kSlowPauseMin, kSlowPauseMax);
-    waiting->due = now + waiting->pause;
+    waiting->due = std::min(now + waiting->pause, waiting->write.call.deadline);
     lane.slow.push_back(waiting);
     ++slow_;
   }
   lane.busy = false;
   list(work.volume, lane);
   if (!lane.slow.empty()) changed_.notify_one();
+  return answered;
 }
 
 }  // namespace outboard::server

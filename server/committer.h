@@ -1,14 +1,15 @@
 // Committer: gathers what many callers write to a volume at once into one transaction.
 //
-// store.apply() → lane of the volume → one of a few threads → GroupWriter → answers. There is no
+// store.submit() → lane of the volume → one of a few threads → GroupWriter → answers. There is no
 // timer: whatever waits when a commit ends forms the next group, so one caller alone waits for
-// nobody and 256 callers share a commit.
+// nobody and 256 callers share a commit. No caller needs a thread to wait on: the next group is
+// taken up before the last one's answers are given.
 //
 // A group that somebody's row lock blocks, or that one bad batch spoils, is split: each batch
 // alone; the blocked ones go to the lane's slow side, are tried again now and then until their
 // deadline, and hold up nobody. A batch that waits on the slow side may be overtaken.
 //
-// apply() may be called from any thread. The one lock here is a leaf: nothing is called under it.
+// Any thread may call. The one lock here is a leaf: nothing is called under it, answers least.
 #pragma once
 
 #include <chrono>
@@ -59,7 +60,10 @@ class Committer {
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
-  // unavailable: too many wait already. timed_out: not written, or (it says so) in doubt.
+  // unavailable: too many wait already. timed_out: not written, or (it says so) in doubt; a batch
+  // that is being committed is answered when its fate is known.
+  void submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done);
+  // The same for one who waits: answered at the deadline, whatever the batch is at.
   Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch);
 
   // A transaction of others has ended on this volume: the blocked ones may have their turn.
@@ -72,6 +76,7 @@ class Committer {
   enum class Place { queued, slow, in_flight, done };
   struct Waiting {
     PendingWrite write;
+    ApplyDone done;  // empty: somebody waits for `answered`
     Place place = Place::queued;
     std::chrono::milliseconds pause{0};  // slow: before the next try
     Moment due{};
@@ -95,9 +100,16 @@ class Committer {
   bool next_slow(Work& work) REQUIRES_LOCK(mutex_);
   Moment next_due() REQUIRES_LOCK(mutex_);
   void list(VolumeId volume, Lane& lane) REQUIRES_LOCK(mutex_);
+  // Refuses, or puts it into its lane.
+  std::optional<Error> enter(VolumeId volume, const WaitingPtr& waiting) REQUIRES_LOCK(mutex_);
+  // Takes those whose deadline has passed out of `work` and into `answered`.
+  void drop_late(Work& work, std::vector<WaitingPtr>& answered) REQUIRES_LOCK(mutex_);
+  void answer(const WaitingPtr& waiting, std::vector<WaitingPtr>& answered) REQUIRES_LOCK(mutex_);
+  static void tell(const std::vector<WaitingPtr>& answered);
   void commit(GroupWriter& writer, Work& work);
   GroupEnd commit_group(GroupWriter& writer, const Work& work);
-  void settle(const Work& work);
+  std::vector<WaitingPtr> settle(const Work& work);
+  static Error too_late(Place place);
   Error gave_up(Waiting& waiting, Lane& lane) REQUIRES_LOCK(mutex_);
 
   std::vector<std::unique_ptr<GroupWriter>> writers_;

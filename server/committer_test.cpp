@@ -42,9 +42,10 @@ class FakeWriter final : public GroupWriter {
 
 class CommitterTest : public ::testing::Test {
  protected:
-  CommitterTest() {
+  CommitterTest() { make(1); }
+  void make(int threads) {
     std::vector<std::unique_ptr<GroupWriter>> writers;
-    writers.push_back(std::make_unique<FakeWriter>(shared_));
+    for (int i = 0; i < threads; ++i) writers.push_back(std::make_unique<FakeWriter>(shared_));
     committer_ = std::make_unique<Committer>(std::move(writers));
   }
   static Moment soon(std::chrono::milliseconds in = 60s) {
@@ -54,6 +55,14 @@ class CommitterTest : public ::testing::Test {
     return std::async(std::launch::async, [this, number, deadline] {
       return committer_->apply(internal_call(deadline), VolumeId{1}, Batch{{}, number, {}});
     });
+  }
+  // Without a thread that waits for it.
+  std::future<Result<Applied>> submit(std::uint64_t number, Moment deadline = soon()) {
+    auto answer = std::make_shared<std::promise<Result<Applied>>>();
+    committer_->submit(
+        internal_call(deadline), VolumeId{1}, Batch{{}, number, {}},
+        [answer](Result<Applied> applied) { answer->set_value(std::move(applied)); });
+    return answer->get_future();
   }
   void set_open(bool open) {
     Lock lock(shared_.mutex);
@@ -115,6 +124,56 @@ TEST_F(CommitterTest, ADeadlineInFlightIsInDoubtAndSaysSo) {
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code, Code::timed_out);
   EXPECT_NE(late.error().message.find("same request id"), std::string::npos);
+}
+
+TEST_F(CommitterTest, WhoeverWaitsIsTheNextGroupWithoutAThreadForEach) {
+  set_open(false);
+  std::vector<std::future<Result<Applied>>> answers;
+  answers.push_back(submit(100));
+  wait_for_groups(1);
+  for (std::uint64_t i = 101; i < 200; ++i) answers.push_back(submit(i));
+  set_open(true);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    EXPECT_EQ(answers[i].get()->last, Seq{100 + i});
+  }
+  Lock lock(shared_.mutex);
+  EXPECT_EQ(shared_.groups, (std::vector<std::size_t>{1, 99}));
+}
+
+TEST_F(CommitterTest, TheNextGroupDoesNotWaitForTheLastOnesAnswers) {
+  make(2);
+  std::promise<void> second_answered;
+  std::promise<void> first_told;
+  committer_->submit(internal_call(soon()), VolumeId{1}, Batch{{}, 1, {}}, [&](Result<Applied>) {
+    second_answered.get_future().wait();
+    first_told.set_value();
+  });
+  EXPECT_TRUE(apply(2).get());
+  second_answered.set_value();
+  first_told.get_future().wait();
+}
+
+TEST_F(CommitterTest, ASubmittedBatchThatWaitedTooLongIsNotWritten) {
+  set_open(false);
+  auto first = submit(1);
+  wait_for_groups(1);
+  auto late = submit(2, std::chrono::steady_clock::now());
+  set_open(true);
+  EXPECT_TRUE(first.get());
+  const auto answer = late.get();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::timed_out);
+  EXPECT_NE(answer.error().message.find("nothing of it was written"), std::string::npos);
+  Lock lock(shared_.mutex);
+  EXPECT_EQ(shared_.groups.size(), 1U);
+}
+
+TEST_F(CommitterTest, ASubmittedBatchThatIsBlockedSaysSoAtItsDeadline) {
+  set_row_locked(true);
+  const auto answer = submit(7, soon(50ms)).get();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::timed_out);
+  EXPECT_NE(answer.error().message.find("SQL transaction"), std::string::npos);
 }
 
 }  // namespace

@@ -43,6 +43,12 @@ Error not_published(const std::string& what) {
                what};
 }
 
+Error pinned(Seq pin) {
+  return Error{Code::read_only, "this token is pinned to a revision, the tree as of seq " +
+                                    to_string(pin) +
+                                    ", which nobody changes: write with one that is not"};
+}
+
 template <class T>
 Result<At<T>> within(Result<At<T>> answer, std::optional<Seq> horizon) {
   if (answer && horizon) answer->seq = std::min(answer->seq, *horizon);
@@ -126,12 +132,13 @@ Result<Volume> ReviewedStore::describe(const Call& call, VolumeId id) {
 }
 
 Result<Applied> ReviewedStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
-  if (const auto pin = pin_of(call.caller, volume)) {
-    return Error{Code::read_only, "this token is pinned to a revision, the tree as of seq " +
-                                      to_string(*pin) +
-                                      ", which nobody changes: write with one that is not"};
-  }
+  if (const auto pin = pin_of(call.caller, volume)) return pinned(*pin);
   return store_.apply(call, volume, batch);
+}
+
+void ReviewedStore::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+  if (const auto pin = pin_of(call.caller, volume)) return done(pinned(*pin));
+  store_.submit(call, volume, std::move(batch), std::move(done));
 }
 
 Result<At<Entry>> ReviewedStore::lookup(const Call& call, VolumeId volume, const NameRef& name,

@@ -27,6 +27,7 @@ class ReviewedStore final : public Store {
   Result<Volume> open_volume(const Call& call, std::string_view name) override;
   Result<Volume> describe(const Call& call, VolumeId volume) override;
   Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override;
+  void submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) override;
   Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,
                            const ReadAt& at) override;
   Result<At<Node>> attributes(const Call& call, VolumeId volume, const NodeRef& node,

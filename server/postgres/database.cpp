@@ -7,6 +7,7 @@
 #include "server/committer.h"
 #include "server/feed.h"
 #include "server/postgres/connection_pool.h"
+#include "server/postgres/doorbell.h"
 #include "server/postgres/listener.h"
 #include "server/postgres/migrator.h"
 #include "server/postgres/pg_admin.h"
@@ -28,10 +29,11 @@ namespace outboard::server {
 namespace {
 
 std::vector<std::unique_ptr<GroupWriter>> writers_for(const std::string& url, Feed& feed,
-                                                      const ContentRules& rules) {
+                                                      const ContentRules& rules,
+                                                      Doorbell& doorbell) {
   std::vector<std::unique_ptr<GroupWriter>> writers;
   for (std::size_t i = 0; i < kCommitterThreads; ++i) {
-    writers.push_back(std::make_unique<PgCommit>(url, feed, rules));
+    writers.push_back(std::make_unique<PgCommit>(url, feed, rules, doorbell));
   }
   return writers;
 }
@@ -82,7 +84,8 @@ struct Database::Parts {
         search_pool(config.url, kSearchesAtOnce, searcher_settings()),
         feed_log(feed_pool),
         feed(feed_log),
-        committer(writers_for(config.url, feed, rules)),
+        doorbell(config.url),
+        committer(writers_for(config.url, feed, rules, doorbell)),
         revisions(pool, rules),
         pointers(revisions),
         published_log(feed_pool, LogEnd::published),
@@ -126,6 +129,7 @@ struct Database::Parts {
   ConnectionPool search_pool;
   PgFeedLog feed_log;
   Feed feed;
+  Doorbell doorbell;
   Committer committer;
   PgRevisions revisions;
   Pointers pointers;

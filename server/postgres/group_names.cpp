@@ -29,7 +29,7 @@ struct Visit {
   void operator()(const SetAttributes& op) { node(op.node, false); }
   void operator()(const SetXattr& op) { node(op.node, false); }
   void operator()(const RemoveXattr& op) { node(op.node, false); }
-  void operator()(const Write& op) { node(op.node, true); }
+  void operator()(const Write& op) { node(op.node, op.keep != std::uint64_t{0}); }
   void operator()(const Truncate& op) { node(op.node, true); }
   void operator()(const Append& op) { node(op.node, true); }
   void operator()(const Publish& op) { name(op.at, false); }

@@ -88,8 +88,6 @@ constexpr Sql kChanges{
 constexpr Sql kVolume{"write_volume",
                       "UPDATE volumes SET head_seq = $2::bigint, used_bytes = $3::bigint, "
                       "used_nodes = $4::bigint WHERE id = $1::bigint"};
-constexpr Sql kNotify{"write_notify",
-                      "SELECT pg_notify('outboard', $1::bigint || ':' || $2::bigint)"};
 
 Params key(const WorkingSet& set) {
   Params params;
@@ -313,7 +311,6 @@ Result<std::vector<Request>> rows_of(WorkingSet& set) {
   const Volume& volume = set.volume();
   requests.push_back(Request{
       kVolume, key(set).int8(volume.head.value).int8(volume.used_bytes).int8(volume.used_nodes)});
-  requests.push_back(Request{kNotify, key(set).int8(volume.head.value)});
   return requests;
 }
 

@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kTriesMax = 4;
 constexpr std::size_t kForgottenMax = 65'536;
+// Answers that a client has acknowledged are refused at once, and deleted this many at a time.
+constexpr std::uint64_t kForgetAtOnce = 16;
 
 constexpr Sql kBegin{"commit_begin", "BEGIN"};
 constexpr Sql kCommit{"commit_commit", "COMMIT"};
@@ -190,7 +192,10 @@ PgCommit::Try PgCommit::attempt(VolumeId volume, const std::vector<PendingWrite*
                   false);
   }
   if (const Try written = write(attempt); written != Try::done) return written;
-  if (attempt.set && !attempt.set->empty()) feed_.published(volume, attempt.set->changes());
+  if (attempt.set && !attempt.set->empty()) {
+    feed_.published(volume, attempt.set->changes());
+    doorbell_.ring(volume, attempt.set->volume().head);
+  }
   for (std::size_t i = 0; i < attempt.writes.size(); ++i) {
     attempt.writes[i]->answer = std::move(attempt.answers[i]);
   }
@@ -225,8 +230,8 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
                       Timestamp{(*rows)[1].number(0, kVolumeColumns)});
   if (auto good = check_tokens(attempt, (*rows)[4]); !good) return failed(good.error(), false);
   name_calls(attempt, (*rows)[5]);
-  if (auto good = answer_repeats(attempt, (*rows)[6]); !good) return failed(good.error(), false);
   refuse_forgotten(attempt, (*rows)[7]);
+  if (auto good = answer_repeats(attempt, (*rows)[6]); !good) return failed(good.error(), false);
   return Try::done;
 }
 
@@ -312,35 +317,31 @@ void PgCommit::apply(Attempt& attempt) {
   }
 }
 
-namespace {
-
 // What to remember of the answers, and what clients have said they will not ask about again.
-std::vector<Request> requests_rows(const std::vector<PendingWrite*>& writes,
-                                   const std::vector<std::optional<Result<Applied>>>& answers,
-                                   VolumeId volume, std::map<ClientId, std::uint64_t>& forgotten) {
+std::vector<Request> PgCommit::requests_rows(const Attempt& attempt) {
   using Type = Column::Type;
   Column clients(Type::uuid), numbers(Type::int8), principals(Type::text), volumes(Type::int8);
   Column firsts(Type::int8), lasts(Type::int8), outcomes(Type::bytea);
   std::map<ClientId, std::uint64_t> acknowledged;
-  if (forgotten.size() > kForgottenMax) forgotten.clear();
-  for (std::size_t i = 0; i < writes.size(); ++i) {
-    const Batch& batch = writes[i]->batch;
+  if (forgotten_.size() > kForgottenMax) forgotten_.clear();
+  for (std::size_t i = 0; i < attempt.writes.size(); ++i) {
+    const Batch& batch = attempt.writes[i]->batch;
+    const auto& answer = *attempt.answers[i];
     if (!batch.request.client) continue;
     const std::uint64_t number = batch.request.number;
     const std::uint64_t behind = number > kRequestWindow ? number - kRequestWindow : 0;
     const std::uint64_t upto =
         std::min(std::max(batch.acknowledged, behind), number > 0 ? number - 1 : 0);
-    std::uint64_t& known = forgotten[batch.request.client];
-    if (upto > known) acknowledged[batch.request.client] = known = upto;
-    if (!*answers[i] || (*answers[i])->repeated) continue;
-    const Applied& applied = **answers[i];
+    std::uint64_t& refused = forgotten_[batch.request.client].refused;
+    if (upto > refused) acknowledged[batch.request.client] = refused = upto;
+    if (!answer || answer->repeated) continue;
     clients.add_uuid(batch.request.client.uuid);
     numbers.add(number);
-    principals.add_bytes(writes[i]->call.caller.principal);
-    volumes.add(volume.value);
-    firsts.add(applied.first.value);
-    lasts.add(applied.last.value);
-    outcomes.add_bytes(write_outcomes(applied.outcomes));
+    principals.add_bytes(attempt.writes[i]->call.caller.principal);
+    volumes.add(attempt.volume.value);
+    firsts.add(answer->first.value);
+    lasts.add(answer->last.value);
+    outcomes.add_bytes(write_outcomes(answer->outcomes));
   }
   std::vector<Request> requests;
   if (clients.size() > 0) {
@@ -354,18 +355,24 @@ std::vector<Request> requests_rows(const std::vector<PendingWrite*>& writes,
                                    .array(outcomes)});
   }
   Column old_clients(Type::uuid), old_numbers(Type::int8);
+  Column dead_clients(Type::uuid), dead_numbers(Type::int8);
   for (const auto& [client, number] : acknowledged) {
     old_clients.add_uuid(client.uuid);
     old_numbers.add(number);
+    std::uint64_t& deleted = forgotten_[client].deleted;
+    if (number - deleted < kForgetAtOnce) continue;
+    deleted = number;
+    dead_clients.add_uuid(client.uuid);
+    dead_numbers.add(number);
   }
   if (old_clients.size() > 0) {
     requests.push_back({kRemember, Params().array(old_clients).array(old_numbers)});
-    requests.push_back({kForget, Params().array(old_clients).array(old_numbers)});
+  }
+  if (dead_clients.size() > 0) {
+    requests.push_back({kForget, Params().array(dead_clients).array(dead_numbers)});
   }
   return requests;
 }
-
-}  // namespace
 
 // The second round trip: the differences and COMMIT; before it, large contents chunk by chunk.
 PgCommit::Try PgCommit::write(Attempt& attempt) {
@@ -380,10 +387,7 @@ PgCommit::Try PgCommit::write(Attempt& attempt) {
     if (!rows) return failed(rows.error(), false);
     requests = *std::move(rows);
   }
-  for (Request& request :
-       requests_rows(attempt.writes, attempt.answers, attempt.volume, forgotten_)) {
-    requests.push_back(std::move(request));
-  }
+  for (Request& request : requests_rows(attempt)) requests.push_back(std::move(request));
   if (requests.empty()) {
     roll_back();
     return Try::done;

@@ -2,7 +2,7 @@
 //
 // committer → commit(): lock the volume's row, fetch what the batches name (one round trip), apply
 // the rules of core/commit.h to all of them on one WorkingSet, write the differences and COMMIT
-// (one round trip), tell the feed, answer.
+// (one round trip), tell the feed and, by the doorbell, other servers, answer.
 //
 // What always holds: seqs are allotted under the volume's row lock, so several servers and SQL
 // clients keep one order without gaps. A COMMIT whose answer was lost is in doubt: the same batches
@@ -18,6 +18,7 @@
 #include "server/committer.h"
 #include "server/feed.h"
 #include "server/postgres/connection.h"
+#include "server/postgres/doorbell.h"
 #include "server/postgres/pg_tree_source.h"
 
 namespace outboard::server {
@@ -25,8 +26,8 @@ namespace outboard::server {
 class PgCommit final : public GroupWriter {
  public:
   // `rules` judge what is written.
-  PgCommit(std::string url, Feed& feed, const ContentRules& rules)
-      : url_(std::move(url)), feed_(feed), rules_(rules) {}
+  PgCommit(std::string url, Feed& feed, const ContentRules& rules, Doorbell& doorbell)
+      : url_(std::move(url)), feed_(feed), rules_(rules), doorbell_(doorbell) {}
 
   GroupEnd commit(VolumeId volume, const std::vector<PendingWrite*>& group,
                   std::chrono::milliseconds lock_wait) override;
@@ -42,6 +43,11 @@ class PgCommit final : public GroupWriter {
     failed,    // error_ says why
   };
   struct Attempt;
+  // What this writer has said of a client's numbers: refused up to one, deleted up to the other.
+  struct Forgotten {
+    std::uint64_t refused = 0;
+    std::uint64_t deleted = 0;
+  };
 
   Try attempt(VolumeId volume, const std::vector<PendingWrite*>& group,
               std::chrono::milliseconds lock_wait);
@@ -52,6 +58,7 @@ class PgCommit final : public GroupWriter {
   Status answer_repeats(Attempt& attempt, const Rows& kept);
   void refuse_forgotten(Attempt& attempt, const Rows& clients);
   void apply(Attempt& attempt);
+  std::vector<Request> requests_rows(const Attempt& attempt);
   Try write(Attempt& attempt);
   Try failed(const Error& error, bool committing);
   void roll_back();
@@ -59,9 +66,10 @@ class PgCommit final : public GroupWriter {
   const std::string url_;
   Feed& feed_;
   const ContentRules& rules_;
+  Doorbell& doorbell_;
   std::unique_ptr<Connection> connection_;
   InodeNumbers numbers_;
-  std::map<ClientId, std::uint64_t> forgotten_;  // up to which numbers answers were deleted
+  std::map<ClientId, Forgotten> forgotten_;
   Error error_;
 };
 

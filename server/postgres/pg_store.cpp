@@ -101,6 +101,11 @@ Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& b
   return committer_.apply(call, volume, batch);
 }
 
+void PgStore::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+  if (auto good = check_batch(batch); !good) return done(good.error());
+  committer_.submit(call, volume, std::move(batch), std::move(done));
+}
+
 // The head first: an answer, also "not found", from before at_least is none.
 Status PgStore::reach(const Call& call, VolumeId volume, const ReadAt& at) {
   if (at.revision) {

@@ -97,14 +97,13 @@ Result<Inode> InodeNumbers::next(Connection& connection, Moment deadline) {
 std::vector<Request> PgTreeSource::prefetch(const GroupNames& names) {
   std::vector<Request> requests;
   asked_.clear();
-  const auto ask = [&](int which, const Sql& sql, Params params) {
-    asked_.push_back(which);
+  const auto ask = [&](Part part, const Sql& sql, Params params) {
+    asked_.push_back(part);
     requests.push_back(Request{sql, std::move(params)});
   };
   if (!names.inodes.empty()) {
-    const Column inodes = numbers_of(names.inodes);
-    ask(0, kUp, key().array(inodes));
-    ask(1, kNodes, key().array(inodes));
+    // A node without a name is a removed one: for the rules it is not there.
+    ask(Part::entries, kUp, key().array(numbers_of(names.inodes)));
   }
   if (!names.names.empty()) {
     Column parents(Column::Type::int8);
@@ -113,12 +112,14 @@ std::vector<Request> PgTreeSource::prefetch(const GroupNames& names) {
       parents.add(name.parent.value);
       texts.add_name(name.name);
     }
-    ask(0, kNames, key().array(parents).array(texts));
+    ask(Part::entries, kNames, key().array(parents).array(texts));
   }
-  if (!names.paths.empty()) ask(0, kPaths, key().array(texts_of(names.paths)));
-  if (!names.contents.empty()) ask(2, kContents, key().array(numbers_of(names.contents)));
+  if (!names.paths.empty()) ask(Part::entries, kPaths, key().array(texts_of(names.paths)));
+  if (!names.contents.empty()) {
+    ask(Part::contents, kContents, key().array(numbers_of(names.contents)));
+  }
   if (!names.content_paths.empty()) {
-    ask(2, kPathContents, key().array(texts_of(names.content_paths)));
+    ask(Part::contents, kPathContents, key().array(texts_of(names.content_paths)));
   }
   return requests;
 }
@@ -127,12 +128,9 @@ void PgTreeSource::take(const GroupNames& names, const std::vector<Rows>& answer
                         std::size_t first) {
   for (std::size_t i = 0; i < asked_.size(); ++i) {
     const Rows& rows = answers[first + i];
-    if (asked_[i] == 0) take_entries(rows);
-    if (asked_[i] == 2) take_contents(rows);
-    if (asked_[i] != 1) continue;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      const StoredNode node = read_node(rows, row, 0);
-      nodes_.emplace(node.node.inode, node.node.removed() ? std::nullopt : std::optional(node));
+    switch (asked_[i]) {
+      case Part::entries: take_entries(rows); break;
+      case Part::contents: take_contents(rows); break;
     }
   }
   note_absent(names);

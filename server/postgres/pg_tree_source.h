@@ -56,6 +56,7 @@ class PgTreeSource final : public TreeSource {
     params.int8(volume_.value);
     return params;
   }
+  enum class Part { entries, contents };
   void take_entries(const Rows& rows);
   void take_contents(const Rows& rows);
   void note_absent(const GroupNames& names);
@@ -64,7 +65,7 @@ class PgTreeSource final : public TreeSource {
   InodeNumbers& numbers_;
   const VolumeId volume_;
   const Moment deadline_;
-  std::vector<int> asked_;  // which of the prefetches were sent, for take()
+  std::vector<Part> asked_;  // what was prefetched, for take()
   std::map<Inode, std::optional<StoredNode>> nodes_;
   std::map<Dentry, std::optional<Inode>> children_;
   std::map<Inode, Dentry> names_;

@@ -1,5 +1,6 @@
 // Desk: what every service needs to take a request in: the store behind Access, the admin, the
-// tokens, the workers. And serve(): one unary call from its arrival to its answer.
+// tokens, the workers. And serve(): one unary call from its arrival to its answer; serve_later()
+// for one whose answer comes without a worker that waits for it.
 //
 // Place in the flow: gRPC's thread → serve() → a worker: token, body → Finish. gRPC's own threads
 // never block. Owned by RpcServer; outlives every call.
@@ -40,9 +41,21 @@ inline Error too_busy() {
   return error;
 }
 
-// Runs `body(call)`, which fills the response and returns a Status, on a worker.
+// Answers one unary call, once, from any thread.
+class Answer {
+ public:
+  explicit Answer(grpc::ServerUnaryReactor* reactor) : reactor_(reactor) {}
+  void operator()(const Status& status) const {
+    reactor_->Finish(status ? grpc::Status() : wire::to_status(status.error()));
+  }
+
+ private:
+  grpc::ServerUnaryReactor* reactor_;
+};
+
+// Runs `body(call, answer)` on a worker; somebody answers, then or later.
 template <class Body>
-grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context, Body body) {
+grpc::ServerUnaryReactor* serve_later(Desk& desk, grpc::CallbackServerContext* context, Body body) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const bool taken = desk.workers.post([&desk, context, reactor, body = std::move(body)] {
     if (context->IsCancelled()) {  // it gave up while it waited for a worker
@@ -55,11 +68,18 @@ grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context
       reactor->Finish(wire::to_status(call.error()));
       return;
     }
-    const Status done = body(*call);
-    reactor->Finish(done ? grpc::Status() : wire::to_status(done.error()));
+    body(*call, Answer(reactor));
   });
   if (!taken) reactor->Finish(wire::to_status(too_busy()));
   return reactor;
+}
+
+// Runs `body(call)`, which fills the response and returns a Status, on a worker.
+template <class Body>
+grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context, Body body) {
+  return serve_later(desk, context, [body = std::move(body)](const Call& call, Answer answer) {
+    answer(body(call));
+  });
 }
 
 }  // namespace outboard::server

@@ -53,14 +53,16 @@ grpc::ServerUnaryReactor* StoreService::OpenVolume(Context* context,
 
 grpc::ServerUnaryReactor* StoreService::Apply(Context* context, const v1::ApplyRequest* request,
                                               v1::ApplyResponse* response) {
-  return serve(desk_, context, [this, request, response](const Call& call) -> Status {
+  return serve_later(desk_, context, [this, request, response](const Call& call, Answer answer) {
     Faults faults;
-    const Batch batch = wire::read(request->batch(), faults);
-    if (faults) return faults.error();
-    auto applied = desk_.store.apply(call, VolumeId{request->volume()}, batch);
-    if (!applied) return applied.error();
-    wire::write(*applied, response);
-    return success();
+    Batch batch = wire::read(request->batch(), faults);
+    if (faults) return answer(faults.error());
+    desk_.store.submit(call, VolumeId{request->volume()}, std::move(batch),
+                       [response, answer](const Result<Applied>& applied) {
+                         if (!applied) return answer(applied.error());
+                         wire::write(*applied, response);
+                         answer(success());
+                       });
   });
 }
 
