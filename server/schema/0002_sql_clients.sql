@@ -148,6 +148,41 @@ begin
   return v.id;
 end $$;
 
+-- ── On the way ───────────────────────────────────────────────────────────────────────────────────
+-- What a statement wants, row by row. Unlogged, as the next two tables: no row outlives its transaction, so a crash has
+-- nothing to bring back.
+create unlogged table outboard.noted_rows (
+  xid xid8 not null default pg_current_xact_id(),
+  ordinal bigint generated always as identity,
+  action smallint not null,                         -- 0 insert, 1 update, 2 delete
+  org text,
+  volume text,
+  holds text not null,                              -- of the view; '': of any volume
+  old_path text,
+  old_version bigint,
+  old_size bigint,
+  path text,
+  content text,                                     -- null: stays as it is
+  digest bytea,
+  at timestamptz not null,
+  primary key (xid, ordinal)
+);
+alter table outboard.noted_rows alter content set storage external;
+
+-- What statements did, until COMMIT.
+create unlogged table outboard.staged_changes (like outboard.changes including defaults);
+alter table outboard.staged_changes alter column seq drop not null;
+alter table outboard.staged_changes
+  add column xid xid8 not null default pg_current_xact_id(),
+  add column ordinal bigint generated always as identity,
+  add column noted bigint,                              -- of new content: the noted row that has it
+  add column more_bytes bigint not null default 0,      -- what the change adds to the volume's usage
+  add column more_nodes bigint not null default 0;
+create index staged_changes_of_transaction on outboard.staged_changes (xid, volume, inode, version);
+
+-- One row for each transaction that has staged something: what the deferred trigger hangs on.
+create unlogged table outboard.staged_transactions (xid xid8 primary key);
+
 -- ── Reading ──────────────────────────────────────────────────────────────────────────────────────
 -- SQL finds a file by its volume and whole path. An entry of a B-tree has at most 2,704 bytes: longer paths are not in the
 -- views. No index finds a path without its volume, so that a role cannot learn from plans which paths others have.
@@ -164,6 +199,15 @@ create view outboard.visible_nodes with (security_barrier) as
   join outboard.dentries d on d.volume = v.id and d.parent <> 0 and octet_length(d.path) <= 2600
   join outboard.inodes n on n.volume = d.volume and n.inode = d.inode
   where v.organisation = any ((select outboard.organisations_of_role(false))::bigint[]);
+
+-- The content of versions: also of those that this transaction has yet to commit.
+create view outboard.known_versions as
+  select volume, inode, version, is_text, chunked, redacted, principal, data from outboard.versions
+  union all
+  select s.volume, s.inode, s.version, s.size <= 65536, s.size > 65536, false, s.principal,
+         convert_to(n.content, 'UTF8')
+  from outboard.staged_changes s join outboard.noted_rows n on n.xid = s.xid and n.ordinal = s.noted
+  where s.xid = (select pg_current_xact_id_if_assigned());
 
 create function outboard.text_or_null(data bytea) returns text language plpgsql immutable as $$
 begin
@@ -194,7 +238,7 @@ create view outboard.text_files as
          to_timestamp(f.modified / 1000000000.0) as modified, x.principal as author
   from outboard.visible_nodes f
   left join lateral (
-    select v.is_text, v.data, v.chunked, v.redacted, v.principal from outboard.versions v
+    select v.is_text, v.data, v.chunked, v.redacted, v.principal from outboard.known_versions v
     where v.volume = f.volume_id and v.inode = f.inode and v.version = f.version offset 0) x on true
   where f.kind = 0;
 
@@ -214,7 +258,7 @@ create view outboard.files as
          to_timestamp(f.modified / 1000000000.0) as modified, x.principal as author
   from outboard.visible_nodes f
   left join lateral (
-    select v.principal from outboard.versions v
+    select v.principal from outboard.known_versions v
     where v.volume = f.volume_id and v.inode = f.inode and v.version = f.version offset 0) x on true;
 
 -- Who changed what, when, and from which session.
@@ -229,25 +273,6 @@ create view outboard.log with (security_barrier) as
   where v.organisation = any ((select outboard.organisations_of_role(false))::bigint[]);
 
 -- ── Noted: what a statement wants, row by row ────────────────────────────────────────────────────
--- Unlogged, as the two tables below: no row outlives its transaction, so a crash has nothing to bring back.
-create unlogged table outboard.noted_rows (
-  xid xid8 not null default pg_current_xact_id(),
-  ordinal bigint generated always as identity,
-  action smallint not null,                         -- 0 insert, 1 update, 2 delete
-  org text,
-  volume text,
-  holds text not null,                              -- of the view; '': of any volume
-  old_path text,
-  old_version bigint,
-  old_size bigint,
-  path text,
-  content text,                                     -- null: stays as it is
-  digest bytea,
-  at timestamptz not null,
-  primary key (xid, ordinal)
-);
-alter table outboard.noted_rows alter content set storage external;
-
 -- One of this transaction's. OFFSET 0 has it looked up by its key, whatever the planner believes to be in the table.
 create function outboard.noted_row(p_ordinal bigint) returns setof outboard.noted_rows language sql stable as
 $$ select * from outboard.noted_rows where xid = pg_current_xact_id() and ordinal = p_ordinal offset 0 $$;
@@ -307,18 +332,6 @@ begin
 end $$;
 
 -- ── Staged: what was done, until COMMIT ──────────────────────────────────────────────────────────
-create unlogged table outboard.staged_changes (like outboard.changes including defaults);
-alter table outboard.staged_changes alter column seq drop not null;
-alter table outboard.staged_changes
-  add column xid xid8 not null default pg_current_xact_id(),
-  add column ordinal bigint generated always as identity,
-  add column more_bytes bigint not null default 0,      -- what the change adds to the volume's usage
-  add column more_nodes bigint not null default 0;
-create index staged_changes_of_transaction on outboard.staged_changes (xid, volume, ordinal);
-
--- One row for each transaction that has staged something: what the deferred trigger hangs on.
-create unlogged table outboard.staged_transactions (xid xid8 primary key);
-
 -- What becomes of one name.
 create type outboard.planned_row as (
   ordinal bigint,                                   -- of its noted row
@@ -345,12 +358,13 @@ create function outboard.stage(p_kind integer, p_rows outboard.planned_row[]) re
 begin
   insert into outboard.staged_changes (volume, kind, inode, node_kind, mode, uid, gid, size, links, device, accessed,
       modified, changed, version, digest, target, xattr_bytes, before_parent, before_name, after_parent, after_name,
-      path, principal, at, more_bytes, more_nodes)
+      path, principal, at, noted, more_bytes, more_nodes)
     select n.volume, p_kind, n.inode, n.kind, n.mode, n.uid, n.gid, n.size, n.links, n.device, n.accessed, n.modified,
         n.changed, n.version, n.digest, n.target, n.xattr_bytes,
         case when p_kind in (2, 3) then r.parent end, case when p_kind in (2, 3) then r.name end,
         case when p_kind in (0, 3) then r.new_parent end, case when p_kind in (0, 3) then r.new_name end,
         case when p_kind = 2 then r.old_path else r.path end, outboard.sql_author(), n.changed,
+        case when p_kind in (0, 4) and n.kind = 0 then r.ordinal end,
         case when p_kind in (0, 4) then r.more_bytes
              when p_kind = 2 and n.links = 0 then -n.size - n.xattr_bytes else 0 end,
         case when p_kind = 0 then 1 when p_kind = 2 and n.links = 0 then -1 else 0 end
@@ -369,6 +383,10 @@ end $$;
 -- ── Applied: a statement's rows as one set ───────────────────────────────────────────────────────
 -- Everybody takes locks in one order: directories by their paths, then files by their names, then new names. So of two
 -- statements on the same rows one waits for the other, whatever order each found them in.
+
+-- Noted rows up to this one are done. A savepoint that is rolled back takes the setting back with them.
+create function outboard.applied() returns bigint language sql stable as
+$$ select coalesce(nullif(current_setting('outboard.applied', true), ''), '0')::bigint $$;
 
 -- Somebody else was faster: the statement is to look again.
 create function outboard.refuse_changed(path text, what text) returns void language plpgsql as $$
@@ -395,7 +413,8 @@ declare
   id bigint;
   volumes outboard.noted_volume[] := '{}';
 begin
-  for v in select distinct n.org, n.volume, n.holds from outboard.noted_rows n where n.xid = pg_current_xact_id() loop
+  for v in select distinct n.org, n.volume, n.holds from outboard.noted_rows n
+           where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() loop
     id := outboard.writable_volume(v.org, v.volume, v.holds);
     if not p_strict then
       perform outboard.refuse_strict(id);
@@ -409,14 +428,15 @@ end $$;
 create function outboard.check_rows(p_volumes outboard.noted_volume[]) returns void language plpgsql as $$
 begin
   perform outboard.check_path(n.path), outboard.refuse_bytes(n.path) from outboard.noted_rows n
-    where n.xid = pg_current_xact_id() and (n.action = 0 or n.action = 1 and n.path is distinct from n.old_path);
+    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied()
+      and (n.action = 0 or n.action = 1 and n.path is distinct from n.old_path);
   perform outboard.check_write(v.id, n.path, case
       when n.content is not null then n.content
       when n.path like '%/SKILL.md' then (select f.content from outboard.text_files f
         where f.org = n.org and f.volume = n.volume and f.path = n.old_path) end)
     from outboard.noted_rows n
     join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-    where n.xid = pg_current_xact_id() and n.action <> 2;
+    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action <> 2;
 end $$;
 
 -- A directory by its path.
@@ -472,7 +492,8 @@ begin
   wanted := array(
     select distinct (v.id, outboard.parent_path(n.path), null)::outboard.place from outboard.noted_rows n
     join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-    where n.xid = pg_current_xact_id() and (n.action = 0 or n.action = 1 and n.path <> n.old_path));
+    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied()
+      and (n.action = 0 or n.action = 1 and n.path <> n.old_path));
   known := outboard.lock_directories(wanted);
   if cardinality(known) = cardinality(wanted) then
     return;
@@ -506,31 +527,33 @@ language plpgsql as $$
 declare
   rows outboard.planned_row[];
 begin
-  with asked as (
-    select n.*, v.id, n.action = 1 and n.path <> n.old_path as renames
+  with known as (
+    select n.ordinal, n.action, n.old_path, n.old_version, n.path, octet_length(n.content) as size,
+        octet_length(n.content) - n.old_size as more, n.digest, n.at, n.path <> n.old_path as renames, v.id, d.inode,
+        d.parent, d.name
       from outboard.noted_rows n
       join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-      where n.xid = pg_current_xact_id()),
-  known as (
-    select a.*, d.inode, d.parent, d.name from asked a
-      join outboard.dentries d on d.volume = a.id and left(d.path, 600) = left(a.old_path, 600) and d.path = a.old_path
-      where a.action <> 0 order by d.volume, d.parent, d.name for update of d)
+      join outboard.dentries d on d.volume = v.id and left(d.path, 600) = left(n.old_path, 600) and d.path = n.old_path
+      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action <> 0
+      order by d.volume, d.parent, d.name for update of d)
   select array_agg(p::outboard.planned_row) into rows from (
-    select k.ordinal, k.action, k.renames, k.content is not null as rewrites, k.id as volume, k.inode,
-        k.old_version as version, k.parent, k.name, k.old_path,
+    select k.ordinal, k.action, coalesce(k.renames, false) as renames, k.size is not null as rewrites, k.id as volume,
+        k.inode, k.old_version as version, k.parent, k.name, k.old_path,
         case when k.renames then (
           select d.inode from outboard.dentries d where d.volume = k.id
           and left(d.path, 600) = left(outboard.parent_path(k.path), 600) and d.path = outboard.parent_path(k.path)) end,
-        case when k.renames then outboard.base_name(k.path) end, k.path, octet_length(k.content)::bigint,
-        octet_length(k.content) - k.old_size, k.digest, outboard.nanoseconds(k.at)
+        case when k.renames then outboard.base_name(k.path) end, k.path, k.size::bigint, k.more, k.digest,
+        outboard.nanoseconds(k.at)
       from known k
     union all
-    select a.ordinal, 0::smallint, false, false, a.id, nextval('outboard.inode_numbers'), 0, null, null, null, (
-          select d.inode from outboard.dentries d where d.volume = a.id
-          and left(d.path, 600) = left(outboard.parent_path(a.path), 600) and d.path = outboard.parent_path(a.path)),
-        outboard.base_name(a.path), a.path, octet_length(a.content), octet_length(a.content), a.digest,
-        outboard.nanoseconds(a.at)
-      from asked a where a.action = 0) p;
+    select n.ordinal, n.action, false, false, v.id, nextval('outboard.inode_numbers'), 0, null, null, null, (
+          select d.inode from outboard.dentries d where d.volume = v.id
+          and left(d.path, 600) = left(outboard.parent_path(n.path), 600) and d.path = outboard.parent_path(n.path)),
+        outboard.base_name(n.path), n.path, octet_length(n.content), octet_length(n.content), n.digest,
+        outboard.nanoseconds(n.at)
+      from outboard.noted_rows n
+      join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
+      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action = 0) p;
   return rows;
 end $$;
 
@@ -588,15 +611,11 @@ begin
   end if;
 end $$;
 
--- The noted content as the next version of each file: whole in its row up to a chunk's size, in chunks beyond.
-create function outboard.put_contents(p_rows outboard.planned_row[]) returns void language plpgsql as $$
+-- Content beyond a chunk's size, in chunks. Up to it, it waits in its noted row for COMMIT.
+create function outboard.put_chunks(p_rows outboard.planned_row[]) returns void language plpgsql as $$
 declare
   long constant outboard.planned_row[] := array(select r from unnest(p_rows) r where r.size > 65536);
 begin
-  insert into outboard.versions (volume, inode, version, size, digest, chunked, is_text, principal, at, data)
-    select r.volume, r.inode, r.version + 1, r.size, r.digest, r.size > 65536, r.size <= 65536, outboard.sql_author(),
-        r.at, case when r.size <= 65536 then convert_to(n.content, 'UTF8') end
-    from unnest(p_rows) r, outboard.noted_row(r.ordinal) n;
   if long <> '{}' then
     update outboard.chunks c set to_version = r.version + 1 from unnest(long) r
       where c.volume = r.volume and c.inode = r.inode and c.to_version is null;
@@ -660,7 +679,7 @@ begin
     select r.volume, r.inode, 0, 420, 0, 0, r.size, 1, r.at, r.at, r.at, 1, r.size > 65536, r.digest
     from unnest(p_rows) r;
   perform outboard.insert_names(p_rows);
-  perform outboard.put_contents(p_rows);
+  perform outboard.put_chunks(p_rows);
   perform outboard.stage(0, p_rows);
 end $$;
 
@@ -685,7 +704,7 @@ begin
   if files < cardinality(rows) then
     perform outboard.find_changed(rows);
   end if;
-  perform outboard.put_contents(rows);
+  perform outboard.put_chunks(rows);
   perform outboard.stage(4, rows);
 end $$;
 
@@ -699,8 +718,8 @@ declare
 begin
   select count(*) as rows, count(*) filter (where action = 0) as makes, count(*) filter (where action = 2) as removes,
       count(*) filter (where path <> old_path) as renames,
-      count(*) filter (where action = 1 and content is not null) as rewrites
-    into asked from outboard.noted_rows where xid = pg_current_xact_id();
+      count(*) filter (where action = 1 and content is not null) as rewrites, max(ordinal) as last
+    into asked from outboard.noted_rows where xid = pg_current_xact_id() and ordinal > outboard.applied();
   if asked.rows = 0 then
     return;
   end if;
@@ -712,8 +731,8 @@ begin
   end if;
   rows := outboard.plan_rows(volumes);
   if coalesce(cardinality(rows), 0) < asked.rows then
-    select n.old_path into gone from outboard.noted_rows n where n.xid = pg_current_xact_id()
-      and n.ordinal <> all (array(select r.ordinal from unnest(rows) r)) limit 1;
+    select n.old_path into gone from outboard.noted_rows n
+      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.ordinal <> all (array(select r.ordinal from unnest(rows) r)) limit 1;
     perform outboard.refuse_changed(gone, 'moved or removed');
   end if;
   if asked.removes > 0 then
@@ -732,7 +751,10 @@ begin
     perform outboard.rewrite_files(case when asked.rewrites = asked.rows then rows
                                         else array(select r from unnest(rows) r where r.rewrites) end);
   end if;
-  delete from outboard.noted_rows where xid = pg_current_xact_id();
+  perform set_config('outboard.applied', asked.last::text, true);
+  if current_setting('outboard.staged') = '' then  -- SET CONSTRAINTS … IMMEDIATE: it is committed already
+    delete from outboard.noted_rows where xid = pg_current_xact_id();
+  end if;
 end $$;
 
 create function outboard.apply_statement() returns trigger language plpgsql security definer
@@ -765,10 +787,12 @@ begin
       device, accessed, modified, changed, version, digest, target, xattr_bytes, before_parent, before_name,
       after_parent, after_name, path, principal, told
     from outboard.staged_changes where xid = mine and volume = p_volume;
-  update outboard.versions x set seq = s.seq
-    from (select kind, node_kind, inode, version, p_head + row_number() over (order by ordinal) as seq
-          from outboard.staged_changes where xid = mine and volume = p_volume) s
-    where s.kind in (0, 4) and s.node_kind = 0 and x.volume = p_volume and x.inode = s.inode and x.version = s.version;
+  insert into outboard.versions (volume, inode, version, seq, size, digest, chunked, is_text, principal, at, data)
+    select p_volume, s.inode, s.version, s.next, s.size, s.digest, s.size > 65536, s.size <= 65536, s.principal, s.at,
+      case when s.size <= 65536 then convert_to(n.content, 'UTF8') end
+    from (select *, p_head + row_number() over (order by ordinal) as next from outboard.staged_changes
+          where xid = mine and volume = p_volume) s, outboard.noted_row(s.noted) n
+    where s.noted is not null;
   -- Directories whose names changed: their times, and the links of those that have new subdirectories. Here, so that an
   -- open transaction holds no directory that others create files in.
   update outboard.inodes n set modified = told, changed = told, links = n.links + p.links
@@ -808,6 +832,7 @@ begin
     perform pg_notify('outboard', r.volume || ':' || (v.head_seq + r.changes));
   end loop;
   delete from staged_changes where xid = new.xid;
+  delete from noted_rows where xid = new.xid and ordinal <= applied();
   delete from staged_transactions where xid = new.xid;
   perform set_config('outboard.staged', '', true);  -- what is staged after SET CONSTRAINTS … IMMEDIATE counts anew
   return null;
