@@ -371,8 +371,8 @@ begin
     from unnest(p_rows) r join outboard.inodes n on n.volume = r.volume and n.inode = r.inode order by r.ordinal;
   -- A savepoint that is rolled back takes the setting and the row with it.
   if coalesce(current_setting('outboard.staged', true), '') <> pg_current_xact_id()::text then
-    insert into outboard.staged_transactions (xid) values (pg_current_xact_id()) on conflict do nothing;
     perform set_config('outboard.staged', pg_current_xact_id()::text, true);
+    insert into outboard.staged_transactions (xid) values (pg_current_xact_id()) on conflict do nothing;
     -- Left open it would hold its rows for ever; limits.h says kIdleTransactionMax.
     if current_setting('idle_in_transaction_session_timeout') = '0' then
       perform set_config('idle_in_transaction_session_timeout', '60s', true);
