@@ -1,15 +1,16 @@
--- Plain SQL as a client: views of files that psql, COPY and any grid editor can read and write (docs/decisions/21-…).
+-- Plain SQL as a client: views of files that psql, COPY and any grid editor can read and write. [D15, D21]
 --
 -- The way of a statement, and the order of this file:
 --   noted      each row that it wants changed is only written down: no lock, no rule, no lookup (note_row);
---   applied    at its end the noted rows are one set: whose volumes, which rules, locks in one order, then the rows of the
---              tree (apply_noted). What follows in the transaction sees them; a broken rule ends the statement whole;
---   staged     what it did waits in staged_changes;
---   committed  a deferred trigger allots the seqs at COMMIT, under the volume's row lock (commit_staged). So an open
---              transaction holds up writers of its own rows only, and SQL and the servers share one order without gaps.
+--   applied    at its end the noted rows are one set: whose volumes, which rules, locks in one order, then names and nodes
+--              (apply_noted). What follows in the transaction sees them; a broken rule ends the statement whole;
+--   staged     its changes wait in staged_changes, and its content where it was noted;
+--   committed  a deferred trigger writes the versions and the log at COMMIT, under the volume's row lock (commit_staged).
+--              So an open transaction holds up writers of its own rows only, and SQL and the servers share one order.
 --
--- A plan for one row is no plan for ten thousand. So each step takes its rows as an array, and a large statement has its
--- plans made for the arrays that it brings (plan_for); a small one takes those that were made before.
+-- A plan for one row is no plan for ten thousand. A large statement has its plans made for the rows that it brings, a small
+-- one takes those that were made before (plan_for); and no join leans on what the planner believes of the tables on the
+-- way: it takes them to be empty.
 
 -- ── Words ────────────────────────────────────────────────────────────────────────────────────────
 -- What a volume is for, by the end of its name: which view shows its files. Null: neither.
@@ -184,8 +185,8 @@ create index staged_changes_of_transaction on outboard.staged_changes (xid, volu
 create unlogged table outboard.staged_transactions (xid xid8 primary key);
 
 -- ── Reading ──────────────────────────────────────────────────────────────────────────────────────
--- SQL finds a file by its volume and whole path. An entry of a B-tree has at most 2,704 bytes: longer paths are not in the
--- views. No index finds a path without its volume, so that a role cannot learn from plans which paths others have.
+-- SQL finds a file by its volume and whole path, and a subtree by path >= '/a/' and path < '/a0'. An entry of a B-tree has
+-- at most 2,704 bytes, so longer paths are not in the views.
 drop index outboard.dentries_by_whole_path;
 create index dentries_by_whole_path on outboard.dentries (volume, path) where octet_length(path) <= 2600;
 
