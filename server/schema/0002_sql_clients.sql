@@ -17,7 +17,7 @@
 alter table outboard.volumes
   add column holds text generated always as (substring(name from '(?:^|/)(skills|memory)$')) stored;
 
-create function outboard.nanoseconds(at timestamptz) returns bigint language sql stable as
+create function outboard.nanoseconds(at timestamptz default clock_timestamp()) returns bigint language sql stable as
 $$ select (extract(epoch from at) * 1000000)::bigint * 1000 $$;
 
 -- The role whose rights count: the one that logged in, or that it has SET. A function of somebody else's lends nothing.
@@ -118,9 +118,9 @@ begin
 end $$;
 
 -- Called once for each volume that a statement on a view changes.
-create function outboard.refuse_strict(volume bigint) returns void language plpgsql stable as $$
+create function outboard.refuse_strict(p_volume bigint) returns void language plpgsql stable as $$
 begin
-  if (select v.strict from outboard.volumes v where v.id = refuse_strict.volume) then
+  if (select v.strict from outboard.volumes v where v.id = p_volume) then
     raise exception 'the volume is strict, and a statement cannot wait for its mounts: publish with "select '
         'outboard.write_file(org, volume, path, content)" or "outboard put"' using errcode = 'feature_not_supported';
   end if;
@@ -466,7 +466,7 @@ end $$;
 -- meanwhile is left to them.
 create function outboard.make_directories(p_wanted outboard.place[]) returns void language plpgsql as $$
 declare
-  told constant bigint := outboard.nanoseconds(clock_timestamp());
+  told constant bigint := outboard.nanoseconds();
   made outboard.planned_row[];
 begin
   with named as (
@@ -778,7 +778,7 @@ create trigger apply_statement after insert or update or delete on outboard.memo
 -- The staged changes of one volume become the next of its log. The caller holds the volume's row lock.
 create function outboard.log_staged(p_volume bigint, p_head bigint) returns void language plpgsql as $$
 declare
-  told constant bigint := outboard.nanoseconds(clock_timestamp());
+  told constant bigint := outboard.nanoseconds();
   mine constant xid8 := pg_current_xact_id();
 begin
   insert into outboard.changes (volume, seq, kind, inode, node_kind, mode, uid, gid, size, links, device, accessed,
@@ -806,31 +806,42 @@ begin
     where n.volume = p_volume and n.inode = p.parent;
 end $$;
 
+-- Takes the volume's row lock until COMMIT, checks its quotas, and counts what it gets; its head before that.
+create function outboard.use_volume(p_volume bigint, p_changes bigint, p_bytes bigint, p_nodes bigint,
+    p_versions bigint) returns bigint language plpgsql as $$
+declare
+  v record;
+begin
+  select * into v from outboard.volumes where id = p_volume for no key update;
+  if (v.quota_bytes > 0 and p_bytes > 0 and v.used_bytes + p_bytes > v.quota_bytes)
+     or (v.quota_nodes > 0 and p_nodes > 0 and v.used_nodes + p_nodes > v.quota_nodes) then
+    raise exception 'the volume % would hold % bytes in % nodes, its quota is % bytes and % nodes (0: none): '
+        'remove something or ask for a larger quota', v.name, v.used_bytes + p_bytes, v.used_nodes + p_nodes,
+        v.quota_bytes, v.quota_nodes using errcode = 'disk_full';
+  end if;
+  update outboard.volumes set head_seq = v.head_seq + p_changes, used_bytes = v.used_bytes + p_bytes,
+      used_nodes = v.used_nodes + p_nodes where id = p_volume;
+  return v.head_seq;
+end $$;
+
 -- Runs once in each transaction, inside COMMIT.
 create function outboard.commit_staged() returns trigger language plpgsql security definer
 set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off as $$
 declare
   r record;
-  v record;
+  head bigint;
 begin
   perform plan_for((select count(*) from staged_changes where xid = new.xid));
   -- No statement_timeout reaches into COMMIT; limits.h says kWriteDeadline.
   if current_setting('lock_timeout') = '0' then
     perform set_config('lock_timeout', '30s', true);
   end if;
-  for r in select s.volume, count(*) as changes, sum(s.more_bytes) as bytes, sum(s.more_nodes) as nodes
+  for r in select s.volume, count(*) as changes, sum(s.more_bytes)::bigint as bytes,
+               sum(s.more_nodes)::bigint as nodes, count(s.noted) as versions
            from staged_changes s where s.xid = new.xid group by s.volume order by s.volume loop
-    select * into v from volumes where id = r.volume for no key update;
-    if (v.quota_bytes > 0 and r.bytes > 0 and v.used_bytes + r.bytes > v.quota_bytes)
-       or (v.quota_nodes > 0 and r.nodes > 0 and v.used_nodes + r.nodes > v.quota_nodes) then
-      raise exception 'the volume % would hold % bytes in % nodes, its quota is % bytes and % nodes (0: none): '
-          'remove something or ask for a larger quota', v.name, v.used_bytes + r.bytes, v.used_nodes + r.nodes,
-          v.quota_bytes, v.quota_nodes using errcode = 'disk_full';
-    end if;
-    perform log_staged(r.volume, v.head_seq);
-    update volumes set head_seq = v.head_seq + r.changes, used_bytes = v.used_bytes + r.bytes,
-        used_nodes = v.used_nodes + r.nodes where id = r.volume;
-    perform pg_notify('outboard', r.volume || ':' || (v.head_seq + r.changes));
+    head := use_volume(r.volume, r.changes, r.bytes, r.nodes, r.versions);
+    perform log_staged(r.volume, head);
+    perform pg_notify('outboard', r.volume || ':' || (head + r.changes));
   end loop;
   delete from staged_changes where xid = new.xid;
   delete from noted_rows where xid = new.xid and ordinal <= applied();
