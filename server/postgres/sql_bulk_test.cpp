@@ -82,6 +82,34 @@ TEST_F(SqlBulkTest, S37_LaterStatementsOfATransactionSeeEarlierOnes) {
   expect_log_tells_tree(memory_);
 }
 
+// [S15] Each of a transaction's versions is kept, large ones too.
+TEST_F(SqlBulkTest, S37_ATransactionMayWriteAFileSeveralTimes) {
+  const std::string large = "repeat('0123456789', 20000)";
+  run("BEGIN; " + insert("/a.md", "one"));
+  run("UPDATE outboard.memory_files SET content = " + large);
+  EXPECT_EQ(text("SELECT (content = " + large + ")::text FROM outboard.memory_files"), "true");
+  run("UPDATE outboard.memory_files SET content = left(content, 5)");
+  EXPECT_EQ(text("SELECT content || author FROM outboard.memory_files"), "01234sql:postgres");
+  run("COMMIT");
+  EXPECT_EQ(content(memory_, "/a.md"), "01234");
+  const Inode inode = store().attributes(call(), memory_, "/a.md", {})->value.inode;
+  EXPECT_EQ(store().read(call(), memory_, inode, Version{1}, 0, 100)->value.bytes, "one");
+  const auto middle = store().read(call(), memory_, inode, Version{2}, 199'990, 100);
+  EXPECT_EQ(middle->value.bytes, "0123456789");
+  expect_log_tells_tree(memory_);
+}
+
+// Whoever asks for the seqs before COMMIT gets them, statement by statement.
+TEST_F(SqlBulkTest, S37_ConstraintsMayBeImmediate) {
+  run("BEGIN; SET CONSTRAINTS ALL IMMEDIATE");
+  run(insert("/d/a.md", "one"));
+  EXPECT_EQ(text("SELECT string_agg(path, ',' ORDER BY seq) FROM outboard.log"), "/d,/d/a.md");
+  run("UPDATE outboard.memory_files SET path = '/e/a.md', content = 'two'");
+  run("DELETE FROM outboard.memory_files; " + insert("/e/b.md", "three") + "; COMMIT");
+  EXPECT_EQ(content(memory_, "/e/b.md"), "three");
+  expect_log_tells_tree(memory_);
+}
+
 TEST_F(SqlBulkTest, S37_ReturningTellsWhatWillBe) {
   const std::string shown =
       "content || ' ' || size || ' ' || version || ' ' || sha256 || ' ' || "

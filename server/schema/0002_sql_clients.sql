@@ -1,22 +1,23 @@
--- Plain SQL as a client: views of files that psql, COPY and any grid editor can read and write (docs/decisions/21-…).
+-- Plain SQL as a client: views of files that psql, COPY and any grid editor can read and write. [D15, D21]
 --
 -- The way of a statement, and the order of this file:
 --   noted      each row that it wants changed is only written down: no lock, no rule, no lookup (note_row);
---   applied    at its end the noted rows are one set: whose volumes, which rules, locks in one order, then the rows of the
---              tree (apply_noted). What follows in the transaction sees them; a broken rule ends the statement whole;
---   staged     what it did waits in staged_changes;
---   committed  a deferred trigger allots the seqs at COMMIT, under the volume's row lock (commit_staged). So an open
---              transaction holds up writers of its own rows only, and SQL and the servers share one order without gaps.
+--   applied    at its end the noted rows are one set: whose volumes, which rules, locks in one order, then names and nodes
+--              (apply_noted). What follows in the transaction sees them; a broken rule ends the statement whole;
+--   staged     its changes wait in staged_changes, and its content where it was noted;
+--   committed  a deferred trigger writes the versions and the log at COMMIT, under the volume's row lock (commit_staged).
+--              So an open transaction holds up writers of its own rows only, and SQL and the servers share one order.
 --
--- A plan for one row is no plan for ten thousand. So each step takes its rows as an array, and a large statement has its
--- plans made for the arrays that it brings (plan_for); a small one takes those that were made before.
+-- A plan for one row is no plan for ten thousand. A large statement has its plans made for the rows that it brings, a small
+-- one takes those that were made before (plan_for); and no join leans on what the planner believes of the tables on the
+-- way: it takes them to be empty.
 
 -- ── Words ────────────────────────────────────────────────────────────────────────────────────────
 -- What a volume is for, by the end of its name: which view shows its files. Null: neither.
 alter table outboard.volumes
   add column holds text generated always as (substring(name from '(?:^|/)(skills|memory)$')) stored;
 
-create function outboard.nanoseconds(at timestamptz) returns bigint language sql stable as
+create function outboard.nanoseconds(at timestamptz default clock_timestamp()) returns bigint language sql stable as
 $$ select (extract(epoch from at) * 1000000)::bigint * 1000 $$;
 
 -- The role whose rights count: the one that logged in, or that it has SET. A function of somebody else's lends nothing.
@@ -117,9 +118,9 @@ begin
 end $$;
 
 -- Called once for each volume that a statement on a view changes.
-create function outboard.refuse_strict(volume bigint) returns void language plpgsql stable as $$
+create function outboard.refuse_strict(p_volume bigint) returns void language plpgsql stable as $$
 begin
-  if (select v.strict from outboard.volumes v where v.id = refuse_strict.volume) then
+  if (select v.strict from outboard.volumes v where v.id = p_volume) then
     raise exception 'the volume is strict, and a statement cannot wait for its mounts: publish with "select '
         'outboard.write_file(org, volume, path, content)" or "outboard put"' using errcode = 'feature_not_supported';
   end if;
@@ -148,9 +149,44 @@ begin
   return v.id;
 end $$;
 
+-- ── On the way ───────────────────────────────────────────────────────────────────────────────────
+-- What a statement wants, row by row. Unlogged, as the next two tables: no row outlives its transaction, so a crash has
+-- nothing to bring back.
+create unlogged table outboard.noted_rows (
+  xid xid8 not null default pg_current_xact_id(),
+  ordinal bigint generated always as identity,
+  action smallint not null,                         -- 0 insert, 1 update, 2 delete
+  org text,
+  volume text,
+  holds text not null,                              -- of the view; '': of any volume
+  old_path text,
+  old_version bigint,
+  old_size bigint,
+  path text,
+  content text,                                     -- null: stays as it is
+  digest bytea,
+  at timestamptz not null,
+  primary key (xid, ordinal)
+);
+alter table outboard.noted_rows alter content set storage external;
+
+-- What statements did, until COMMIT.
+create unlogged table outboard.staged_changes (like outboard.changes including defaults);
+alter table outboard.staged_changes alter column seq drop not null;
+alter table outboard.staged_changes
+  add column xid xid8 not null default pg_current_xact_id(),
+  add column ordinal bigint generated always as identity,
+  add column noted bigint,                              -- of new content: the noted row that has it
+  add column more_bytes bigint not null default 0,      -- what the change adds to the volume's usage
+  add column more_nodes bigint not null default 0;
+create index staged_changes_of_transaction on outboard.staged_changes (xid, volume, inode, version);
+
+-- One row for each transaction that has staged something: what the deferred trigger hangs on.
+create unlogged table outboard.staged_transactions (xid xid8 primary key);
+
 -- ── Reading ──────────────────────────────────────────────────────────────────────────────────────
--- SQL finds a file by its volume and whole path. An entry of a B-tree has at most 2,704 bytes: longer paths are not in the
--- views. No index finds a path without its volume, so that a role cannot learn from plans which paths others have.
+-- SQL finds a file by its volume and whole path, and a subtree by path >= '/a/' and path < '/a0'. An entry of a B-tree has
+-- at most 2,704 bytes, so longer paths are not in the views.
 drop index outboard.dentries_by_whole_path;
 create index dentries_by_whole_path on outboard.dentries (volume, path) where octet_length(path) <= 2600;
 
@@ -164,6 +200,15 @@ create view outboard.visible_nodes with (security_barrier) as
   join outboard.dentries d on d.volume = v.id and d.parent <> 0 and octet_length(d.path) <= 2600
   join outboard.inodes n on n.volume = d.volume and n.inode = d.inode
   where v.organisation = any ((select outboard.organisations_of_role(false))::bigint[]);
+
+-- The content of versions: also of those that this transaction has yet to commit.
+create view outboard.known_versions as
+  select volume, inode, version, is_text, chunked, redacted, principal, data from outboard.versions
+  union all
+  select s.volume, s.inode, s.version, s.size <= 65536, s.size > 65536, false, s.principal,
+         convert_to(n.content, 'UTF8')
+  from outboard.staged_changes s join outboard.noted_rows n on n.xid = s.xid and n.ordinal = s.noted
+  where s.xid = (select pg_current_xact_id_if_assigned());
 
 create function outboard.text_or_null(data bytea) returns text language plpgsql immutable as $$
 begin
@@ -194,7 +239,7 @@ create view outboard.text_files as
          to_timestamp(f.modified / 1000000000.0) as modified, x.principal as author
   from outboard.visible_nodes f
   left join lateral (
-    select v.is_text, v.data, v.chunked, v.redacted, v.principal from outboard.versions v
+    select v.is_text, v.data, v.chunked, v.redacted, v.principal from outboard.known_versions v
     where v.volume = f.volume_id and v.inode = f.inode and v.version = f.version offset 0) x on true
   where f.kind = 0;
 
@@ -214,7 +259,7 @@ create view outboard.files as
          to_timestamp(f.modified / 1000000000.0) as modified, x.principal as author
   from outboard.visible_nodes f
   left join lateral (
-    select v.principal from outboard.versions v
+    select v.principal from outboard.known_versions v
     where v.volume = f.volume_id and v.inode = f.inode and v.version = f.version offset 0) x on true;
 
 -- Who changed what, when, and from which session.
@@ -229,25 +274,6 @@ create view outboard.log with (security_barrier) as
   where v.organisation = any ((select outboard.organisations_of_role(false))::bigint[]);
 
 -- ── Noted: what a statement wants, row by row ────────────────────────────────────────────────────
--- Unlogged, as the two tables below: no row outlives its transaction, so a crash has nothing to bring back.
-create unlogged table outboard.noted_rows (
-  xid xid8 not null default pg_current_xact_id(),
-  ordinal bigint generated always as identity,
-  action smallint not null,                         -- 0 insert, 1 update, 2 delete
-  org text,
-  volume text,
-  holds text not null,                              -- of the view; '': of any volume
-  old_path text,
-  old_version bigint,
-  old_size bigint,
-  path text,
-  content text,                                     -- null: stays as it is
-  digest bytea,
-  at timestamptz not null,
-  primary key (xid, ordinal)
-);
-alter table outboard.noted_rows alter content set storage external;
-
 -- One of this transaction's. OFFSET 0 has it looked up by its key, whatever the planner believes to be in the table.
 create function outboard.noted_row(p_ordinal bigint) returns setof outboard.noted_rows language sql stable as
 $$ select * from outboard.noted_rows where xid = pg_current_xact_id() and ordinal = p_ordinal offset 0 $$;
@@ -307,18 +333,6 @@ begin
 end $$;
 
 -- ── Staged: what was done, until COMMIT ──────────────────────────────────────────────────────────
-create unlogged table outboard.staged_changes (like outboard.changes including defaults);
-alter table outboard.staged_changes alter column seq drop not null;
-alter table outboard.staged_changes
-  add column xid xid8 not null default pg_current_xact_id(),
-  add column ordinal bigint generated always as identity,
-  add column more_bytes bigint not null default 0,      -- what the change adds to the volume's usage
-  add column more_nodes bigint not null default 0;
-create index staged_changes_of_transaction on outboard.staged_changes (xid, volume, ordinal);
-
--- One row for each transaction that has staged something: what the deferred trigger hangs on.
-create unlogged table outboard.staged_transactions (xid xid8 primary key);
-
 -- What becomes of one name.
 create type outboard.planned_row as (
   ordinal bigint,                                   -- of its noted row
@@ -345,20 +359,21 @@ create function outboard.stage(p_kind integer, p_rows outboard.planned_row[]) re
 begin
   insert into outboard.staged_changes (volume, kind, inode, node_kind, mode, uid, gid, size, links, device, accessed,
       modified, changed, version, digest, target, xattr_bytes, before_parent, before_name, after_parent, after_name,
-      path, principal, at, more_bytes, more_nodes)
+      path, principal, at, noted, more_bytes, more_nodes)
     select n.volume, p_kind, n.inode, n.kind, n.mode, n.uid, n.gid, n.size, n.links, n.device, n.accessed, n.modified,
         n.changed, n.version, n.digest, n.target, n.xattr_bytes,
         case when p_kind in (2, 3) then r.parent end, case when p_kind in (2, 3) then r.name end,
         case when p_kind in (0, 3) then r.new_parent end, case when p_kind in (0, 3) then r.new_name end,
         case when p_kind = 2 then r.old_path else r.path end, outboard.sql_author(), n.changed,
+        case when p_kind in (0, 4) and n.kind = 0 then r.ordinal end,
         case when p_kind in (0, 4) then r.more_bytes
              when p_kind = 2 and n.links = 0 then -n.size - n.xattr_bytes else 0 end,
         case when p_kind = 0 then 1 when p_kind = 2 and n.links = 0 then -1 else 0 end
     from unnest(p_rows) r join outboard.inodes n on n.volume = r.volume and n.inode = r.inode order by r.ordinal;
   -- A savepoint that is rolled back takes the setting and the row with it.
   if coalesce(current_setting('outboard.staged', true), '') <> pg_current_xact_id()::text then
-    insert into outboard.staged_transactions (xid) values (pg_current_xact_id()) on conflict do nothing;
     perform set_config('outboard.staged', pg_current_xact_id()::text, true);
+    insert into outboard.staged_transactions (xid) values (pg_current_xact_id()) on conflict do nothing;
     -- Left open it would hold its rows for ever; limits.h says kIdleTransactionMax.
     if current_setting('idle_in_transaction_session_timeout') = '0' then
       perform set_config('idle_in_transaction_session_timeout', '60s', true);
@@ -369,6 +384,10 @@ end $$;
 -- ── Applied: a statement's rows as one set ───────────────────────────────────────────────────────
 -- Everybody takes locks in one order: directories by their paths, then files by their names, then new names. So of two
 -- statements on the same rows one waits for the other, whatever order each found them in.
+
+-- Noted rows up to this one are done. A savepoint that is rolled back takes the setting back with them.
+create function outboard.applied() returns bigint language sql stable as
+$$ select coalesce(nullif(current_setting('outboard.applied', true), ''), '0')::bigint $$;
 
 -- Somebody else was faster: the statement is to look again.
 create function outboard.refuse_changed(path text, what text) returns void language plpgsql as $$
@@ -395,7 +414,8 @@ declare
   id bigint;
   volumes outboard.noted_volume[] := '{}';
 begin
-  for v in select distinct n.org, n.volume, n.holds from outboard.noted_rows n where n.xid = pg_current_xact_id() loop
+  for v in select distinct n.org, n.volume, n.holds from outboard.noted_rows n
+           where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() loop
     id := outboard.writable_volume(v.org, v.volume, v.holds);
     if not p_strict then
       perform outboard.refuse_strict(id);
@@ -409,14 +429,15 @@ end $$;
 create function outboard.check_rows(p_volumes outboard.noted_volume[]) returns void language plpgsql as $$
 begin
   perform outboard.check_path(n.path), outboard.refuse_bytes(n.path) from outboard.noted_rows n
-    where n.xid = pg_current_xact_id() and (n.action = 0 or n.action = 1 and n.path is distinct from n.old_path);
+    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied()
+      and (n.action = 0 or n.action = 1 and n.path is distinct from n.old_path);
   perform outboard.check_write(v.id, n.path, case
       when n.content is not null then n.content
       when n.path like '%/SKILL.md' then (select f.content from outboard.text_files f
         where f.org = n.org and f.volume = n.volume and f.path = n.old_path) end)
     from outboard.noted_rows n
     join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-    where n.xid = pg_current_xact_id() and n.action <> 2;
+    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action <> 2;
 end $$;
 
 -- A directory by its path.
@@ -445,7 +466,7 @@ end $$;
 -- meanwhile is left to them.
 create function outboard.make_directories(p_wanted outboard.place[]) returns void language plpgsql as $$
 declare
-  told constant bigint := outboard.nanoseconds(clock_timestamp());
+  told constant bigint := outboard.nanoseconds();
   made outboard.planned_row[];
 begin
   with named as (
@@ -472,7 +493,8 @@ begin
   wanted := array(
     select distinct (v.id, outboard.parent_path(n.path), null)::outboard.place from outboard.noted_rows n
     join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-    where n.xid = pg_current_xact_id() and (n.action = 0 or n.action = 1 and n.path <> n.old_path));
+    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied()
+      and (n.action = 0 or n.action = 1 and n.path <> n.old_path));
   known := outboard.lock_directories(wanted);
   if cardinality(known) = cardinality(wanted) then
     return;
@@ -506,31 +528,33 @@ language plpgsql as $$
 declare
   rows outboard.planned_row[];
 begin
-  with asked as (
-    select n.*, v.id, n.action = 1 and n.path <> n.old_path as renames
+  with known as (
+    select n.ordinal, n.action, n.old_path, n.old_version, n.path, octet_length(n.content) as size,
+        octet_length(n.content) - n.old_size as more, n.digest, n.at, n.path <> n.old_path as renames, v.id, d.inode,
+        d.parent, d.name
       from outboard.noted_rows n
       join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-      where n.xid = pg_current_xact_id()),
-  known as (
-    select a.*, d.inode, d.parent, d.name from asked a
-      join outboard.dentries d on d.volume = a.id and left(d.path, 600) = left(a.old_path, 600) and d.path = a.old_path
-      where a.action <> 0 order by d.volume, d.parent, d.name for update of d)
+      join outboard.dentries d on d.volume = v.id and left(d.path, 600) = left(n.old_path, 600) and d.path = n.old_path
+      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action <> 0
+      order by d.volume, d.parent, d.name for update of d)
   select array_agg(p::outboard.planned_row) into rows from (
-    select k.ordinal, k.action, k.renames, k.content is not null as rewrites, k.id as volume, k.inode,
-        k.old_version as version, k.parent, k.name, k.old_path,
+    select k.ordinal, k.action, coalesce(k.renames, false) as renames, k.size is not null as rewrites, k.id as volume,
+        k.inode, k.old_version as version, k.parent, k.name, k.old_path,
         case when k.renames then (
           select d.inode from outboard.dentries d where d.volume = k.id
           and left(d.path, 600) = left(outboard.parent_path(k.path), 600) and d.path = outboard.parent_path(k.path)) end,
-        case when k.renames then outboard.base_name(k.path) end, k.path, octet_length(k.content)::bigint,
-        octet_length(k.content) - k.old_size, k.digest, outboard.nanoseconds(k.at)
+        case when k.renames then outboard.base_name(k.path) end, k.path, k.size::bigint, k.more, k.digest,
+        outboard.nanoseconds(k.at)
       from known k
     union all
-    select a.ordinal, 0::smallint, false, false, a.id, nextval('outboard.inode_numbers'), 0, null, null, null, (
-          select d.inode from outboard.dentries d where d.volume = a.id
-          and left(d.path, 600) = left(outboard.parent_path(a.path), 600) and d.path = outboard.parent_path(a.path)),
-        outboard.base_name(a.path), a.path, octet_length(a.content), octet_length(a.content), a.digest,
-        outboard.nanoseconds(a.at)
-      from asked a where a.action = 0) p;
+    select n.ordinal, n.action, false, false, v.id, nextval('outboard.inode_numbers'), 0, null, null, null, (
+          select d.inode from outboard.dentries d where d.volume = v.id
+          and left(d.path, 600) = left(outboard.parent_path(n.path), 600) and d.path = outboard.parent_path(n.path)),
+        outboard.base_name(n.path), n.path, octet_length(n.content), octet_length(n.content), n.digest,
+        outboard.nanoseconds(n.at)
+      from outboard.noted_rows n
+      join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
+      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action = 0) p;
   return rows;
 end $$;
 
@@ -588,15 +612,11 @@ begin
   end if;
 end $$;
 
--- The noted content as the next version of each file: whole in its row up to a chunk's size, in chunks beyond.
-create function outboard.put_contents(p_rows outboard.planned_row[]) returns void language plpgsql as $$
+-- Content beyond a chunk's size, in chunks. Up to it, it waits in its noted row for COMMIT.
+create function outboard.put_chunks(p_rows outboard.planned_row[]) returns void language plpgsql as $$
 declare
   long constant outboard.planned_row[] := array(select r from unnest(p_rows) r where r.size > 65536);
 begin
-  insert into outboard.versions (volume, inode, version, size, digest, chunked, is_text, principal, at, data)
-    select r.volume, r.inode, r.version + 1, r.size, r.digest, r.size > 65536, r.size <= 65536, outboard.sql_author(),
-        r.at, case when r.size <= 65536 then convert_to(n.content, 'UTF8') end
-    from unnest(p_rows) r, outboard.noted_row(r.ordinal) n;
   if long <> '{}' then
     update outboard.chunks c set to_version = r.version + 1 from unnest(long) r
       where c.volume = r.volume and c.inode = r.inode and c.to_version is null;
@@ -660,7 +680,7 @@ begin
     select r.volume, r.inode, 0, 420, 0, 0, r.size, 1, r.at, r.at, r.at, 1, r.size > 65536, r.digest
     from unnest(p_rows) r;
   perform outboard.insert_names(p_rows);
-  perform outboard.put_contents(p_rows);
+  perform outboard.put_chunks(p_rows);
   perform outboard.stage(0, p_rows);
 end $$;
 
@@ -685,7 +705,7 @@ begin
   if files < cardinality(rows) then
     perform outboard.find_changed(rows);
   end if;
-  perform outboard.put_contents(rows);
+  perform outboard.put_chunks(rows);
   perform outboard.stage(4, rows);
 end $$;
 
@@ -699,8 +719,8 @@ declare
 begin
   select count(*) as rows, count(*) filter (where action = 0) as makes, count(*) filter (where action = 2) as removes,
       count(*) filter (where path <> old_path) as renames,
-      count(*) filter (where action = 1 and content is not null) as rewrites
-    into asked from outboard.noted_rows where xid = pg_current_xact_id();
+      count(*) filter (where action = 1 and content is not null) as rewrites, max(ordinal) as last
+    into asked from outboard.noted_rows where xid = pg_current_xact_id() and ordinal > outboard.applied();
   if asked.rows = 0 then
     return;
   end if;
@@ -712,8 +732,8 @@ begin
   end if;
   rows := outboard.plan_rows(volumes);
   if coalesce(cardinality(rows), 0) < asked.rows then
-    select n.old_path into gone from outboard.noted_rows n where n.xid = pg_current_xact_id()
-      and n.ordinal <> all (array(select r.ordinal from unnest(rows) r)) limit 1;
+    select n.old_path into gone from outboard.noted_rows n
+      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.ordinal <> all (array(select r.ordinal from unnest(rows) r)) limit 1;
     perform outboard.refuse_changed(gone, 'moved or removed');
   end if;
   if asked.removes > 0 then
@@ -732,7 +752,10 @@ begin
     perform outboard.rewrite_files(case when asked.rewrites = asked.rows then rows
                                         else array(select r from unnest(rows) r where r.rewrites) end);
   end if;
-  delete from outboard.noted_rows where xid = pg_current_xact_id();
+  perform set_config('outboard.applied', asked.last::text, true);
+  if current_setting('outboard.staged') = '' then  -- SET CONSTRAINTS … IMMEDIATE: it is committed already
+    delete from outboard.noted_rows where xid = pg_current_xact_id();
+  end if;
 end $$;
 
 create function outboard.apply_statement() returns trigger language plpgsql security definer
@@ -755,7 +778,7 @@ create trigger apply_statement after insert or update or delete on outboard.memo
 -- The staged changes of one volume become the next of its log. The caller holds the volume's row lock.
 create function outboard.log_staged(p_volume bigint, p_head bigint) returns void language plpgsql as $$
 declare
-  told constant bigint := outboard.nanoseconds(clock_timestamp());
+  told constant bigint := outboard.nanoseconds();
   mine constant xid8 := pg_current_xact_id();
 begin
   insert into outboard.changes (volume, seq, kind, inode, node_kind, mode, uid, gid, size, links, device, accessed,
@@ -765,10 +788,12 @@ begin
       device, accessed, modified, changed, version, digest, target, xattr_bytes, before_parent, before_name,
       after_parent, after_name, path, principal, told
     from outboard.staged_changes where xid = mine and volume = p_volume;
-  update outboard.versions x set seq = s.seq
-    from (select kind, node_kind, inode, version, p_head + row_number() over (order by ordinal) as seq
-          from outboard.staged_changes where xid = mine and volume = p_volume) s
-    where s.kind in (0, 4) and s.node_kind = 0 and x.volume = p_volume and x.inode = s.inode and x.version = s.version;
+  insert into outboard.versions (volume, inode, version, seq, size, digest, chunked, is_text, principal, at, data)
+    select p_volume, s.inode, s.version, s.next, s.size, s.digest, s.size > 65536, s.size <= 65536, s.principal, s.at,
+      case when s.size <= 65536 then convert_to(n.content, 'UTF8') end
+    from (select *, p_head + row_number() over (order by ordinal) as next from outboard.staged_changes
+          where xid = mine and volume = p_volume) s, outboard.noted_row(s.noted) n
+    where s.noted is not null;
   -- Directories whose names changed: their times, and the links of those that have new subdirectories. Here, so that an
   -- open transaction holds no directory that others create files in.
   update outboard.inodes n set modified = told, changed = told, links = n.links + p.links
@@ -781,33 +806,45 @@ begin
     where n.volume = p_volume and n.inode = p.parent;
 end $$;
 
+-- Takes the volume's row lock until COMMIT, checks its quotas, and counts what it gets; its head before that.
+create function outboard.use_volume(p_volume bigint, p_changes bigint, p_bytes bigint, p_nodes bigint,
+    p_versions bigint) returns bigint language plpgsql as $$
+declare
+  v record;
+begin
+  select * into v from outboard.volumes where id = p_volume for no key update;
+  if (v.quota_bytes > 0 and p_bytes > 0 and v.used_bytes + p_bytes > v.quota_bytes)
+     or (v.quota_nodes > 0 and p_nodes > 0 and v.used_nodes + p_nodes > v.quota_nodes) then
+    raise exception 'the volume % would hold % bytes in % nodes, its quota is % bytes and % nodes (0: none): '
+        'remove something or ask for a larger quota', v.name, v.used_bytes + p_bytes, v.used_nodes + p_nodes,
+        v.quota_bytes, v.quota_nodes using errcode = 'disk_full';
+  end if;
+  update outboard.volumes set head_seq = v.head_seq + p_changes, used_bytes = v.used_bytes + p_bytes,
+      used_nodes = v.used_nodes + p_nodes where id = p_volume;
+  return v.head_seq;
+end $$;
+
 -- Runs once in each transaction, inside COMMIT.
 create function outboard.commit_staged() returns trigger language plpgsql security definer
 set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off as $$
 declare
   r record;
-  v record;
+  head bigint;
 begin
   perform plan_for((select count(*) from staged_changes where xid = new.xid));
   -- No statement_timeout reaches into COMMIT; limits.h says kWriteDeadline.
   if current_setting('lock_timeout') = '0' then
     perform set_config('lock_timeout', '30s', true);
   end if;
-  for r in select s.volume, count(*) as changes, sum(s.more_bytes) as bytes, sum(s.more_nodes) as nodes
+  for r in select s.volume, count(*) as changes, sum(s.more_bytes)::bigint as bytes,
+               sum(s.more_nodes)::bigint as nodes, count(s.noted) as versions
            from staged_changes s where s.xid = new.xid group by s.volume order by s.volume loop
-    select * into v from volumes where id = r.volume for no key update;
-    if (v.quota_bytes > 0 and r.bytes > 0 and v.used_bytes + r.bytes > v.quota_bytes)
-       or (v.quota_nodes > 0 and r.nodes > 0 and v.used_nodes + r.nodes > v.quota_nodes) then
-      raise exception 'the volume % would hold % bytes in % nodes, its quota is % bytes and % nodes (0: none): '
-          'remove something or ask for a larger quota', v.name, v.used_bytes + r.bytes, v.used_nodes + r.nodes,
-          v.quota_bytes, v.quota_nodes using errcode = 'disk_full';
-    end if;
-    perform log_staged(r.volume, v.head_seq);
-    update volumes set head_seq = v.head_seq + r.changes, used_bytes = v.used_bytes + r.bytes,
-        used_nodes = v.used_nodes + r.nodes where id = r.volume;
-    perform pg_notify('outboard', r.volume || ':' || (v.head_seq + r.changes));
+    head := use_volume(r.volume, r.changes, r.bytes, r.nodes, r.versions);
+    perform log_staged(r.volume, head);
+    perform pg_notify('outboard', r.volume || ':' || (head + r.changes));
   end loop;
   delete from staged_changes where xid = new.xid;
+  delete from noted_rows where xid = new.xid and ordinal <= applied();
   delete from staged_transactions where xid = new.xid;
   perform set_config('outboard.staged', '', true);  -- what is staged after SET CONSTRAINTS … IMMEDIATE counts anew
   return null;
