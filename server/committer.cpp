@@ -37,6 +37,7 @@ Result<Applied> Committer::apply(const Call& call, VolumeId volume, const Batch&
         100};
   }
   lane.queue.push_back(waiting);
+  ++queued_;
   list(volume, lane);
   while (waiting->place != Place::done) {
     if (waiting->answered.wait_until(mutex_, call.deadline)) continue;
@@ -50,7 +51,7 @@ Error Committer::gave_up(Waiting& waiting, Lane& lane) {
   const auto is_it = [&](const WaitingPtr& other) { return other.get() == &waiting; };
   switch (waiting.place) {
     case Place::queued:
-      std::erase_if(lane.queue, is_it);
+      queued_ -= std::erase_if(lane.queue, is_it);
       return Error{Code::timed_out,
                    "the write waited behind others until its deadline; nothing of "
                    "it was written"};
@@ -96,6 +97,7 @@ bool Committer::next(Work& work) {
     if (!work.group.empty() && bytes > kGroupBytesMax) break;
     work.group.push_back(std::move(lane.queue.front()));
     lane.queue.pop_front();
+    --queued_;
     work.group.back()->place = Place::in_flight;
   }
   return true;
@@ -174,9 +176,8 @@ void Committer::commit(GroupWriter& writer, Work& work) {
 void Committer::measure(Figures& to) {
   counts_.measure(to);
   Lock lock(mutex_);
-  std::size_t queued = 0;
-  for (const auto& [volume, lane] : lanes_) queued += lane.queue.size();
-  to.level("outboard_commit_queue", "Batches that wait for a commit.", static_cast<double>(queued));
+  to.level("outboard_commit_queue", "Batches that wait for a commit.",
+           static_cast<double>(queued_));
   to.level("outboard_commit_slow", "Batches that wait for a row which another transaction holds.",
            static_cast<double>(slow_));
 }

@@ -21,8 +21,9 @@ namespace {
 
 std::vector<std::unique_ptr<GroupWriter>> writers_for(const std::string& url, Feed& feed) {
   std::vector<std::unique_ptr<GroupWriter>> writers;
+  const auto losses = std::make_shared<PgCommit::Losses>(0);
   for (std::size_t i = 0; i < kCommitterThreads; ++i) {
-    writers.push_back(std::make_unique<PgCommit>(url, feed));
+    writers.push_back(std::make_unique<PgCommit>(url, feed, losses));
   }
   return writers;
 }

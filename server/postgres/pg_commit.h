@@ -10,6 +10,7 @@
 // Used by one thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,7 +24,12 @@ namespace outboard::server {
 
 class PgCommit final : public GroupWriter {
  public:
-  PgCommit(std::string url, Feed& feed) : url_(std::move(url)), feed_(feed) {}
+  // Connections that were lost, counted by all writers of a server: what broke one has most likely
+  // broken all, and each would find out by a deadline of its own.
+  using Losses = std::atomic<std::uint64_t>;
+
+  PgCommit(std::string url, Feed& feed, std::shared_ptr<Losses> losses)
+      : url_(std::move(url)), feed_(feed), losses_(std::move(losses)) {}
 
   GroupEnd commit(VolumeId volume, const std::vector<PendingWrite*>& group,
                   std::chrono::milliseconds lock_wait) override;
@@ -54,6 +60,8 @@ class PgCommit final : public GroupWriter {
 
   const std::string url_;
   Feed& feed_;
+  const std::shared_ptr<Losses> losses_;
+  std::uint64_t losses_known_ = 0;  // when connection_ was opened
   std::unique_ptr<Connection> connection_;
   InodeNumbers numbers_;
   std::map<ClientId, std::uint64_t> forgotten_;  // up to which numbers answers were deleted
