@@ -39,7 +39,7 @@ void check_clock(Timestamp here, std::chrono::nanoseconds exchange, Timestamp da
                  Diagnosis& to) {
   if (database.nanoseconds == 0) return;
   const std::int64_t off =
-      (database.nanoseconds - here.nanoseconds + exchange.count() / 2) / kMillisecond;
+      (database.nanoseconds - here.nanoseconds - exchange.count() / 2) / kMillisecond;
   const std::string found = "this machine's is " + std::to_string(off < 0 ? -off : off) + " ms " +
                             (off < 0 ? "ahead of" : "behind") + " the database's";
   const std::int64_t allowed = kClockSkewMax.count() + exchange.count() / 2 / kMillisecond;

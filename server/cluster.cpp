@@ -179,6 +179,8 @@ ChildCommand postgres_command(const Binaries& binaries, const ClusterSettings& s
       setting("checkpoint_timeout", "15min"),
       setting("random_page_cost", "1.1"),
       setting("jit", "off"),
+      // The server has no transaction open for longer than a commit takes; people forget theirs.
+      setting("idle_in_transaction_session_timeout", "5min"),
       // Its lines become lines of the server's log. Statements stay out: they carry file contents.
       setting("logging_collector", "off"),
       setting("log_destination", "stderr"),

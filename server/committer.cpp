@@ -34,6 +34,7 @@ std::optional<Error> Committer::enter(VolumeId volume, const WaitingPtr& waiting
         100};
   }
   lane.queue.push_back(waiting);
+  ++queued_;
   list(volume, lane);
   return std::nullopt;
 }
@@ -84,7 +85,7 @@ Error Committer::too_late(Place place) {
 // What nobody has begun is taken back.
 Error Committer::gave_up(Waiting& waiting, Lane& lane) {
   const auto is_it = [&](const WaitingPtr& other) { return other.get() == &waiting; };
-  if (waiting.place == Place::queued) std::erase_if(lane.queue, is_it);
+  if (waiting.place == Place::queued) queued_ -= std::erase_if(lane.queue, is_it);
   if (waiting.place == Place::slow) slow_ -= std::erase_if(lane.slow, is_it);
   return too_late(waiting.place);
 }
@@ -118,6 +119,7 @@ bool Committer::next(Work& work) {
     if (!work.group.empty() && bytes > kGroupBytesMax) break;
     work.group.push_back(std::move(lane.queue.front()));
     lane.queue.pop_front();
+    --queued_;
   }
   return true;
 }
@@ -228,9 +230,8 @@ void Committer::commit(GroupWriter& writer, Work& work) {
 void Committer::measure(Figures& to) {
   counts_.measure(to);
   Lock lock(mutex_);
-  std::size_t queued = 0;
-  for (const auto& [volume, lane] : lanes_) queued += lane.queue.size();
-  to.level("outboard_commit_queue", "Batches that wait for a commit.", static_cast<double>(queued));
+  to.level("outboard_commit_queue", "Batches that wait for a commit.",
+           static_cast<double>(queued_));
   to.level("outboard_commit_slow", "Batches that wait for a row which another transaction holds.",
            static_cast<double>(slow_));
 }

@@ -118,6 +118,7 @@ class Committer {
   Condition changed_;
   std::map<VolumeId, Lane> lanes_ GUARDED_BY(mutex_);
   std::deque<VolumeId> ready_ GUARDED_BY(mutex_);
+  std::size_t queued_ GUARDED_BY(mutex_) = 0;  // in the queues of all lanes
   std::size_t slow_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

@@ -128,6 +128,34 @@ TEST_F(EmbeddedTest, KilledServerTakesItsPostgresWithIt) {
   EXPECT_EQ(query(next->url(), "select 1"), "1\n");
 }
 
+// The same with a Postgres that is stopped: it cannot hear that its server has died until it is let
+// go on.
+TEST_F(EmbeddedTest, StoppedPostgresOfAKilledServerIsWoken) {
+  const pid_t server = ::fork();
+  if (server == 0) {
+    const auto embedded = Embedded::start({data()});
+    for (const pid_t pid : postgres_processes_in(data() + "/postgres")) ::kill(pid, SIGSTOP);
+    ::kill(::getpid(), embedded ? SIGKILL : SIGTERM);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(server, &status, 0), server);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  EXPECT_TRUE(started());
+}
+
+TEST_F(EmbeddedTest, AKilledPostgresIsCounted) {
+  const auto embedded = started();
+  ASSERT_TRUE(embedded);
+  const auto first = embedded->ready(soon());
+  ASSERT_TRUE(first);
+  ASSERT_EQ(::kill(*first, SIGKILL), 0);
+  ASSERT_TRUE(embedded->ready(soon(), *first));
+  Figures figures;
+  embedded->measure(figures);
+  EXPECT_EQ(figures.all().at(0).value, 1);  // restarts
+  EXPECT_EQ(figures.all().at(1).value, 1);  // up
+}
+
 TEST_F(EmbeddedTest, DirectoryClosedToItsUserIsNamed) {
   if (::geteuid() != 0) {
     SUCCEED() << "only root runs Postgres as another user";

@@ -32,8 +32,9 @@ std::vector<std::unique_ptr<GroupWriter>> writers_for(const std::string& url, Fe
                                                       const ContentRules& rules,
                                                       Doorbell& doorbell) {
   std::vector<std::unique_ptr<GroupWriter>> writers;
+  const auto losses = std::make_shared<PgCommit::Losses>(0);
   for (std::size_t i = 0; i < kCommitterThreads; ++i) {
-    writers.push_back(std::make_unique<PgCommit>(url, feed, rules, doorbell));
+    writers.push_back(std::make_unique<PgCommit>(url, feed, rules, doorbell, losses));
   }
   return writers;
 }

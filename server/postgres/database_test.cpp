@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <future>
+#include <map>
 #include <thread>
 
 #include "server/postgres/database_fixture.h"
@@ -146,6 +147,26 @@ TEST_F(DatabaseTest, ReadinessFollowsTheSchema) {
   EXPECT_EQ(newer.error().code, Code::unsupported);
   sql(*connect(), "DELETE FROM outboard.migrations WHERE number = 9999");
   EXPECT_TRUE(database_->readiness().ready(std::chrono::steady_clock::now() + kTestWait));
+}
+
+// The tests' own Postgres does not sync: the doctor must see it. An organisation's administrator
+// hears nothing of it.
+TEST_F(DatabaseTest, TheExaminerFindsThatFsyncIsOff) {
+  Call site = call();
+  site.caller.admin = true;
+  const auto found = database_->examiner().examine(site);
+  ASSERT_TRUE(found);
+  std::map<std::string, Verdict> verdicts;
+  for (const auto& finding : found->findings) verdicts[finding.check] = finding.verdict;
+  EXPECT_EQ(verdicts.at("fsync"), Verdict::wrong);
+  EXPECT_EQ(verdicts.at("synchronous_commit"), Verdict::fine);
+  EXPECT_EQ(verdicts.at("schema"), Verdict::fine);
+  EXPECT_EQ(verdicts.at("server clock"), Verdict::fine);
+  site.caller.organisation = 1;
+  const auto little = database_->examiner().examine(site);
+  ASSERT_TRUE(little);
+  EXPECT_TRUE(little->findings.empty());
+  EXPECT_NE(little->database_time.nanoseconds, 0);
 }
 
 TEST(Database, AnUnreachableOneSaysSo) {

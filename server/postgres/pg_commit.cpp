@@ -159,8 +159,10 @@ GroupEnd PgCommit::commit(VolumeId volume, const std::vector<PendingWrite*>& gro
 }
 
 Status PgCommit::ensure_connection(Moment deadline) {
-  if (connection_ && !connection_->broken()) return success();
+  const std::uint64_t losses = losses_->load();
+  if (connection_ && !connection_->broken() && losses == losses_known_) return success();
   connection_.reset();
+  losses_known_ = losses;
   auto opened = Connection::open(
       url_, deadline,
       {"plan_cache_mode=force_generic_plan", "jit=off", "application_name=outboard-committer"});
@@ -402,7 +404,10 @@ PgCommit::Try PgCommit::failed(const Error& error, bool committing) {
   error_ = error;
   const std::string state = connection_->failure().state;
   forgotten_.clear();  // what was deleted with the transaction is there again
-  if (connection_->broken()) return committing ? Try::in_doubt : Try::lost;
+  if (connection_->broken()) {
+    if (losses_known_ == losses_->load()) losses_known_ = ++*losses_;
+    return committing ? Try::in_doubt : Try::lost;
+  }
   roll_back();
   if (state == kLockNotAvailable) return Try::blocked;
   return is_race(state) ? Try::race : Try::failed;

@@ -10,6 +10,7 @@
 // Used by one thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,9 +26,18 @@ namespace outboard::server {
 
 class PgCommit final : public GroupWriter {
  public:
-  // `rules` judge what is written.
-  PgCommit(std::string url, Feed& feed, const ContentRules& rules, Doorbell& doorbell)
-      : url_(std::move(url)), feed_(feed), rules_(rules), doorbell_(doorbell) {}
+  // Connections that were lost, counted by all writers of a server: what broke one has most likely
+  // broken all, and each would find out by a deadline of its own.
+  using Losses = std::atomic<std::uint64_t>;
+
+  // `rules` judge what is written; `doorbell` tells other servers.
+  PgCommit(std::string url, Feed& feed, const ContentRules& rules, Doorbell& doorbell,
+           std::shared_ptr<Losses> losses)
+      : url_(std::move(url)),
+        feed_(feed),
+        rules_(rules),
+        doorbell_(doorbell),
+        losses_(std::move(losses)) {}
 
   GroupEnd commit(VolumeId volume, const std::vector<PendingWrite*>& group,
                   std::chrono::milliseconds lock_wait) override;
@@ -67,6 +77,8 @@ class PgCommit final : public GroupWriter {
   Feed& feed_;
   const ContentRules& rules_;
   Doorbell& doorbell_;
+  const std::shared_ptr<Losses> losses_;
+  std::uint64_t losses_known_ = 0;  // when connection_ was opened
   std::unique_ptr<Connection> connection_;
   InodeNumbers numbers_;
   std::map<ClientId, Forgotten> forgotten_;
