@@ -84,11 +84,7 @@ class MemoryAdmin final : public Admin {
   Result<Volume> described(const Call& call, const std::string& name) {
     auto volume = store_.open_volume(call, name);
     if (!volume) return volume;
-    const VolumeSettings& settings = settings_[name];
-    volume->policy = settings.policy;
-    volume->quota_bytes = settings.quota_bytes;
-    volume->quota_nodes = settings.quota_nodes;
-    volume->retention = settings.retention;
+    take_settings(*volume, settings_[name]);
     return volume;
   }
 
@@ -169,6 +165,9 @@ class MemorySite {
     }
     Result<Audit*> audit() override {
       return Error{Code::unsupported, "nobody keeps an audit here"};
+    }
+    Result<Revisions*> revisions() override {
+      return Error{Code::unsupported, "nobody publishes here"};
     }
     Result<client::Agent*> agent() override {
       if (site_.broken) return *site_.broken;

@@ -1,5 +1,5 @@
-// skills submit, review, publish, revisions, diff, pin, rollback: how a reviewed volume's head becomes
-// what its readers see.
+// skills submit, review, publish, revisions, diff, pin, rollback: how a reviewed volume's head
+// becomes what its readers see.
 //
 // A revision is named by its number or its name; "head" is what editors see, "published" what
 // readers do.

@@ -40,9 +40,9 @@ struct VolumeSettings {
   std::uint64_t quota_bytes = 0;  // 0: none
   std::uint64_t quota_nodes = 0;  // 0: none
   Retention retention = {};
-  std::optional<Strictness> skill_lint;  // unset: as default_skill_lint() says
+  std::optional<Strictness> skill_lint = {};  // unset: as default_skill_lint() says
   Strictness secret_scan = Strictness::off;
-  std::string ignored;  // patterns, one a line: check_ignored()
+  std::string ignored = {};  // patterns, one a line: check_ignored()
   VolumeMode mode = VolumeMode::direct;
   bool second_reviewer = false;  // of a reviewed volume: two pairs of eyes
 };

@@ -108,7 +108,7 @@ Status review_document(const Review& review, const Dentry& name, Seq seq) {
 Status review_skills(const Review& review) {
   Documents documents;
   for (std::size_t i = review.first_change; i < review.set.changes().size(); ++i) {
-    const Change change = review.set.changes()[i];
+    const Change& change = review.set.changes()[i];
     if (auto noted = note_documents(review, change, documents); !noted) return noted;
   }
   for (const auto& [name, seq] : documents) {

@@ -61,12 +61,14 @@ constexpr Sql kHistoric{"write_historic",
                         "unnest($2::bigint[], $3::bigint[]) AS t(inode, version) "
                         "WHERE x.volume = $1::bigint AND x.inode = t.inode "
                         "AND x.version = t.version AND x.passing"};
-// Passing versions go when they are replaced, but for the one before the newest: whoever has the
-// file open may still read that one. Pieces of chunks go with the last version they belong to.
+// Passing versions go when they are replaced, but for the one before the newest, which whoever has
+// the file open may still read, and for those of a revision's tree. Pieces of chunks go with the
+// last version they belong to.
 constexpr Sql kDropPassing{"write_drop_passing",
                            "DELETE FROM versions x USING unnest($2::bigint[], $3::bigint[]) "
                            "AS t(inode, newest) WHERE x.volume = $1::bigint "
-                           "AND x.inode = t.inode AND x.version < t.newest - 1 AND x.passing"};
+                           "AND x.inode = t.inode AND x.version < t.newest - 1 AND x.passing "
+                           "AND x.seq > outboard.revised_upto($1::bigint)"};
 constexpr Sql kDropPieces{"write_drop_pieces",
                           "DELETE FROM chunks c USING unnest($2::bigint[], $3::bigint[]) "
                           "AS t(inode, newest) WHERE c.volume = $1::bigint "

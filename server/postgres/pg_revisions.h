@@ -1,8 +1,9 @@
 // PgRevisions: revisions and pointers in Postgres.
 //
-// Place in the flow: RevisionService → Revisions → one statement each, whose row locks decide races;
-// Pointers and ReviewedStore → RevisionReader → single indexed reads. A publish rings the listeners'
-// doorbell ("published volume:seq:mode") within its statement. Who may ask is decided above. Any thread.
+// Place in the flow: RevisionService → Revisions → one statement each, whose row locks decide
+// races; Pointers and ReviewedStore → RevisionReader → single indexed reads. A publish rings the
+// listeners' doorbell ("published volume:seq:mode") within its statement. Who may ask is decided
+// above. Any thread.
 #pragma once
 
 #include "core/content_rules.h"

@@ -21,32 +21,6 @@ alter table outboard.changes
 alter table outboard.versions add column passing boolean not null default false;
 create index versions_passing on outboard.versions (volume, inode, version) where passing;
 
--- Removes what was written under ignored names to files that are gone since `before` (nanoseconds, so that who has one
--- open can still read it), at most `most` versions; how many went. For the garbage collection, in rounds.
-create function outboard.drop_passing(before bigint, most bigint) returns bigint language plpgsql
-set search_path = outboard, pg_temp as $$
-declare
-  went bigint;
-begin
-  with gone as (
-    select x.volume, x.inode, x.version from versions x
-      join inodes n on n.volume = x.volume and n.inode = x.inode
-    where x.passing and n.links = 0 and n.changed < before limit most),
-  dropped as (
-    delete from versions x using gone g
-    where x.volume = g.volume and x.inode = g.inode and x.version = g.version
-    returning x.volume, x.inode, x.version),
-  pieces as (
-    delete from chunks c using dropped d
-    where c.volume = d.volume and c.inode = d.inode and c.from_version <= d.version
-      and (c.to_version is null or c.to_version > d.version)
-      and not exists (select 1 from versions x where x.volume = c.volume and x.inode = c.inode
-        and x.version >= c.from_version and (c.to_version is null or x.version < c.to_version)
-        and x.version <> d.version))
-  select count(*) into went from dropped;
-  return went;
-end $$;
-
 -- ── The rules, for plain SQL ─────────────────────────────────────────────────────────────────────
 -- A value of a SKILL.md's header, without its quotes; null: the key is not there.
 create function outboard.skill_value(head text, key text) returns text language sql immutable as
@@ -190,3 +164,36 @@ set search_path = outboard, pg_temp as $$
     select p.seq from token_pins p join tokens t on t.id = p.token
       where p.volume = p_volume and t.revoked is null and t.expires > clock_timestamp()) needed
 $$;
+
+-- The newest seq that a revision's tree, or a reader, needs; what was written behind it is nobody's yet. 0: none.
+create function outboard.revised_upto(p_volume bigint) returns bigint language sql stable
+set search_path = outboard, pg_temp as $$
+  select greatest(0, (select v.published_seq from volumes v where v.id = p_volume and v.mode = 1),
+    (select max(r.seq) from revisions r where r.volume = p_volume and r.kept and r.state <> 2))
+$$;
+
+-- Removes what was written under ignored names to files that are gone since `before` (nanoseconds, so that who has one
+-- open can still read it), at most `most` versions; how many went. For the garbage collection, in rounds.
+create function outboard.drop_passing(before bigint, most bigint) returns bigint language plpgsql
+set search_path = outboard, pg_temp as $$
+declare
+  went bigint;
+begin
+  with gone as (
+    select x.volume, x.inode, x.version from versions x
+      join inodes n on n.volume = x.volume and n.inode = x.inode
+    where x.passing and n.links = 0 and n.changed < before and x.seq > revised_upto(x.volume) limit most),
+  dropped as (
+    delete from versions x using gone g
+    where x.volume = g.volume and x.inode = g.inode and x.version = g.version
+    returning x.volume, x.inode, x.version),
+  pieces as (
+    delete from chunks c using dropped d
+    where c.volume = d.volume and c.inode = d.inode and c.from_version <= d.version
+      and (c.to_version is null or c.to_version > d.version)
+      and not exists (select 1 from versions x where x.volume = c.volume and x.inode = c.inode
+        and x.version >= c.from_version and (c.to_version is null or x.version < c.to_version)
+        and (x.volume, x.inode, x.version) not in (select o.volume, o.inode, o.version from dropped o)))
+  select count(*) into went from dropped;
+  return went;
+end $$;

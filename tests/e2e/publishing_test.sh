@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Publishing on a real server: a volume's rules refuse broken skills and secrets, editors submit and
+# review revisions, readers see nothing but what is published, and a rollback publishes what was.
+set -euo pipefail
+here="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+readonly here source="$here/../.."
+readonly bin="${OUTBOARD_BIN:?the folder with the built programs}"
+root="$(mktemp -d)"
+readonly root
+chmod 755 "$root"
+server=''
+
+finish() {
+  local status=$?
+  if [[ -n $server ]]; then
+    kill -TERM "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+  fi
+  ((status == 0)) || tail -n 20 "$root/server.log" "$root/said" 2>/dev/null >&2 || true
+  rm -rf --one-file-system "$root"
+}
+trap finish EXIT
+
+# ── Saying and checking ──────────────────────────────────────────────────────────────────────────
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+# ob WORDS…: the command, as whoever OUTBOARD_TOKEN_FILE says.
+ob() { "$bin/outboard" "$@"; }
+# does TEXT WORDS…: it ends well and says TEXT.
+does() {
+  local text="$1"
+  shift
+  ob "$@" >"$root/said" 2>&1 || fail "outboard $* ended with $?"
+  grep -qF -- "$text" "$root/said" || fail "outboard $* did not say: $text"
+  echo "ok: outboard $*"
+}
+# refuses CODE TEXT WORDS…: it ends with CODE and says TEXT.
+refuses() {
+  local code="$1" text="$2" status=0
+  shift 2
+  ob "$@" >"$root/said" 2>&1 </dev/null || status=$?
+  ((status == code)) || fail "outboard $* ended with $status, not $code"
+  grep -qF -- "$text" "$root/said" || fail "outboard $* did not say: $text"
+  echo "ok: outboard $* is refused"
+}
+
+# ── A server of our own ──────────────────────────────────────────────────────────────────────────
+
+mkfifo "$root/ready"
+"$bin/outboard-server" --data "$root/data" --listen "unix:$root/s" \
+  --site-token-file "$root/site.token" --ready-fd 3 3>"$root/ready" 2>"$root/server.log" &
+server=$!
+exec {ready}<"$root/ready"
+read -r -t 60 -u "$ready" address || fail "the server is not ready"
+export OUTBOARD_SERVER="$address" OUTBOARD_TOKEN_FILE="$root/site.token"
+unset OUTBOARD_TOKEN OUTBOARD_ORG
+
+# ── Founding ─────────────────────────────────────────────────────────────────────────────────────
+
+does 'created organisation acme' org create acme
+for name in ada bob rita; do does 'created user' user create "acme/$name"; done
+does 'created volume acme/skills' volume create acme/skills --secret-scan warn
+does 'created volume acme/memory' volume create acme/memory --secret-scan refuse --ignore '*.tmp'
+does 'direct' volume list acme
+refuses 1 'write off, warn or refuse' volume set acme/memory --skill-lint maybe
+refuses 1 'is longer than a name' volume set acme/memory --ignore "$(printf 'x%.0s' {1..300})"
+for name in ada bob; do
+  does 'acme/*:rw' token mint "acme/$name" --admin --grant 'acme/*:rw' --to-file "$root/$name"
+done
+does 'acme/skills:ro' token mint acme/rita --grant acme/skills:ro --to-file "$root/rita"
+as() { export OUTBOARD_TOKEN_FILE="$root/$1" OUTBOARD_ORG=acme; }
+
+# ── What may be written ──────────────────────────────────────────────────────────────────────────
+
+as ada
+does '3 skills, all in order' skills lint "$source/examples/skills"
+does 'pushed 3 of 3 skills' skills push "$source/examples/skills"
+does '3 skills, all in order' skills lint
+status=0
+echo 'no header' | ob memory put greet/SKILL.md --volume acme/skills >"$root/said" 2>&1 || status=$?
+((status == 1)) || fail "a broken skill was stored"
+grep -qF '/greet/SKILL.md:1: there is no header' "$root/said" || fail "the rule was not said"
+token="gh""p_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+status=0
+echo "the token is $token" | ob memory put notes.md >"$root/said" 2>&1 || status=$?
+((status == 1)) || fail "a secret was stored"
+grep -qF 'line 1 of /notes.md holds what looks like a GitHub token' "$root/said" || fail "not said"
+grep -qF "$token" "$root/said" && fail "the secret was repeated"
+echo "the token is $token" | ob memory put x/notes.md --volume acme/skills >"$root/said" 2>&1
+grep -qF 'warning: line 1 of /x/notes.md' "$root/said" || fail "no warning"
+does '(warned)' log --volume acme/skills --limit 1
+
+# ── Drafts, reviews, revisions ───────────────────────────────────────────────────────────────────
+
+does 'changed volume' volume set acme/skills --mode reviewed --second-reviewer
+does 'reviewed, nothing published' volume list acme
+as rita
+does 'release-notes' skills list
+as ada
+cp -r "$source/examples/skills" "$root/work"
+printf '\nOne line more.\n' >>"$root/work/release-notes/SKILL.md"
+rm -r "$root/work/incident-review"
+does '- incident-review' skills push "$root/work" --delete
+does 'M /release-notes/SKILL.md' skills diff
+does 'D /incident-review/SKILL.md' skills diff published head
+refuses 1 'somebody else has approved' skills publish
+does 'submitted revision 1 (tidy)' skills submit --name tidy -m 'one line more'
+refuses 1 'ask somebody else to review it' skills review 1 --approve
+refuses 2 '--approve' skills review 1
+as rita
+does 'incident-review' skills list
+refuses 1 'may read acme/skills but not publish it' skills publish 1
+does 'No revision' skills revisions
+as bob
+does 'in review' skills revisions
+does 'approved revision 1 (tidy)' skills review 1 --approve --remark 'good'
+does 'published revision 1 (tidy)' skills publish 1
+does 'reviewed, revision 1' volume list acme
+as rita
+ob skills list >"$root/said"
+grep -q incident-review "$root/said" && fail "a reader sees what is gone"
+does 'readers see it' skills revisions
+
+# ── Pins and the way back ────────────────────────────────────────────────────────────────────────
+
+as ada
+ob token mint acme/rita --grant acme/skills:ro --to-file "$root/pinned" --json >"$root/said" 2>&1
+id="$(sed -n 's/.*"id": *\([0-9]*\).*/\1/p' "$root/said" | head -1)"
+does 'it sees that tree for its life' skills pin tidy --token "$id"
+does 'changed volume' volume set acme/skills --no-second-reviewer
+does '+ incident-review' skills push "$source/examples/skills"
+does 'published revision 2' skills publish -m 'bring it back'
+does 'A /incident-review/SKILL.md' skills diff 1 2
+as pinned
+ob skills list >"$root/said"
+grep -q incident-review "$root/said" && fail "a pinned token sees another revision"
+as rita
+does 'incident-review' skills list
+as ada
+refuses 1 'readers never go back' skills publish 1
+does 'would change' skills rollback tidy --dry-run
+does 'rolled back: revision 3 has the tree of tidy' skills rollback tidy
+ob skills diff tidy published >"$root/said"
+[[ -s $root/said ]] && fail "the rollback left differences"
+as rita
+ob skills list >"$root/said"
+grep -q incident-review "$root/said" && fail "the rollback did not reach a reader"
+echo "ok: all of it"
