@@ -16,8 +16,8 @@ Committer::~Committer() {
   {
     Lock lock(mutex_);
     stopping_ = true;
+    for (Condition* woken : idle_) woken->notify_one();
   }
-  changed_.notify_all();
   for (auto& thread : threads_) thread.join();
 }
 
@@ -95,14 +95,14 @@ void Committer::poke(VolumeId volume) {
   const auto lane = lanes_.find(volume);
   if (lane == lanes_.end() || lane->second.slow.empty()) return;
   for (const auto& waiting : lane->second.slow) waiting->due = Moment{};
-  changed_.notify_all();
+  wake_one();
 }
 
 void Committer::list(VolumeId volume, Lane& lane) {
   if (lane.busy || lane.listed || lane.queue.empty()) return;
   lane.listed = true;
   ready_.push_back(volume);
-  changed_.notify_one();
+  wake_one();
 }
 
 bool Committer::next(Work& work) {
@@ -154,8 +154,27 @@ Moment Committer::next_due() {
   return due;
 }
 
+void Committer::wake_one() {
+  if (idle_.empty()) return;
+  idle_.back()->notify_one();
+  idle_.pop_back();
+}
+
+// Until there may be work; alone, until the next try on some slow side is due.
+void Committer::rest(Condition& woken) {
+  idle_.push_back(&woken);
+  const Moment due = next_due();
+  if (due == Moment::max()) {
+    woken.wait(mutex_);
+  } else {
+    woken.wait_until(mutex_, due);
+  }
+  std::erase(idle_, &woken);
+}
+
 void Committer::work(GroupWriter& writer, std::size_t index) {
   pthread_setname_np(pthread_self(), ("commit-" + std::to_string(index)).c_str());
+  Condition woken;
   for (;;) {
     Work work;
     std::vector<WaitingPtr> late;
@@ -163,12 +182,7 @@ void Committer::work(GroupWriter& writer, std::size_t index) {
       Lock lock(mutex_);
       while (!next(work)) {
         if (stopping_) return;
-        const Moment due = next_due();
-        if (due == Moment::max()) {
-          changed_.wait(mutex_);
-        } else {
-          changed_.wait_until(mutex_, due);
-        }
+        rest(woken);
       }
       drop_late(work, late);
     }
@@ -263,7 +277,7 @@ std::vector<Committer::WaitingPtr> Committer::settle(const Work& work) {
   }
   lane.busy = false;
   list(work.volume, lane);
-  if (!lane.slow.empty()) changed_.notify_one();
+  if (!lane.slow.empty()) wake_one();
   return answered;
 }
 

@@ -96,6 +96,8 @@ class Committer {
   };
 
   void work(GroupWriter& writer, std::size_t index);
+  void wake_one() REQUIRES_LOCK(mutex_);
+  void rest(Condition& woken) REQUIRES_LOCK(mutex_);
   bool next(Work& work) REQUIRES_LOCK(mutex_);
   bool next_slow(Work& work) REQUIRES_LOCK(mutex_);
   Moment next_due() REQUIRES_LOCK(mutex_);
@@ -115,7 +117,9 @@ class Committer {
   std::vector<std::unique_ptr<GroupWriter>> writers_;
   CommitCounts counts_;
   Mutex mutex_;
-  Condition changed_;
+  // Of idle threads. Who worked last is woken first: its connection is warm, and the others' need
+  // not be opened before there is work for as many.
+  std::vector<Condition*> idle_ GUARDED_BY(mutex_);
   std::map<VolumeId, Lane> lanes_ GUARDED_BY(mutex_);
   std::deque<VolumeId> ready_ GUARDED_BY(mutex_);
   std::size_t queued_ GUARDED_BY(mutex_) = 0;  // in the queues of all lanes

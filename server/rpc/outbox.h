@@ -5,11 +5,12 @@
 // shared with all other watchers: nothing is copied here.
 //
 // What always holds: the changes of one subscription leave in the order they came; after its end
-// nothing leaves. Subscriptions take turns. Not locked: its owner does that.
+// nothing leaves. Subscriptions take turns. Lists: a watcher that nothing waits for holds no buffer.
+// Not locked: its owner does that.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -65,7 +66,7 @@ class Outbox {
     VolumeId volume;
     bool confirmed = false;  // nothing but an end leaves before
     bool confirm = false;    // is yet to be said
-    std::deque<std::shared_ptr<const FeedItem>> items;
+    std::list<std::shared_ptr<const FeedItem>> items;
     std::size_t changes = 0;  // in items, less those already taken from the first
     std::size_t taken = 0;    // of the first item's changes
     std::optional<FeedEnd> end;
@@ -77,7 +78,7 @@ class Outbox {
   static void take_changes(Line& line, Parcel& parcel);
 
   std::map<std::uint64_t, Line> lines_;
-  std::deque<std::uint64_t> ready_;
+  std::list<std::uint64_t> ready_;
 };
 
 void write(const Parcel& parcel, v1::WatchResponse* to);

@@ -40,6 +40,10 @@ void set_channel_arguments(grpc::ServerBuilder& builder) {
   // Clients ping as often as we do, and a little early.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              static_cast<int>(kKeepaliveInterval.count() / 2));
+  // What each connection would hold and nobody needs: most only watch. gRPC's own list of them, and
+  // the means to compress an answer.
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
   // Without it a second server on the same port would quietly take half of the connections.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
