@@ -2,7 +2,7 @@
 // against, and the store on which the filesystem's tests run.
 //
 // It keeps every version and the whole log, until forget() is called. Chunked edits are applied to
-// whole strings, so it is not for large volumes. Locks are refused as unsupported.
+// whole strings, so it is not for large volumes. Who waits for a lock does so on its own thread.
 //
 // Threads: any. One lock guards all; sinks are offered to under it (offer() neither blocks nor
 // calls back), which makes the order of the feed the order of commits.
@@ -19,7 +19,9 @@
 #include "core/admin.h"
 #include "core/clock.h"
 #include "core/guarded.h"
+#include "core/memory_locks.h"
 #include "core/memory_volume.h"
+#include "core/mount_acks.h"
 #include "core/store.h"
 
 namespace outboard {
@@ -59,7 +61,7 @@ class MemoryStore final : public Store {
                                                 const NodeRef& node) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
-  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+  void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
   class Watch;
@@ -73,15 +75,22 @@ class MemoryStore final : public Store {
     MemoryVolume tree;
     std::map<ClientId, Requests> requests;
     std::list<std::shared_ptr<FeedSink>> watchers;
+    MemoryLocks locks;
   };
 
+  Result<Applied> apply_once(const Call& call, VolumeId volume, const Batch& batch);
   Result<Shelf*> shelf(VolumeId volume) REQUIRES_LOCK(mutex_);
   // The shelf, once it has reached what `at` asks for.
   Result<Shelf*> reach(const Call& call, VolumeId volume, const ReadAt& at) REQUIRES_LOCK(mutex_);
   Result<Applied> commit(const Call& call, Shelf& shelf, const Batch& batch) REQUIRES_LOCK(mutex_);
+  // memory_store_locks.cpp
+  Result<LockAnswer> take_lock(const Call& call, VolumeId volume, const LockQuery& query);
+  Status wait_for_lock(const Call& call, Shelf& shelf, const LockQuery& query,
+                       const LockRange& range) REQUIRES_LOCK(mutex_);
   static void publish(Shelf& shelf, const std::vector<Change>& changes);
 
   const Clock& clock_;
+  MountAcks acks_;
   Mutex mutex_;
   Condition advanced_;
   std::map<VolumeId, std::unique_ptr<Shelf>> shelves_ GUARDED_BY(mutex_);

@@ -36,6 +36,9 @@ class MemoryVolume final : public TreeSource {
   Result<bool> has_children(Inode directory) override;
   Result<std::optional<StoredVersion>> version(Inode inode, Version version) override;
   Result<std::string> inline_content(Inode inode, Version version) override;
+  Result<std::string> chunked_content(Inode inode, const StoredVersion& version) override {
+    return inline_content(inode, version.version);
+  }
   Result<Sha256> digest(Inode inode, Version version) override;
   Result<Xattrs> xattrs(Inode inode) override;
   Result<Inode> allot_inode() override;

@@ -173,6 +173,22 @@ Result<std::string> WorkingSet::inline_content(Inode inode, Version version) {
   return *edit->bytes;
 }
 
+Result<std::string> WorkingSet::content(Inode inode, const StoredVersion& version) {
+  const ContentEdit* edit = edit_of(inode, version.version);
+  if (edit == nullptr) {
+    return version.chunked ? source_.chunked_content(inode, version)
+                           : source_.inline_content(inode, version.version);
+  }
+  if (edit->bytes || !edit->base) return apply_edit(*edit, {});
+  const ContentEdit made = *edit;
+  auto base = this->version(inode, made.base);
+  if (!base) return base.error();
+  CHECK(*base);
+  auto below = content(inode, **base);
+  if (!below) return below;
+  return apply_edit(made, *below);
+}
+
 Result<Sha256> WorkingSet::digest(const StoredNode& node) {
   if (node.node.digest) return *node.node.digest;
   const ContentEdit* edit = edit_of(node.node.inode, node.node.version);

@@ -55,6 +55,8 @@ class TreeSource {
   virtual Result<std::optional<StoredVersion>> version(Inode inode, Version version) = 0;
   // The whole content of a version that is kept inline.
   virtual Result<std::string> inline_content(Inode inode, Version version) = 0;
+  // The whole content of one in chunks. REQUIRES: the caller can bear its size.
+  virtual Result<std::string> chunked_content(Inode inode, const StoredVersion& version) = 0;
   // Of a chunked version whose digest was not known when it was written; reads all of it.
   virtual Result<Sha256> digest(Inode inode, Version version) = 0;
   virtual Result<Xattrs> xattrs(Inode inode) = 0;
@@ -106,6 +108,8 @@ class WorkingSet {
   Result<std::string> path_of(const Dentry& name);
   Result<std::optional<StoredVersion>> version(Inode inode, Version version);
   Result<std::string> inline_content(Inode inode, Version version);
+  // The whole content, however it is kept. REQUIRES: the caller can bear its size.
+  Result<std::string> content(Inode inode, const StoredVersion& version);
   Result<Sha256> digest(const StoredNode& node);
   Result<Xattrs> xattrs(Inode inode);
   Result<Inode> allot_inode() { return source_.allot_inode(); }

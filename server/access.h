@@ -50,7 +50,7 @@ class Access final : public Store {
                                                 const NodeRef& node) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
-  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+  void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
   using Owners = std::unordered_map<VolumeId, std::uint64_t>;

@@ -42,18 +42,25 @@ struct Database::Parts {
         committer(writers_for(config.url, feed)),
         journal(pool),
         blobs(pool),
+        locks(config.url, config.lock_grace),
+        strict(config.url, feed.acks()),
         listener(config.url, {[this](VolumeId volume, Seq seq) {
                                 feed.heard(volume, seq);
                                 committer.poke(volume);
                               },
-                              [this](std::string_view payload) { journal.heard(payload); },
+                              [this](std::string_view payload) { hear(payload); },
                               [this] {
                                 feed.doubt();
+                                locks.doubt();
                                 journal.doubt();
                               }}),
-        store(pool, committer, feed),
+        store(pool, committer, feed, locks, strict),
         admin(pool),
         tokens(pool, clock) {}
+
+  void hear(std::string_view payload) {
+    if (!locks.heard(payload) && !strict.heard(payload)) journal.heard(payload);
+  }
 
   SystemClock clock;
   ConnectionPool pool;
@@ -63,6 +70,8 @@ struct Database::Parts {
   Committer committer;
   PgJournal journal;
   PgBlobs blobs;
+  PgLocks locks;
+  PgStrict strict;
   Listener listener;
   PgStore store;
   PgAdmin admin;

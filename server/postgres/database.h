@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/admin.h"
+#include "core/limits.h"
 #include "core/result.h"
 #include "core/store.h"
 #include "server/blobs.h"
@@ -23,6 +24,7 @@ struct DatabaseConfig {
   std::string url;  // as libpq takes it: "postgresql://…" or "host=… dbname=…"
   std::size_t connections =
       16;  // for reads; the committer, the listener and the feed have their own
+  std::chrono::milliseconds lock_grace = kLockGrace;  // shorter in tests
 };
 
 class Database {

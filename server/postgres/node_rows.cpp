@@ -188,7 +188,11 @@ std::string write_outcomes(const std::vector<Outcome>& outcomes) {
     append_big_endian(bytes, outcome.dentry.parent.value);
     put_text(bytes, outcome.dentry.name);
     append_big_endian(bytes, outcome.seq.value);
-    bytes.push_back(static_cast<char>((outcome.created ? 1 : 0) | (outcome.conflict ? 2 : 0)));
+    bytes.push_back(static_cast<char>((outcome.created ? 1 : 0) | (outcome.conflict ? 2 : 0) |
+                                      (outcome.merged ? 4 : 0) | (outcome.conflict_copy ? 8 : 0)));
+    if (!outcome.conflict_copy) continue;
+    append_big_endian(bytes, outcome.conflict_copy->parent.value);
+    put_text(bytes, outcome.conflict_copy->name);
   }
   return bytes;
 }
@@ -205,6 +209,11 @@ Result<std::vector<Outcome>> read_outcomes(std::string_view bytes) {
     const std::uint64_t flags = from.number(1);
     outcome.created = (flags & 1u) != 0;
     outcome.conflict = (flags & 2u) != 0;
+    outcome.merged = (flags & 4u) != 0;
+    if ((flags & 8u) != 0) {
+      const Inode parent{from.number(8)};
+      outcome.conflict_copy = Dentry{parent, from.text()};
+    }
     outcomes.push_back(std::move(outcome));
   }
   if (from.good && from.rest.empty()) return outcomes;

@@ -8,13 +8,15 @@
 #include "server/committer.h"
 #include "server/feed.h"
 #include "server/postgres/connection_pool.h"
+#include "server/postgres/pg_locks.h"
+#include "server/postgres/pg_strict.h"
 
 namespace outboard::server {
 
 class PgStore final : public Store {
  public:
-  PgStore(ConnectionPool& pool, Committer& committer, Feed& feed)
-      : pool_(pool), committer_(committer), feed_(feed) {}
+  PgStore(ConnectionPool& pool, Committer& committer, Feed& feed, PgLocks& locks, PgStrict& strict)
+      : pool_(pool), committer_(committer), feed_(feed), locks_(locks), strict_(strict) {}
 
   Result<Volume> open_volume(const Call& call, std::string_view name) override;
   Result<Volume> describe(const Call& call, VolumeId volume) override;
@@ -38,8 +40,7 @@ class PgStore final : public Store {
                                                 const NodeRef& node) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
-  // unsupported, until leases are built.
-  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+  void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
   // Runs `once`, and again when its answer is from before at.at_least and the feed has come so far.
@@ -58,6 +59,8 @@ class PgStore final : public Store {
   ConnectionPool& pool_;
   Committer& committer_;
   Feed& feed_;
+  PgLocks& locks_;
+  PgStrict& strict_;
 };
 
 }  // namespace outboard::server

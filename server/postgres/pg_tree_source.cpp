@@ -57,7 +57,8 @@ constexpr Sql kHasChildren{"source_has_children",
                            "AND parent = $2::bigint)"};
 constexpr Sql kVersion{"source_version",
                        "SELECT size, digest, chunked FROM versions WHERE volume = $1::bigint "
-                       "AND inode = $2::bigint AND version = $3::bigint"};
+                       "AND inode = $2::bigint AND version = $3::bigint "
+                       "AND NOT redacted"};
 constexpr Sql kContent{"source_content",
                        "SELECT data, redacted FROM versions WHERE volume = $1::bigint "
                        "AND inode = $2::bigint AND version = $3::bigint AND NOT chunked"};
@@ -238,14 +239,18 @@ Result<std::string> PgTreeSource::inline_content(Inode inode, Version version) {
   return rows->text(0, 0);
 }
 
+Result<std::string> PgTreeSource::chunked_content(Inode inode, const StoredVersion& version) {
+  return read_chunks(connection_, volume_, inode, version.version, version.size, 0, version.size,
+                     deadline_);
+}
+
 Result<Sha256> PgTreeSource::digest(Inode inode, Version version) {
   auto stored = this->version(inode, version);
   if (!stored) return stored.error();
   if (!*stored) return no_version(inode, version);
   if ((*stored)->digest) return *(*stored)->digest;
-  auto bytes = (*stored)->chunked ? read_chunks(connection_, volume_, inode, version,
-                                                (*stored)->size, 0, (*stored)->size, deadline_)
-                                  : inline_content(inode, version);
+  auto bytes =
+      (*stored)->chunked ? chunked_content(inode, **stored) : inline_content(inode, version);
   if (!bytes) return bytes.error();
   return sha256(*bytes);
 }

@@ -41,6 +41,7 @@ class PgTreeSource final : public TreeSource {
   Result<bool> has_children(Inode directory) override;
   Result<std::optional<StoredVersion>> version(Inode inode, Version version) override;
   Result<std::string> inline_content(Inode inode, Version version) override;
+  Result<std::string> chunked_content(Inode inode, const StoredVersion& version) override;
   Result<Sha256> digest(Inode inode, Version version) override;
   Result<Xattrs> xattrs(Inode inode) override;
   Result<Inode> allot_inode() override { return numbers_.next(connection_, deadline_); }

@@ -9,6 +9,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
+#include <functional>
 #include <utility>
 
 #include "core/admin.h"
@@ -38,9 +39,13 @@ inline Error too_busy() {
   return error;
 }
 
-// Runs `body(call)`, which fills the response and returns a Status, on a worker.
+// Ends a call: once, from any thread.
+using Finish = std::function<void(const Status&)>;
+
+// Runs `body(call, finish)` on a worker; the response is filled before `finish` is called, which
+// may be later.
 template <class Body>
-grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context, Body body) {
+grpc::ServerUnaryReactor* serve_later(Desk& desk, grpc::CallbackServerContext* context, Body body) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const bool taken = desk.workers.post([&desk, context, reactor, body = std::move(body)] {
     if (context->IsCancelled()) {  // it gave up while it waited for a worker
@@ -53,11 +58,20 @@ grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context
       reactor->Finish(wire::to_status(call.error()));
       return;
     }
-    const Status done = body(*call);
-    reactor->Finish(done ? grpc::Status() : wire::to_status(done.error()));
+    body(*call, [reactor](const Status& done) {
+      reactor->Finish(done ? grpc::Status() : wire::to_status(done.error()));
+    });
   });
   if (!taken) reactor->Finish(wire::to_status(too_busy()));
   return reactor;
+}
+
+// Runs `body(call)`, which fills the response and returns a Status, on a worker.
+template <class Body>
+grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context, Body body) {
+  return serve_later(
+      desk, context,
+      [body = std::move(body)](const Call& call, const Finish& finish) { finish(body(call)); });
 }
 
 }  // namespace outboard::server
