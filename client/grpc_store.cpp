@@ -384,12 +384,16 @@ Result<std::unique_ptr<Subscription>> GrpcStore::subscribe(const Call& call, Vol
                                  std::move(sink));
 }
 
-Status GrpcStore::lock(const Call& call, VolumeId volume, const LockQuery& query) {
+void GrpcStore::lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) {
   v1::LockRequest request;
   request.set_volume(volume.value);
   wire::write(query, &request);
   v1::LockResponse response;
-  return parts_->read(call, &Stub::Lock, request, &response);
+  const Status asked = parts_->read(call, &Stub::Lock, request, &response);
+  if (!asked) return done(asked.error());
+  Faults faults;
+  LockAnswer answer = wire::read(response, client(), faults);
+  done(faults.or_error(std::move(answer)));
 }
 
 }  // namespace outboard::client

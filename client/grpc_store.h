@@ -71,7 +71,8 @@ class GrpcStore final : public Store {
                                const TakeSearched& take) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
-  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+  // On the caller's thread, until the answer is there.
+  void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
   struct Parts;

@@ -44,6 +44,7 @@ class WatchStream::Held final : public Subscription {
     line->second.acknowledged = std::max(line->second.acknowledged, seq);
     stream_.changed_.notify_all();
   }
+  void set_frozen(bool frozen) override { stream_.set_frozen(frozen); }
 
  private:
   WatchStream& stream_;
@@ -422,6 +423,7 @@ std::optional<v1::WatchRequest> WatchStream::next_request(Moment at, Moment& loo
       subscribe->set_subscription(line.on_wire);
       subscribe->set_volume(line.volume.value);
       subscribe->set_after(line.last.value);
+      subscribe->set_shows(line.sink->shows());
       return request;
     }
     if (line.on_wire == 0) look_again = std::min(look_again, line.ask_from);

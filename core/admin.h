@@ -36,7 +36,7 @@ struct User {
 
 struct VolumeSettings {
   Policy policy = Policy::last_writer;
-  bool strict = false;            // refused as unsupported until leases are built
+  bool strict = false;            // publishes wait for the mounts [S7]
   std::uint64_t quota_bytes = 0;  // 0: none
   std::uint64_t quota_nodes = 0;  // 0: none
   Retention retention = {};

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "core/check.h"
 #include "core/commit_review.h"
 #include "core/commit_step.h"
 
@@ -97,7 +98,12 @@ Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& 
 
 Verdict judge(Policy policy, std::optional<Version> base, Version current) {
   if (!base || *base == current) return Verdict::clean;
-  return policy == Policy::last_writer ? Verdict::override_flagged : Verdict::refused;
+  switch (policy) {
+    case Policy::last_writer: return Verdict::override_flagged;
+    case Policy::merge: return Verdict::merge;
+    case Policy::refuse: return Verdict::refused;
+  }
+  CHECK(false);
 }
 
 Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch,

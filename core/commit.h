@@ -12,14 +12,13 @@
 namespace outboard {
 
 // What the policy makes of a publish whose base is not the current version. [S4]
-enum class Verdict : std::uint8_t { clean, override_flagged, refused };
+enum class Verdict : std::uint8_t { clean, override_flagged, merge, refused };
 Verdict judge(Policy policy, std::optional<Version> base, Version current);
 
 // Applies `batch` to `set`, or leaves `set` as it was and says why not: the error's `step` is the
 // index of the refused step, its `subject` the path or inode.
 //   REQUIRES: check_batch(batch).
-// policy `merge` on a stale base is refused with `unsupported` until it is built. When all steps
-// are done, `rules` are asked about what they wrote (core/commit_review.h).
+// When all steps are done, `rules` are asked about what they wrote (core/commit_review.h).
 Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch,
                             const ContentRules& rules = NoContentRules());
 

@@ -107,28 +107,6 @@ Result<Outcome> put_times(Work& work, Target& target) {
   return outcome_of(node, target.dentry, seq);
 }
 
-// The version that a writer built on. A rewrite from scratch needs none; history may not reach
-// back to a stale one.
-Result<StoredVersion> base_of(Work& work, const Target& target, std::optional<Version> wanted,
-                              bool needed) {
-  const Node& node = target.stored.node;
-  const Version version = wanted.value_or(node.version);
-  if (version == node.version) {
-    return StoredVersion{version, node.attributes.size, node.digest, target.stored.chunked};
-  }
-  if (!version || !needed) return StoredVersion{};
-  auto kept = work.set.version(node.inode, version);
-  if (!kept) return kept.error();
-  if (*kept) return **kept;
-  const std::string subject = path_for_log(work, target);
-  Error error = refuse(Code::conflict, subject,
-                       "version " + to_string(version) + " of " + subject +
-                           " is not kept any more, so nothing can be made from it: read version " +
-                           to_string(node.version) + " and write on that");
-  error.current_version = node.version.value;
-  return error;
-}
-
 Status check_result(std::uint64_t size, const Target& target) {
   if (size <= kFileBytesMax) return success();
   return refuse(Code::too_big, target.path,
@@ -155,13 +133,17 @@ void cut(std::vector<Extent>& extents, std::uint64_t size) {
 Result<Outcome> write_on(Work& work, Target& target, const Write& op) {
   const Node& node = target.stored.node;
   const std::string subject = target.path.empty() ? "the file" : target.path;
-  auto conflict = judge_base(work, op.base, node.version, subject);
-  if (!conflict) return conflict.error();
+  auto verdict = judge_base(work, op.base, node.version, subject);
+  if (!verdict) return verdict.error();
+  if (*verdict == Verdict::merge) {
+    auto mine = bytes_of_write(work, target, op);
+    return mine ? merge_into(work, target, *op.base, *mine) : mine.error();
+  }
   auto base = base_of(work, target, op.base, op.keep != std::uint64_t{0});
   if (!base) return base.error();
   Plan plan;
   plan.base = *base;
-  plan.conflict = *conflict;
+  plan.conflict = *verdict == Verdict::override_flagged;
   plan.keep = std::min(op.keep.value_or(base->size), base->size);
   for (const Extent& extent : op.extents) {
     if (!extent.bytes.empty()) plan.extents.push_back(extent);
@@ -179,9 +161,36 @@ Result<Outcome> write_on(Work& work, Target& target, const Write& op) {
   return put_times(work, target);
 }
 
-Result<Outcome> publish_new(Work& work, const Place& place, const Publish& op) {
-  auto conflict = judge_base(work, op.base, Version{}, place.path);
-  if (!conflict) return conflict.error();
+Result<Outcome> publish_at_empty(Work& work, const Place& place, const Publish& op) {
+  auto verdict = judge_base(work, op.base, Version{}, place.path);
+  if (!verdict) return verdict.error();
+  if (*verdict == Verdict::merge) return set_aside(work, place, op);
+  return publish_new(work, place, op, *verdict == Verdict::override_flagged);
+}
+
+}  // namespace
+
+Result<StoredVersion> base_of(Work& work, const Target& target, std::optional<Version> wanted,
+                              bool needed) {
+  const Node& node = target.stored.node;
+  const Version version = wanted.value_or(node.version);
+  if (version == node.version) {
+    return StoredVersion{version, node.attributes.size, node.digest, target.stored.chunked};
+  }
+  if (!version || !needed) return StoredVersion{};
+  auto kept = work.set.version(node.inode, version);
+  if (!kept) return kept.error();
+  if (*kept) return **kept;
+  const std::string subject = path_for_log(work, target);
+  Error error = refuse(Code::conflict, subject,
+                       "version " + to_string(version) + " of " + subject +
+                           " is not kept any more, so nothing can be made from it: read version " +
+                           to_string(node.version) + " and write on that");
+  error.current_version = node.version.value;
+  return error;
+}
+
+Result<Outcome> publish_new(Work& work, const Place& place, const Publish& op, bool conflict) {
   auto stored = new_node(work, Kind::file, op.mode.value_or(0644), op.uid, op.gid);
   if (!stored) return stored.error();
   Plan plan;
@@ -195,20 +204,29 @@ Result<Outcome> publish_new(Work& work, const Place& place, const Publish& op) {
   stored->chunked = !edit.bytes;
   auto outcome = place_new(work, place, *stored);
   if (!outcome) return outcome;
-  if (*conflict) {
+  if (conflict) {
     work.set.flag_last();
     outcome->conflict = true;
   }
   edit.inode = node.inode;
   edit.version = node.version;
-  edit.conflict = *conflict;
+  edit.conflict = conflict;
   edit.seq = outcome->seq;
   edit.passing = is_ignored(work.set.volume().ignored, place.path);
   work.set.put_content(std::move(edit));
   return outcome;
 }
 
-}  // namespace
+Result<Outcome> rewrite_from(Work& work, Target& target, std::uint64_t keep, std::string rest) {
+  auto base = base_of(work, target, std::nullopt, true);
+  if (!base) return base.error();
+  Plan plan;
+  plan.base = *base;
+  plan.keep = keep;
+  plan.size = keep + rest.size();
+  if (!rest.empty()) plan.extents.push_back(Extent{keep, std::move(rest)});
+  return put_version(work, target, std::move(plan));
+}
 
 Result<Outcome> apply(Work& work, const Write& op) {
   auto target = enter_file(work, op.node);
@@ -238,7 +256,7 @@ Result<Outcome> apply(Work& work, const Publish& op) {
   auto place = op.parents ? make_place(work, op.at, style) : find_place(work, op.at);
   if (!place) return place.error();
   if (auto good = check_when(work, place->there, place->path); !good) return good.error();
-  if (!place->there) return publish_new(work, *place, op);
+  if (!place->there) return publish_at_empty(work, *place, op);
   auto target = find_file(work, place->there->node.inode);
   if (!target) {
     Error error = target.error();
@@ -247,11 +265,12 @@ Result<Outcome> apply(Work& work, const Publish& op) {
   }
   target->path = place->path;
   target->dentry = place->dentry;
+  auto verdict = judge_base(work, op.base, target->stored.node.version, place->path);
+  if (!verdict) return verdict.error();
+  if (*verdict == Verdict::merge) return merge_into(work, *target, *op.base, op.bytes);
   if (op.mode) target->stored.node.attributes.mode = *op.mode;
-  auto conflict = judge_base(work, op.base, target->stored.node.version, place->path);
-  if (!conflict) return conflict.error();
   Plan plan;
-  plan.conflict = *conflict;
+  plan.conflict = *verdict == Verdict::override_flagged;
   if (!op.bytes.empty()) plan.extents.push_back(Extent{0, op.bytes});
   plan.size = op.bytes.size();
   plan.base.size = 1;  // whatever it was, none of it is kept: never an append

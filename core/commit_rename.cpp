@@ -44,8 +44,8 @@ Status check_replaced(Work& work, const Place& from, const Place& to) {
 
 // The base a caller saw at the target, against what is there. A node without content has version
 // 0 as absence has, so it is told apart here.
-Result<bool> judge_target(Work& work, const Rename& op, const Place& to) {
-  if (!op.base || op.mode != RenameMode::replace) return false;
+Result<Verdict> judge_target(Work& work, const Rename& op, const Place& to) {
+  if (!op.base || op.mode != RenameMode::replace) return Verdict::clean;
   Version current = to.there ? to.there->node.version : Version{};
   if (to.there && !*op.base && !current) current = Version{1};
   return judge_base(work, op.base, current, to.path);
@@ -117,6 +117,18 @@ Result<Outcome> move(Work& work, const Place& from, const Place& to, bool exchan
   return outcome;
 }
 
+// What stands at the target was not seen, and a rename knows no base to merge it with: the node
+// goes to a place beside it. [S35]
+Result<Outcome> move_aside(Work& work, const Place& from, const Place& to) {
+  const Node& node = from.there->node;
+  auto beside =
+      place_beside(work, to, sha256(to_string(node.inode) + "@" + to_string(node.version)));
+  if (!beside) return beside.error();
+  auto outcome = move(work, from, *beside, false, true);
+  if (outcome) outcome->conflict_copy = beside->dentry;
+  return outcome;
+}
+
 }  // namespace
 
 // The step's precondition speaks of the node at `to`, as Rename::base does.
@@ -141,9 +153,10 @@ Result<Outcome> apply(Work& work, const Rename& op) {
   if (to->there && !exchange) {
     if (auto good = check_replaced(work, *from, *to); !good) return good.error();
   }
-  auto conflict = judge_target(work, op, *to);
-  if (!conflict) return conflict.error();
-  return move(work, *from, *to, exchange, *conflict);
+  auto verdict = judge_target(work, op, *to);
+  if (!verdict) return verdict.error();
+  if (*verdict == Verdict::merge) return move_aside(work, *from, *to);
+  return move(work, *from, *to, exchange, *verdict == Verdict::override_flagged);
 }
 
 }  // namespace outboard::rules

@@ -226,19 +226,10 @@ Outcome outcome_of(const Node& node, const Dentry& dentry, Seq seq) {
   return outcome;
 }
 
-Result<bool> judge_base(Work& work, std::optional<Version> base, Version current,
-                        const std::string& path) {
-  const Policy policy = work.set.volume().policy;
-  switch (judge(policy, base, current)) {
-    case Verdict::clean: return false;
-    case Verdict::override_flagged: return true;
-    case Verdict::refused: break;
-  }
-  if (policy == Policy::merge) {
-    return refuse(Code::unsupported, path,
-                  path + " changed since version " + to_string(*base) +
-                      ", and merging is not built yet: read it again and write on that");
-  }
+Result<Verdict> judge_base(Work& work, std::optional<Version> base, Version current,
+                           const std::string& path) {
+  const Verdict verdict = judge(work.set.volume().policy, base, current);
+  if (verdict != Verdict::refused) return verdict;
   Error error =
       refuse(Code::conflict, path,
              path + " is at version " + to_string(current) + ", not at " + to_string(*base) +

@@ -73,9 +73,31 @@ std::int64_t bytes_used(const Node& node);
 
 Outcome outcome_of(const Node& node, const Dentry& dentry, Seq seq);
 
-// judge() and its refusal as one: whether the change is to be flagged.
-Result<bool> judge_base(Work& work, std::optional<Version> base, Version current,
-                        const std::string& path);
+// judge() and its refusal as one: never `refused`.
+Result<Verdict> judge_base(Work& work, std::optional<Version> base, Version current,
+                           const std::string& path);
+
+// The version that a writer built on. A rewrite from scratch needs none: version 0 then, as when
+// history does not reach back. `conflict` when it is needed and not kept.
+Result<StoredVersion> base_of(Work& work, const Target& target, std::optional<Version> wanted,
+                              bool needed);
+
+// The file's content from `keep` on becomes `rest`, as one new version.
+Result<Outcome> rewrite_from(Work& work, Target& target, std::uint64_t keep, std::string rest);
+// A new file at an empty place; `conflict`: the change is flagged.
+Result<Outcome> publish_new(Work& work, const Place& place, const Publish& op, bool conflict);
+
+// ── The policy `merge`: commit_merge.cpp ─────────────────────────────────────────────────────────
+
+// Puts `mine`, which was made from version `base`, into the file: merged with what is there, or as
+// a conflict copy beside it. [S35]
+Result<Outcome> merge_into(Work& work, Target& target, Version base, const std::string& mine);
+// What `op`, made from a version that is no longer current, would have made of the whole file.
+Result<std::string> bytes_of_write(Work& work, const Target& target, const Write& op);
+// A new file with `mine` beside the empty place where it cannot be: its name was removed.
+Result<Outcome> set_aside(Work& work, const Place& place, const Publish& op);
+// An empty place beside `place` for a node that cannot stand there.
+Result<Place> place_beside(Work& work, const Place& place, const Sha256& mark);
 
 // Removes the name at `place`, and the node when it was the last; the parent's times too.
 Result<Outcome> remove_name(Work& work, const Place& place);

@@ -55,11 +55,11 @@ class MergingTest : public CommitTest {
   MergingTest() : CommitTest(Policy::merge) {}
 };
 
-TEST(Judge, KnowsTheThreeVerdicts) {
+TEST(Judge, KnowsTheVerdicts) {
   EXPECT_EQ(judge(Policy::refuse, {}, Version{3}), Verdict::clean);
   EXPECT_EQ(judge(Policy::refuse, Version{3}, Version{3}), Verdict::clean);
   EXPECT_EQ(judge(Policy::refuse, Version{2}, Version{3}), Verdict::refused);
-  EXPECT_EQ(judge(Policy::merge, Version{2}, Version{3}), Verdict::refused);
+  EXPECT_EQ(judge(Policy::merge, Version{2}, Version{3}), Verdict::merge);
   EXPECT_EQ(judge(Policy::last_writer, Version{0}, Version{3}), Verdict::override_flagged);
 }
 
@@ -129,13 +129,21 @@ TEST_F(CommitTest, AFileGrowsToItsLimitAndNotBeyond) {
   EXPECT_EQ(refused_.code, Code::too_big);
 }
 
-TEST_F(MergingTest, AStaleBaseIsRefusedUntilMergingIsBuilt) {
-  put("one");
-  put("two");
-  Write stale = write_at(0, "x");
-  stale.base = Version{1};
-  EXPECT_FALSE(run(stale));
-  EXPECT_EQ(refused_.code, Code::unsupported);
+// What a merge leaves alone is not stored again.
+TEST_F(MergingTest, AMergeStoresWhatDiffersOnly) {
+  const std::string head(2 * kInlineBytesMax, 'x');
+  put(head + "\na\nb\nc\n");
+  put(head + "\na\nb\nC\n");
+  Publish mine;
+  mine.at = {NodeRef{"/"}, "f"};
+  mine.bytes = head + "\nA\nb\nc\n";
+  mine.base = Version{1};
+  const auto edit = run(mine);
+  ASSERT_TRUE(edit);
+  EXPECT_EQ(edit->base, Version{2});
+  EXPECT_EQ(edit->keep, head.size() + 1);
+  EXPECT_EQ(edit->extents, (std::vector<Extent>{{head.size() + 1, "A\nb\nC\n"}}));
+  EXPECT_FALSE(edit->conflict);
 }
 
 TEST_F(CommitTest, LinksHaveALimit) {

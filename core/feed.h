@@ -26,8 +26,8 @@ enum class FeedEnd : std::uint8_t {
   too_slow,        // the queue was full: resume at the last seq received
   access_revoked,  // the token ended or no longer covers the volume
   volume_gone,
-  server_stopping, // resume elsewhere
-  connection_lost, // resume when it is back
+  server_stopping,  // resume elsewhere
+  connection_lost,  // resume when it is back
 };
 
 std::string_view name_of(FeedEnd end);
@@ -35,9 +35,9 @@ std::string_view name_of(FeedEnd end);
 // Changes of one transaction batch, contiguous; or only a mark that says "current up to `upto`".
 struct FeedItem {
   VolumeId volume;
-  std::vector<Change> changes;     // seqs rise by one; the last is `upto` when not empty
+  std::vector<Change> changes;  // seqs rise by one; the last is `upto` when not empty
   Seq upto;
-  std::optional<FeedEnd> end;      // set: nothing follows
+  std::optional<FeedEnd> end;  // set: nothing follows
 };
 
 // Takes items. offer() must not block or call back into the store; false means "full": the
@@ -46,6 +46,8 @@ class FeedSink {
  public:
   virtual ~FeedSink() = default;
   virtual bool offer(const std::shared_ptr<const FeedItem>& item) = 0;
+  // Whether programs are shown what it holds: then strict volumes wait for its acknowledgements.
+  virtual bool shows() const { return false; }
 };
 
 // While it lives the sink is called; after its destructor returns, never again.
@@ -54,20 +56,25 @@ class Subscription {
   virtual ~Subscription() = default;
   // The subscriber has applied everything up to `seq`: strict volumes wait for it. [S7]
   virtual void acknowledge(Seq seq) = 0;
+  // A frozen subscriber passes a barrier before it shows anything again, so nobody waits for it.
+  virtual void set_frozen(bool frozen) = 0;
 };
 
 // A bounded queue for a subscriber with a thread of its own.
 class FeedQueue final : public FeedSink {
  public:
-  explicit FeedQueue(std::size_t changes_max = kWatcherQueueChanges) : changes_max_(changes_max) {}
+  explicit FeedQueue(std::size_t changes_max = kWatcherQueueChanges, bool shows = false)
+      : changes_max_(changes_max), shows_(shows) {}
 
   bool offer(const std::shared_ptr<const FeedItem>& item) override;
+  bool shows() const override { return shows_; }
   // The next item; nothing when `until` has passed or wake() was called.
   std::shared_ptr<const FeedItem> next(Moment until);
   void wake();
 
  private:
   const std::size_t changes_max_;
+  const bool shows_;
   Mutex mutex_;
   Condition arrived_;
   std::deque<std::shared_ptr<const FeedItem>> items_ GUARDED_BY(mutex_);

@@ -39,6 +39,12 @@ inline constexpr std::uint32_t kChunkPiecesMax = 16;
 inline constexpr std::uint64_t kFileBytesMax = 1ULL << 30U;
 // One batch in memory on its way: a server of 24 GiB holds a hundred at their worst.
 inline constexpr std::uint64_t kBatchBytesMax = 256ULL << 20U;
+// Text that is merged line by line, each of the three versions: a volume's writers wait meanwhile,
+// about 10 ms at this size. [S35]
+inline constexpr std::uint64_t kMergeBytesMax = 1U << 20U;
+// Lines that differ between two versions before a merge is given up: the work grows with its
+// square.
+inline constexpr std::size_t kMergeEditsMax = 1'024;
 // Steps in one batch: a transaction of about a second on measured figures (30,000 rows/s).
 inline constexpr std::size_t kBatchStepsMax = 4'096;
 
@@ -213,6 +219,31 @@ inline constexpr std::chrono::seconds kCertificateLifeLow = 24h * 14;
 inline constexpr std::chrono::milliseconds kClockSkewMax = 2s;
 // Threads that answer those who scrape figures; a scrape takes a millisecond.
 inline constexpr std::size_t kMetricsThreads = 2;
+
+// ── Locks and leases ─────────────────────────────────────────────────────────────────────────────
+// A client's locks outlive its watch stream by this: long enough to reconnect to another server.
+inline constexpr std::chrono::milliseconds kLockGrace = 10s;
+// How often a server says that its clients live: four tries within a grace.
+inline constexpr std::chrono::milliseconds kLockRenewInterval = 2s;
+// A waiting lock's place in the queue, when its server does not speak for it any more.
+inline constexpr std::chrono::milliseconds kLockPlaceFor = 6s;
+// What no bell tells of: leases that ran out, bells that were lost.
+inline constexpr std::chrono::milliseconds kLockLookInterval = 1s;
+// Ranges locked in one file by one owner; each costs a row. SQLite uses 3, Berkeley DB hundreds.
+inline constexpr std::size_t kLockRangesMax = 1'024;
+// Locks that wait in one server; the next is refused with `unavailable`.
+inline constexpr std::size_t kLocksWaitingMax = 16'384;
+// How far a circle of waiting owners is followed; the kernel follows 10.
+inline constexpr std::size_t kLockCircleMax = 16;
+// A publish on a strict volume waits this long for a mount that does not answer, and a mount that
+// has not heard from its server for this long shows nothing that it has not asked about. [S7]
+inline constexpr std::chrono::milliseconds kStrictLease = 2s;
+// A mount believes in its lease for so much less: clocks drift, and a stream may have ended that
+// it still takes for open.
+inline constexpr std::chrono::milliseconds kStrictMargin = 200ms;
+// How long a server that was not heard of is asked about its mounts, and how often it is heard of.
+inline constexpr std::chrono::milliseconds kStrictServerFor = 10s;
+inline constexpr std::chrono::milliseconds kStrictServerEvery = 2s;
 
 // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
 inline constexpr std::size_t kTokenBytes = 32;  // 256 bits

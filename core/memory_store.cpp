@@ -83,18 +83,32 @@ Content slice(const MemoryContent& kept, std::uint64_t offset, std::size_t size)
 // Lives in the list of its shelf; leaves it under the store's lock.
 class MemoryStore::Watch final : public Subscription {
  public:
-  Watch(MemoryStore& store, VolumeId volume, std::shared_ptr<FeedSink> sink)
-      : store_(store), volume_(volume), sink_(std::move(sink)) {}
-  ~Watch() override {
-    const Lock lock(store_.mutex_);
-    if (auto shelf = store_.shelf(volume_)) (*shelf)->watchers.remove(sink_);
+  Watch(MemoryStore& store, VolumeId volume, ClientId client, std::shared_ptr<FeedSink> sink,
+        Seq after)
+      : store_(store), volume_(volume), client_(client), sink_(std::move(sink)) {
+    if (sink_->shows()) mount_ = store_.acks_.join(volume_, after);
   }
-  void acknowledge(Seq) override {}  // no strict volumes here
+  ~Watch() override {
+    if (mount_ != 0) store_.acks_.leave(volume_, mount_, std::chrono::steady_clock::now());
+    const Lock lock(store_.mutex_);
+    auto shelf = store_.shelf(volume_);
+    if (!shelf) return;
+    (*shelf)->watchers.remove(sink_);
+    (*shelf)->locks.detach(client_, store_.clock_.now());
+  }
+  void acknowledge(Seq seq) override {
+    if (mount_ != 0) store_.acks_.acknowledge(volume_, mount_, seq);
+  }
+  void set_frozen(bool frozen) override {
+    if (mount_ != 0) store_.acks_.set_frozen(volume_, mount_, frozen);
+  }
 
  private:
   MemoryStore& store_;
   const VolumeId volume_;
+  const ClientId client_;
   const std::shared_ptr<FeedSink> sink_;
+  MountAcks::Key mount_ = 0;  // 0: it shows nothing
 };
 
 MemoryStore::MemoryStore(const Clock& clock, const ContentRules* rules)
@@ -110,6 +124,7 @@ VolumeId MemoryStore::add_volume(std::string name, const VolumeSettings& setting
   volume.name = std::move(name);
   take_settings(volume, settings);
   const VolumeId id = volume.id;
+  acks_.set_strict(id, volume.strict);
   shelves_.emplace(id, std::make_unique<Shelf>(std::move(volume), clock_.wall()));
   return id;
 }
@@ -175,6 +190,13 @@ Result<Volume> MemoryStore::describe(const Call&, VolumeId volume) {
 }
 
 Result<Applied> MemoryStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
+  auto applied = apply_once(call, volume, batch);
+  if (!applied || !applied->last || !acks_.is_strict(volume)) return applied;
+  acks_.wait(volume, applied->last, std::chrono::steady_clock::now() + kStrictLease);
+  return applied;
+}
+
+Result<Applied> MemoryStore::apply_once(const Call& call, VolumeId volume, const Batch& batch) {
   if (auto good = check_batch(batch); !good) return good.error();
   const Lock lock(mutex_);
   auto found = shelf(volume);
@@ -378,7 +400,7 @@ Result<Seq> MemoryStore::snapshot(const Call& call, VolumeId volume, const Snaps
   return seq;
 }
 
-Result<std::unique_ptr<Subscription>> MemoryStore::subscribe(const Call&, VolumeId volume,
+Result<std::unique_ptr<Subscription>> MemoryStore::subscribe(const Call& call, VolumeId volume,
                                                              Seq after,
                                                              std::shared_ptr<FeedSink> sink) {
   const Lock lock(mutex_);
@@ -396,12 +418,9 @@ Result<std::unique_ptr<Subscription>> MemoryStore::subscribe(const Call&, Volume
   } else {
     end_feed(*sink, volume, after, FeedEnd::too_slow);
   }
-  return std::unique_ptr<Subscription>(std::make_unique<Watch>(*this, volume, std::move(sink)));
-}
-
-Status MemoryStore::lock(const Call&, VolumeId, const LockQuery& query) {
-  return refuse(Code::unsupported, to_string(query.inode),
-                "locks across mounts are not built yet: lock within one mount");
+  (*found)->locks.attach(call.caller.client);
+  return std::unique_ptr<Subscription>(
+      std::make_unique<Watch>(*this, volume, call.caller.client, std::move(sink), after));
 }
 
 }  // namespace outboard

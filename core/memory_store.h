@@ -2,7 +2,7 @@
 // against, and the store on which the filesystem's tests run.
 //
 // It keeps every version and the whole log, until forget() is called. Chunked edits are applied to
-// whole strings, so it is not for large volumes. Locks are refused as unsupported.
+// whole strings, so it is not for large volumes. Who waits for a lock does so on its own thread.
 //
 // Threads: any. One lock guards all; sinks are offered to under it (offer() neither blocks nor
 // calls back), which makes the order of the feed the order of commits.
@@ -20,7 +20,9 @@
 #include "core/clock.h"
 #include "core/content_rules.h"
 #include "core/guarded.h"
+#include "core/memory_locks.h"
 #include "core/memory_volume.h"
+#include "core/mount_acks.h"
 #include "core/store.h"
 
 namespace outboard {
@@ -63,7 +65,7 @@ class MemoryStore final : public Store {
                                const TakeSearched& take) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
-  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+  void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
   class Watch;
@@ -77,8 +79,10 @@ class MemoryStore final : public Store {
     MemoryVolume tree;
     std::map<ClientId, Requests> requests;
     std::list<std::shared_ptr<FeedSink>> watchers;
+    MemoryLocks locks;
   };
 
+  Result<Applied> apply_once(const Call& call, VolumeId volume, const Batch& batch);
   Result<Shelf*> shelf(VolumeId volume) REQUIRES_LOCK(mutex_);
   // A volume's tree now, or as it was.
   struct TreeAt {
@@ -92,11 +96,16 @@ class MemoryStore final : public Store {
   Result<Shelf*> reach(const Call& call, VolumeId volume, const ReadAt& at) REQUIRES_LOCK(mutex_);
   Result<TreeAt> tree_at(const Call& call, VolumeId volume, const ReadAt& at) REQUIRES_LOCK(mutex_);
   Result<Applied> commit(const Call& call, Shelf& shelf, const Batch& batch) REQUIRES_LOCK(mutex_);
+  // memory_store_locks.cpp
+  Result<LockAnswer> take_lock(const Call& call, VolumeId volume, const LockQuery& query);
+  Status wait_for_lock(const Call& call, Shelf& shelf, const LockQuery& query,
+                       const LockRange& range) REQUIRES_LOCK(mutex_);
   static void publish(Shelf& shelf, const std::vector<Change>& changes);
 
   const Clock& clock_;
   const NoContentRules no_rules_;
   const ContentRules& rules_;
+  MountAcks acks_;
   Mutex mutex_;
   Condition advanced_;
   std::map<VolumeId, std::unique_ptr<Shelf>> shelves_ GUARDED_BY(mutex_);

@@ -55,9 +55,6 @@ TEST_F(MemoryStoreTest, NothingComesAfterTheSubscription) {
 }
 
 TEST_F(MemoryStoreTest, WhatIsNotBuiltIsRefused) {
-  LockQuery query;
-  query.inode = kRootInode;
-  EXPECT_EQ(store_.lock(Call{}, volume_, query).error().code, Code::unsupported);
   const auto pinned = store_.attributes(Call{}, volume_, NodeRef{"/"}, ReadAt{{}, "v1"});
   EXPECT_EQ(pinned.error().code, Code::unsupported);
 }

@@ -55,8 +55,10 @@ struct Outcome {
   Dentry dentry;  // the name it acted on; parent 0 when it went by inode
   Seq seq;        // of its last change; 0: it changed nothing
   bool created = false;
-  bool conflict = false;  // it overrode a version its caller had not seen [S4]
-  std::vector<std::string> warnings = {};  // rules of the volume's that it breaks [S22, S32]
+  bool conflict = false;  // it overrode, or could not be merged with, what was not seen [S4]
+  std::vector<std::string> warnings = {};    // rules of the volume's that it breaks [S22, S32]
+  bool merged = false;                       // the new version has others' changes in it, too [S35]
+  std::optional<Dentry> conflict_copy = {};  // where the caller's bytes are, the node being as it was
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
@@ -121,20 +123,39 @@ struct SnapshotQuery {
 
 enum class LockKind : std::uint8_t { shared, exclusive };
 
-// A byte range or (length 0) the rest of a file, held by `owner` of one client under a lease.
+// A byte range of a file as fcntl(2) locks it, or the file as flock(2) does: the two know nothing
+// of each other. Held by `owner` of one client, under a lease. [S36]
 struct LockQuery {
   Inode inode;
   ClientId client;
   std::uint64_t owner = 0;
   std::uint64_t start = 0;
-  std::uint64_t length = 0;
+  std::uint64_t length = 0;      // 0: to the end, wherever that will be
   std::optional<LockKind> kind;  // unset: unlock
   bool wait = false;             // until the deadline; else conflict at once
+  bool whole_file = false;       // flock's: start and length are 0
+  bool test = false;             // only ask who is in the way
 };
 
-// Takes the answer to a submitted batch: once, perhaps before submit() has returned, else on a
-// thread of the store. Must not block.
-using ApplyDone = std::function<void(Result<Applied>)>;
+// Who is in the way of a lock.
+struct LockHolder {
+  ClientId client;  // nil: another client's, whose name is not told
+  std::uint64_t owner = 0;
+  std::uint64_t start = 0;
+  std::uint64_t length = 0;  // 0: to the end
+  LockKind kind = LockKind::shared;
+  friend bool operator==(const LockHolder&, const LockHolder&) = default;
+};
+
+struct LockAnswer {
+  Seq seq;                           // the holder must have caught up to here: what former holders
+                                     // published is at or before it
+  std::optional<LockHolder> holder;  // of a test: one that is in the way
+};
+
+// Takes the answer to a lock: once, perhaps before lock() has returned, else from a thread of the
+// store. Must not block.
+using LockDone = std::function<void(Result<LockAnswer>)>;
 
 class Store {
  public:
@@ -195,8 +216,10 @@ class Store {
                                                           Seq after,
                                                           std::shared_ptr<FeedSink> sink) = 0;
 
-  // Takes, changes or gives up a lock; leases end with the client's subscription.
-  virtual Status lock(const Call& call, VolumeId volume, const LockQuery& query) = 0;
+  // Takes, changes, gives up or asks about a lock. A client's locks last while it has a
+  // subscription, and kLockGrace beyond. conflict: somebody is in the way; with `wait`, each would
+  // wait for the other for ever. timed_out: the deadline passed while it waited.
+  virtual void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) = 0;
 };
 
 }  // namespace outboard

@@ -257,6 +257,8 @@ void write(const Outcome& outcome, v1::Outcome* to) {
   to->set_created(outcome.created);
   to->set_conflict(outcome.conflict);
   for (const std::string& warning : outcome.warnings) to->add_warnings(warning);
+  to->set_merged(outcome.merged);
+  if (outcome.conflict_copy) write(*outcome.conflict_copy, to->mutable_conflict_copy());
 }
 
 Outcome read(const v1::Outcome& from, Faults& faults) {
@@ -267,6 +269,8 @@ Outcome read(const v1::Outcome& from, Faults& faults) {
   outcome.created = from.created();
   outcome.conflict = from.conflict();
   outcome.warnings.assign(from.warnings().begin(), from.warnings().end());
+  outcome.merged = from.merged();
+  if (from.has_conflict_copy()) outcome.conflict_copy = read(from.conflict_copy(), faults);
   return outcome;
 }
 
@@ -342,6 +346,8 @@ void write(const LockQuery& query, v1::LockRequest* to) {
   to->set_length(query.length);
   to->set_kind(write(query.kind));
   to->set_wait(query.wait);
+  to->set_whole_file(query.whole_file);
+  to->set_test(query.test);
 }
 
 LockQuery read(const v1::LockRequest& from, Faults& faults) {
@@ -352,7 +358,32 @@ LockQuery read(const v1::LockRequest& from, Faults& faults) {
   query.length = from.length();
   query.kind = read(from.kind(), faults);
   query.wait = from.wait();
+  query.whole_file = from.whole_file();
+  query.test = from.test();
   return query;
+}
+
+// `asking`: whose own locks are told apart; other clients are not named.
+void write(const LockAnswer& answer, const ClientId& asking, v1::LockResponse* to) {
+  to->set_seq(answer.seq.value);
+  if (!answer.holder) return;
+  auto* holder = to->mutable_holder();
+  holder->set_own_client(answer.holder->client == asking);
+  holder->set_owner(answer.holder->owner);
+  holder->set_start(answer.holder->start);
+  holder->set_length(answer.holder->length);
+  holder->set_kind(write(std::optional(answer.holder->kind)));
+}
+
+LockAnswer read(const v1::LockResponse& from, const ClientId& asking, Faults& faults) {
+  LockAnswer answer;
+  answer.seq = Seq{from.seq()};
+  if (!from.has_holder()) return answer;
+  const auto& holder = from.holder();
+  const auto kind = read(holder.kind(), faults);
+  answer.holder = LockHolder{holder.own_client() ? asking : ClientId{}, holder.owner(),
+                             holder.start(), holder.length(), kind.value_or(LockKind::shared)};
+  return answer;
 }
 
 void write(const Xattrs& xattrs, v1::GetXattrsResponse* to) {

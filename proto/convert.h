@@ -81,6 +81,8 @@ HistoryQuery read(const v1::HistoryRequest& from, Faults& faults);
 void write(const LockQuery& query, v1::LockRequest* to);
 // The client is not in the message: it is the call's own.
 LockQuery read(const v1::LockRequest& from, Faults& faults);
+void write(const LockAnswer& answer, const ClientId& asking, v1::LockResponse* to);
+LockAnswer read(const v1::LockResponse& from, const ClientId& asking, Faults& faults);
 void write(const Xattrs& xattrs, v1::GetXattrsResponse* to);
 Xattrs read(const v1::GetXattrsResponse& from, Faults& faults);
 

@@ -239,8 +239,14 @@ TEST(Convert, AnswersCrossUnchanged) {
     const Entry entry{dice.dentry(), dice.node()};
     ASSERT_EQ(crossed<v1::Entry>(entry), entry);
     Applied applied{Seq{dice.number()}, Seq{dice.number()}, {}, dice.coin()};
-    applied.outcomes.push_back(
-        {dice.node(), dice.dentry(), Seq{dice.number()}, dice.coin(), dice.coin(), {}});
+    applied.outcomes.push_back({dice.node(),
+                                dice.dentry(),
+                                Seq{dice.number()},
+                                dice.coin(),
+                                dice.coin(),
+                                {},
+                                dice.coin(),
+                                dice.maybe<Dentry>([&] { return dice.dentry(); })});
     if (dice.coin()) applied.outcomes.back().warnings = {dice.text(), dice.text()};
     const Applied back = crossed<v1::ApplyResponse>(applied);
     ASSERT_EQ(back.outcomes, applied.outcomes);
@@ -276,11 +282,14 @@ TEST(Convert, VolumesAndQueriesCrossUnchanged) {
                    dice.number(),
                    dice.number(),
                    dice.maybe<LockKind>([&] { return static_cast<LockKind>(dice.below(2)); }),
+                   dice.coin(),
+                   dice.coin(),
                    dice.coin()};
     const LockQuery lock_back = crossed<v1::LockRequest>(lock);
     ASSERT_EQ(std::tie(lock_back.inode, lock_back.owner, lock_back.start, lock_back.length,
-                       lock_back.kind, lock_back.wait),
-              std::tie(lock.inode, lock.owner, lock.start, lock.length, lock.kind, lock.wait));
+                       lock_back.kind, lock_back.wait, lock_back.whole_file, lock_back.test),
+              std::tie(lock.inode, lock.owner, lock.start, lock.length, lock.kind, lock.wait,
+                       lock.whole_file, lock.test));
   }
 }
 

@@ -222,10 +222,12 @@ Result<std::unique_ptr<Subscription>> Access::subscribe(const Call& call, Volume
   return store_.subscribe(call, volume, after, std::move(sink));
 }
 
-Status Access::lock(const Call& call, VolumeId volume, const LockQuery& query) {
+void Access::lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) {
   const bool exclusive = query.kind == LockKind::exclusive;
-  if (auto may = exclusive ? may_write(call, volume) : may_read(call, volume); !may) return may;
-  return store_.lock(call, volume, query);
+  if (auto may = exclusive ? may_write(call, volume) : may_read(call, volume); !may) {
+    return done(may.error());
+  }
+  store_.lock(call, volume, query, std::move(done));
 }
 
 }  // namespace outboard::server

@@ -54,7 +54,7 @@ class Access final : public Store {
                                const TakeSearched& take) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
-  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+  void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
   using Owners = std::unordered_map<VolumeId, std::uint64_t>;

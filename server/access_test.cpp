@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/await_lock.h"
 #include "core/clock.h"
 #include "core/memory_store.h"
 
@@ -132,10 +133,12 @@ TEST_F(AccessTest, TheSiteReachesAll) {
 TEST_F(AccessTest, AnExclusiveLockIsAWrite) {
   const Call call = as(1, {Grant{ours_, "/", false}});
   LockQuery query;
+  query.inode = kRootInode;
+  query.client = ClientId{random_uuid()};
   query.kind = LockKind::exclusive;
-  EXPECT_EQ(access_.lock(call, ours_, query).error().code, Code::read_only);
+  EXPECT_EQ(await_lock(access_, call, ours_, query).error().code, Code::read_only);
   query.kind = LockKind::shared;
-  EXPECT_NE(access_.lock(call, ours_, query).error().code, Code::read_only);
+  EXPECT_TRUE(await_lock(access_, call, ours_, query));
 }
 
 }  // namespace

@@ -19,24 +19,34 @@ struct Feed::Subscriber {
   Seq cursor;  // the feed's thread alone
   Mutex mutex;
   bool gone GUARDED_BY(mutex) = false;
-  Seq acknowledged GUARDED_BY(mutex);
 };
 
-// Touches the subscriber only, so it may outlive the feed.
+// Touches the subscriber and the acknowledgements only, so it may outlive the feed.
 class Feed::Handle final : public Subscription {
  public:
-  explicit Handle(SubscriberPtr subscriber) : subscriber_(std::move(subscriber)) {}
+  Handle(VolumeId volume, SubscriberPtr subscriber, std::shared_ptr<MountAcks> acks)
+      : volume_(volume), subscriber_(std::move(subscriber)), acks_(std::move(acks)) {
+    if (subscriber_->sink->shows()) mount_ = acks_->join(volume_, subscriber_->cursor);
+  }
   ~Handle() override {
-    Lock lock(subscriber_->mutex);
-    subscriber_->gone = true;
+    {
+      Lock lock(subscriber_->mutex);
+      subscriber_->gone = true;
+    }
+    if (mount_ != 0) acks_->leave(volume_, mount_, std::chrono::steady_clock::now());
   }
   void acknowledge(Seq seq) override {
-    Lock lock(subscriber_->mutex);
-    subscriber_->acknowledged = std::max(subscriber_->acknowledged, seq);
+    if (mount_ != 0) acks_->acknowledge(volume_, mount_, seq);
+  }
+  void set_frozen(bool frozen) override {
+    if (mount_ != 0) acks_->set_frozen(volume_, mount_, frozen);
   }
 
  private:
+  const VolumeId volume_;
   const SubscriberPtr subscriber_;
+  const std::shared_ptr<MountAcks> acks_;
+  MountAcks::Key mount_ = 0;  // 0: it shows nothing
 };
 
 Feed::Feed(FeedLog& log, std::chrono::milliseconds mark_every, FeedUnit unit)
@@ -115,6 +125,7 @@ Result<std::unique_ptr<Subscription>> Feed::subscribe(VolumeId volume, Seq after
                      ": take a snapshot and follow from its seq"};
   }
   auto subscriber = std::make_shared<Subscriber>(std::move(sink), after);
+  auto handle = std::make_unique<Handle>(volume, subscriber, acks_);
   Lock lock(mutex_);
   if (stopping_) return Error{Code::unavailable, "the server is stopping: subscribe elsewhere"};
   Stream& stream = streams_[volume];
@@ -124,10 +135,10 @@ Result<std::unique_ptr<Subscription>> Feed::subscribe(VolumeId volume, Seq after
     stream.ring.clear();
     stream.ring_changes = 0;
   }
-  stream.subscribers.push_back(subscriber);
+  stream.subscribers.push_back(std::move(subscriber));
   dirty_.insert(volume);
   changed_.notify_one();
-  return std::unique_ptr<Subscription>(std::make_unique<Handle>(std::move(subscriber)));
+  return std::unique_ptr<Subscription>(std::move(handle));
 }
 
 bool Feed::wait(VolumeId volume, Seq seq, Moment until) {

@@ -24,6 +24,7 @@
 #include "core/counters.h"
 #include "core/feed.h"
 #include "core/guarded.h"
+#include "core/mount_acks.h"
 #include "core/result.h"
 
 namespace outboard::server {
@@ -69,6 +70,9 @@ class Feed {
   Result<std::unique_ptr<Subscription>> subscribe(VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink);
 
+  // What the subscribers that show something have acknowledged. [S7]
+  MountAcks& acks() { return *acks_; }
+
   // True when the volume is known to have reached `seq` before `until`.
   bool wait(VolumeId volume, Seq seq, Moment until);
 
@@ -104,6 +108,7 @@ class Feed {
   std::vector<SubscriberPtr> subscribers_of(VolumeId volume);
 
   FeedLog& log_;
+  const std::shared_ptr<MountAcks> acks_ = std::make_shared<MountAcks>();
   const std::chrono::milliseconds mark_every_;
   const FeedUnit unit_;
   Counter cut_;  // subscribers that were too slow

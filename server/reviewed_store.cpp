@@ -67,6 +67,7 @@ class ModeSink final : public FeedSink {
     if (!item->end && now && now->mode != mode_) return false;
     return sink_->offer(item);
   }
+  bool shows() const override { return sink_->shows(); }
 
  private:
   const std::shared_ptr<FeedSink> sink_;
@@ -273,8 +274,8 @@ Result<std::unique_ptr<Subscription>> ReviewedStore::subscribe(const Call& call,
   return feed_.subscribe(volume, after, std::move(gate));
 }
 
-Status ReviewedStore::lock(const Call& call, VolumeId volume, const LockQuery& query) {
-  return store_.lock(call, volume, query);
+void ReviewedStore::lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) {
+  store_.lock(call, volume, query, std::move(done));
 }
 
 }  // namespace outboard::server

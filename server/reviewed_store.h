@@ -49,7 +49,7 @@ class ReviewedStore final : public Store {
                                                   std::shared_ptr<FeedSink> sink) override;
   Result<SearchSummary> search(const Call& call, VolumeId volume, const SearchQuery& query,
                                const TakeSearched& take) override;
-  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+  void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
   // How far the caller sees; nothing: all of it.

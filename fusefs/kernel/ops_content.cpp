@@ -33,7 +33,8 @@ void fill(fuse_file_info& file, const Opened& opened) {
 void on_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
   Reply reply(request);
   MountedVolume& volume = volume_of(request);
-  if (volume.view().read_only) return std::move(reply).error_number(ENOSYS);
+  if (volume.view().read_only && !volume.volume().strict)
+    return std::move(reply).error_number(ENOSYS);
   const auto opened = volume.open_file(NodeId{ino}, mode_of(file->flags));
   if (!opened) return std::move(reply).error(opened.error());
   fill(*file, *opened);

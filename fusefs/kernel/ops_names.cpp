@@ -30,8 +30,11 @@ void answer_status(Reply reply, const Status& status) {
 // [S1, S5]
 void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   Reply reply(request);
-  const auto shown = volume_of(request).lookup(node_id(parent), name);
-  if (!shown && shown.error().code == Code::not_found) return std::move(reply).absent();
+  MountedVolume& volume = volume_of(request);
+  const auto shown = volume.lookup(node_id(parent), name);
+  if (!shown && shown.error().code == Code::not_found) {
+    return std::move(reply).absent(!volume.volume().strict);
+  }
   answer_entry(request, std::move(reply), shown);
 }
 
@@ -115,9 +118,11 @@ void on_readlink(fuse_req_t request, fuse_ino_t ino) {
 // Recipe R: a read-only view has no opendir after the first answer; cached listings serve it.
 void on_opendir(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
   Reply reply(request);
-  if (volume_of(request).view().read_only) return std::move(reply).error_number(ENOSYS);
-  file->keep_cache = 1;
-  file->cache_readdir = 1;
+  const MountedVolume& volume = volume_of(request);
+  const bool lasting = !volume.volume().strict;  // [S7]
+  if (volume.view().read_only && lasting) return std::move(reply).error_number(ENOSYS);
+  file->keep_cache = lasting ? 1 : 0;
+  file->cache_readdir = lasting ? 1 : 0;
   std::move(reply).open(*file);
 }
 

@@ -91,8 +91,8 @@ fuse_entry_param to_entry(const Shown& shown) {
   fuse_entry_param entry{};
   entry.ino = shown.id.value;
   entry.attr = to_stat(shown);
-  entry.entry_timeout = kForever;
-  entry.attr_timeout = shown.settled ? kForever : 0;
+  entry.entry_timeout = shown.lasting ? kForever : 0;
+  entry.attr_timeout = shown.settled && shown.lasting ? kForever : 0;
   return entry;
 }
 
@@ -117,9 +117,9 @@ bool Reply::entry(const Shown& shown) && {
   return fuse_reply_entry(take(), &entry) == 0;
 }
 
-void Reply::absent() && {
+void Reply::absent(bool lasting) && {
   fuse_entry_param entry{};  // ino 0: there is none, and that is cached
-  entry.entry_timeout = kForever;
+  entry.entry_timeout = lasting ? kForever : 0;
   fuse_reply_entry(take(), &entry);
 }
 
@@ -130,7 +130,7 @@ bool Reply::create(const Shown& shown, const fuse_file_info& file) && {
 
 void Reply::attributes(const Shown& shown) && {
   const struct stat attributes = to_stat(shown);
-  fuse_reply_attr(take(), &attributes, shown.settled ? kForever : 0);
+  fuse_reply_attr(take(), &attributes, shown.settled && shown.lasting ? kForever : 0);
 }
 
 void Reply::symlink(const std::string& target) && {

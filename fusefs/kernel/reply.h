@@ -38,7 +38,7 @@ class Reply {
   // False: the kernel did not take it (the caller was interrupted), nothing was counted.
   bool entry(const Shown& shown) &&;
   // What lookup answers for a name that is not there: absence is cached, too.
-  void absent() &&;
+  void absent(bool lasting) &&;  // and whether the kernel may remember it
   bool create(const Shown& shown, const fuse_file_info& file) &&;
   void attributes(const Shown& shown) &&;
   void symlink(const std::string& target) &&;

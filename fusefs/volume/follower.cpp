@@ -38,7 +38,7 @@ void Follower::run() {
 }
 
 bool Follower::follow_once() {
-  auto queue = std::make_shared<FeedQueue>();
+  auto queue = std::make_shared<FeedQueue>(kWatcherQueueChanges, true);
   {
     Lock lock(mutex_);
     if (stop_) return false;

@@ -35,6 +35,7 @@ struct Parcel {
   std::shared_ptr<const Batch> batch;  // sent again, same request id, when its fate is in doubt
   WriteBuffer buffer;
   std::optional<Version> landed;  // an append that is committed, but whose place the feed must tell
+  bool merged = false;  // landed as part of a merge, or beside the file: no version has these bytes
 };
 
 struct OpenFile {

@@ -206,8 +206,8 @@ std::optional<Change> change_of(const Op& op, const Outcome& outcome, const Tree
   } else if (const auto* rename = std::get_if<Rename>(&op)) {
     change.kind = ChangeKind::rename;
     change.before = dentry_of(rename->from);
-    change.after = dentry_of(rename->to);
-    change.other = displaced_by(*rename, outcome.node.inode, tree);
+    change.after = outcome.conflict_copy.value_or(dentry_of(rename->to));
+    if (!outcome.conflict_copy) change.other = displaced_by(*rename, outcome.node.inode, tree);
   } else if (const auto* unlink = std::get_if<Unlink>(&op)) {
     change.kind = ChangeKind::unlink;
     change.before = dentry_of(unlink->at);

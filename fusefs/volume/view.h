@@ -32,6 +32,7 @@ struct Shown {
   Kind kind = Kind::file;
   Attributes attributes;
   bool settled = true;  // false: unsaved bytes, so that size and times may change unannounced
+  bool lasting = true;  // false: of a strict volume, so that the kernel must ask each time [S7]
 };
 
 Shown show(const View& view, const Node& node, NodeId id, std::uint32_t generation);

@@ -38,6 +38,7 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, Request
   Lock lock(mounted->mutex_);
   mounted->state_.posted = tree.seq();
   mounted->state_.tree = std::move(tree);
+  mounted->state_.stale = mounted->volume_.strict;  // until the feed is followed
   return mounted;
 }
 
@@ -66,6 +67,7 @@ const Node* MountedVolume::node_of(NodeId id) const {
 
 Shown MountedVolume::shown_of(const Binding& binding, const Node& node) const {
   Shown shown = show(view_, node, binding.id, binding.generation);
+  shown.lasting = !volume_.strict;
   const auto file = state_.files.find(binding.id);
   if (file == state_.files.end()) return shown;
   shown.attributes.size = file->second.size(node.attributes.size);
@@ -106,6 +108,7 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
   if (name.size() > kNameBytesMax) {
     return Error{Code::name_too_long, "a name has at most 255 bytes", std::string(name)};
   }
+  if (auto current = prove_current(); !current) return std::move(current).error();
   Lock lock(mutex_);
   const auto parent = directory_of(directory);
   if (!parent) return parent.error();
@@ -121,6 +124,7 @@ void MountedVolume::forget(NodeId node, std::uint64_t lookups) {
 
 Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t cookie,
                                                 std::size_t limit, bool plus) {
+  if (auto current = prove_current(); !current) return std::move(current).error();
   Lock lock(mutex_);
   std::vector<Listed> found;
   const auto inode = directory_of(directory);
@@ -165,6 +169,38 @@ Seq MountedVolume::seq() const {
 void MountedVolume::set_stale(bool stale) {
   Lock lock(mutex_);
   state_.stale = stale;
+  changed_.notify_all();
+}
+
+void MountedVolume::set_frozen(bool frozen) {
+  Lock lock(mutex_);
+  state_.frozen = frozen;
+  state_.current_until = {};
+}
+
+// A publish that this mount has not acknowledged returns no sooner than kStrictLease after its
+// commit. So what the store says the head is, asked at a moment, holds for that long behind the
+// moment: whoever published since is still waiting for us. [S7]
+Status MountedVolume::prove_current() {
+  if (!volume_.strict) return success();
+  const Moment asked = clock_.now();
+  {
+    Lock lock(mutex_);
+    if (!state_.stale && asked < state_.current_until) return success();
+  }
+  const Moment deadline = read_deadline();
+  auto now = store_.describe(Call::until(deadline), volume_.id);
+  if (!now) return std::move(now).error();
+  Lock lock(mutex_);
+  while (state_.stale || state_.tree.seq() < now->head) {
+    if (changed_.wait_until(mutex_, deadline)) continue;
+    return Error{Code::timed_out,
+                 "this mount of a strict volume has not caught up with the store: it shows "
+                 "nothing that may be old",
+                 volume_.name};
+  }
+  if (!state_.frozen) state_.current_until = asked + kStrictLease - kStrictMargin;
+  return success();
 }
 
 bool MountedVolume::stale() const {

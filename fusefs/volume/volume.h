@@ -149,6 +149,9 @@ class MountedVolume {
   // The log no longer reaches back: loads a new tree and tells the kernel all differences.
   Status resynchronise(Moment deadline);
   void set_stale(bool stale);
+  // A sandbox's programs sleep: what was proved about a strict volume before is worth nothing when
+  // they wake. [S7]
+  void set_frozen(bool frozen);
   // Asked by stale(), too; before any verb.
   void watch_connection(std::function<bool()> connected) { connected_ = std::move(connected); }
   bool stale() const;
@@ -167,6 +170,8 @@ class MountedVolume {
     std::set<std::uint64_t> announce_own;  // own requests the kernel does not know the fate of
     Seq posted;                            // notices of the feed up to here were posted
     bool stale = false;
+    bool frozen = false;
+    Moment current_until{};  // of a strict volume: until then nobody's publish is done without us
   };
   using Notices = std::vector<Notice>;
 
@@ -191,6 +196,8 @@ class MountedVolume {
   Result<Inode> parent_of_name(NodeId directory) const;
   std::vector<std::pair<NodeId, std::string>> known_names(Inode inode) const REQUIRES_LOCK(mutex_);
 
+  // Of a strict volume: whatever anybody's publish had returned for is in the tree. [S7]
+  Status prove_current();
   Status check_writable() const;
   Status check_owner(const AttributeChange& change) const;
   Status resize(NodeId node, std::uint64_t size, bool at_once);
@@ -202,6 +209,8 @@ class MountedVolume {
   // Commits an op that makes a name and looks the node up.
   Result<Shown> make(const Op& op);
   void absorb_outcome(const Op& op, const Outcome& outcome, bool announce);
+  // Of a rename that the store put beside its target.
+  void announce_aside(const Rename& op, const Dentry& copy);
   void announce_doubt(const Op& op);
   Result<Shown> await_node(const Outcome& outcome, Moment deadline);
 
@@ -250,6 +259,10 @@ class MountedVolume {
   // The parcel is committed as `applied` says.
   void land(NodeId node, const Batch& batch, const Applied& applied, Notices& notices)
       REQUIRES_LOCK(mutex_);
+  // Its bytes were merged with others', or stand beside the file.
+  void land_elsewhere(OpenFile& file, const Batch& batch, const Applied& applied, Notices& notices)
+      REQUIRES_LOCK(mutex_);
+  void fold_merged(OpenFile& file, std::uint64_t base) REQUIRES_LOCK(mutex_);
   void land_append(NodeId node, OpenFile& file, const Change& change, Notices& notices)
       REQUIRES_LOCK(mutex_);
   void land_write(NodeId node, OpenFile& file, const Change& change, Notices& notices)

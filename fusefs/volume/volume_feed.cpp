@@ -19,7 +19,11 @@ void MountedVolume::absorb_feed(const FeedItem& item) {
         source.number = change.origin.number;
         source.announce = state_.announce_own.erase(source.number) > 0;
         const auto publisher = state_.publishers.find(source.number);
-        if (publisher != state_.publishers.end()) source.publisher = publisher->second;
+        if (publisher != state_.publishers.end()) {
+          source.publisher = publisher->second;
+          // A publish makes a name only beside the file: the kernel has not heard of that one.
+          source.announce = source.announce || change.kind == ChangeKind::create;
+        }
       }
       absorb(change, source, notices);
     }
@@ -67,7 +71,8 @@ void MountedVolume::absorb_content(const Change& change, const Node& old, const 
   const auto file = state_.files.find(current);
   const bool overlaid = file != state_.files.end() && file->second.overlays();
   if (change.kind != ChangeKind::append || !next || (overlaid && !ours)) {
-    return retire(old, notices);
+    retire(old, notices);
+    return drop_if_idle(current);  // what kept it may have been parcels that waited for this news
   }
   if (ours || !current) return;
   Notice notice;
@@ -193,6 +198,7 @@ void MountedVolume::compare(const TreeCache& before, Notices& notices) {
       absorb_removed(old->node, old->names.empty() ? Dentry{} : old->names.front(), {});
     } else if (now->node.version != old->node.version) {
       retire(old->node, notices);
+      drop_if_idle(binding.id);
     } else if (now->node != old->node) {
       announce_attributes(binding.inode, notices);
     }

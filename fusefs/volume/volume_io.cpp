@@ -89,10 +89,14 @@ Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
   if (mode.write || mode.truncate) {
     if (auto writable = check_writable(); !writable) return std::move(writable).error();
   }
+  if (auto current = prove_current(); !current) return std::move(current).error();
   Lock lock(mutex_);
+  // Opened by an old name: the kernel looks it up again, once. [S7]
+  const Binding* binding = state_.inodes.find(node);
+  if (volume_.strict && binding != nullptr && binding->pinned) return replaced(node);
   auto handle = add_handle(node, mode);
   if (!handle) return std::move(handle).error();
-  return Opened{*handle, true};
+  return Opened{*handle, !volume_.strict};
 }
 
 Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::string_view name,
@@ -110,7 +114,7 @@ Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::st
     return std::move(handle).error();
   }
   const Binding* binding = state_.inodes.find(shown->id);
-  return std::pair{shown_of(*binding, *node_of(*binding)), Opened{*handle, true}};
+  return std::pair{shown_of(*binding, *node_of(*binding)), Opened{*handle, !volume_.strict}};
 }
 
 Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::uint64_t size) {

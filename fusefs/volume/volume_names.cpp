@@ -1,4 +1,5 @@
 // Verbs that change names: each is one committed request, then the tree, then the answer.
+#include "core/log.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
@@ -41,7 +42,23 @@ Result<Outcome> MountedVolume::commit(const Op& op, bool announce) {
   }
   Outcome outcome = std::move(applied->outcomes.front());
   absorb_outcome(op, outcome, announce);
+  if (const auto* rename = std::get_if<Rename>(&op); rename && outcome.conflict_copy) {
+    announce_aside(*rename, *outcome.conflict_copy);
+  }
   return outcome;
+}
+
+// The kernel believes that the target was replaced.
+void MountedVolume::announce_aside(const Rename& op, const Dentry& copy) {
+  log(Severity::warning, "a rename met a file that had changed; what was renamed stands beside it",
+      {{"volume", volume_.name}, {"copy", copy.name}});
+  announce_doubt(op);
+  Notices notices;
+  {
+    Lock lock(mutex_);
+    announce_name(NoticeKind::name_new, copy, {}, notices);
+  }
+  post(std::move(notices));
 }
 
 void MountedVolume::absorb_outcome(const Op& op, const Outcome& outcome, bool announce) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "core/merge.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
@@ -27,6 +28,15 @@ bool may_succeed_later(const Error& error) {
 
 bool is_in_doubt(const Error& error) {
   return error.code == Code::timed_out || error.code == Code::unavailable;
+}
+
+// Whether the feed tells that the parcel's bytes did not become the file's: they were merged with
+// others', or stand beside the file. [S35]
+bool went_elsewhere(const Parcel& parcel, Inode inode, const Change& change) {
+  if (change.node.inode != inode) return true;
+  const auto* write = std::get_if<Write>(&parcel.batch->steps.front().op);
+  return write != nullptr && write->base && !change.conflict &&
+         change.node.version.value > write->base->value + 1;
 }
 
 Outcome content_outcome(const Applied& applied) {
@@ -102,6 +112,18 @@ Result<MountedVolume::Outgoing> MountedVolume::begin_publish(NodeId node, Extent
   }
 }
 
+// What is written upon merged bytes cannot name a version that has them: it goes as all that this
+// node id shows, on the version it was made from. What was merged already is found to be there.
+void MountedVolume::fold_merged(OpenFile& file, std::uint64_t base) {
+  const auto merged = [](const Parcel& parcel) { return parcel.merged; };
+  if (std::none_of(file.parcels.begin(), file.parcels.end(), merged)) return;
+  WriteBuffer whole;
+  for (const Parcel& parcel : file.parcels) whole.absorb(base, parcel.buffer);
+  whole.absorb(base, file.top);
+  file.top = std::move(whole);
+  file.parcels.clear();
+}
+
 bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
   const Binding* binding = state_.inodes.find(node);
   if (file.top.empty()) {
@@ -113,6 +135,7 @@ bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
   if (extent == Extent::data && file.top.bare_truncation()) return false;
   const Node* base = node_of(*binding);
   if (base == nullptr) return false;
+  if (!file.top.appends_only()) fold_merged(file, base->attributes.size);
   const std::uint64_t below = file.size_below_top(base->attributes.size);
   const Version version = file.parcels.empty() ? base->version : *file.parcels.back().landed;
   auto batch = std::make_shared<Batch>();
@@ -148,6 +171,7 @@ void log_warnings(const Applied& applied) {
 Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applied> answer) {
   Notices notices;
   Status ended = success();
+  const auto copy = answer ? answer->outcomes.front().conflict_copy : std::nullopt;
   const std::uint64_t number = batch.request.number;
   const bool open = !answer && is_in_doubt(answer.error());
   {
@@ -171,6 +195,10 @@ Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applie
   }
   post(std::move(notices));
   if (answer) log_warnings(*answer);
+  if (copy) {
+    log(Severity::warning, "what was written could not be merged; it stands beside the file",
+        {{"volume", volume_.name}, {"copy", copy->name}});
+  }
   if (!ended && ended.error().code == Code::not_found) {
     return Error{Code::conflict, "the file was removed elsewhere while it was written",
                  to_string(node)};
@@ -197,6 +225,8 @@ void MountedVolume::land(NodeId node, const Batch& batch, const Applied& applied
                          Notices& notices) {
   OpenFile& file = file_of(node);
   const Op& op = batch.steps.front().op;
+  const Outcome& first = applied.outcomes.front();
+  if (first.merged || first.conflict_copy) return land_elsewhere(file, batch, applied, notices);
   auto change = change_of(op, content_outcome(applied), state_.tree);
   if (!change) {  // it changed nothing: the bytes were there already
     file.parcels.pop_back();
@@ -204,6 +234,26 @@ void MountedVolume::land(NodeId node, const Batch& batch, const Applied& applied
   }
   if (std::holds_alternative<Append>(op)) return land_append(node, file, *change, notices);
   land_write(node, file, *change, notices);
+}
+
+// The node id goes on showing the bytes that were written through it, as after any overwrite by
+// another; whoever opens the file from now on sees what is there. [S1, S35]
+void MountedVolume::land_elsewhere(OpenFile& file, const Batch& batch, const Applied& applied,
+                                   Notices& notices) {
+  const Outcome outcome = content_outcome(applied);
+  file.parcels.back().landed = outcome.node.version;
+  file.parcels.back().merged = true;
+  // The name of a copy is news to the kernel, though the request was this mount's.
+  if (outcome.conflict_copy) state_.announce_own.insert(batch.request.number);
+  if (!outcome.seq) return;  // all of it was there already; the feed brings the rest
+  Change change;
+  change.kind = ChangeKind::write;
+  change.seq = outcome.seq;
+  change.node = outcome.node;
+  change.at = outcome.node.attributes.changed;
+  Source source;
+  source.own = true;
+  absorb(change, source, notices);
 }
 
 void MountedVolume::land_append(NodeId node, OpenFile& file, const Change& change,
@@ -279,7 +329,10 @@ void MountedVolume::settle_parcels(const Change& change, const Source& source) {
   }
   if (binding.pinned) {
     if (!told || last.landed) return;
-    if (change.kind == ChangeKind::append) {
+    if (went_elsewhere(last, file.inode, change)) {
+      last.landed = change.node.version;
+      last.merged = true;
+    } else if (change.kind == ChangeKind::append) {
       last.landed = change.node.version;
     } else if (change.kind == ChangeKind::write) {
       binding.pinned = change.node;
@@ -339,9 +392,7 @@ void MountedVolume::rescue(NodeId node, const Error& why) {
     size = file_of(node).size(base->attributes.size);
     Dentry name = state_.tree.name_of(binding->inode).value_or(binding->last_name);
     if (state_.tree.find(name.parent) == nullptr) name.parent = kRootInode;
-    if (name.name.size() > kNameBytesMax - 32) name.name.resize(kNameBytesMax - 32);
-    const std::string mark = ".conflict-" + to_string(random_uuid()).substr(0, 8);
-    copy.at = {name.parent, name.name + mark};
+    copy.at = {name.parent, conflict_name(name.name, to_string(random_uuid()).substr(0, 8))};
     copy.mode = base->attributes.mode;
     copy.uid = base->attributes.uid;
     copy.gid = base->attributes.gid;

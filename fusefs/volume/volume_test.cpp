@@ -42,10 +42,9 @@ class HeldFeed final : public FeedSink {
 // One volume as one mount sees it.
 class Seat {
  public:
-  Seat(MemoryStore& store, const Clock& clock)
+  Seat(MemoryStore& store, const Clock& clock, std::string_view name = "acme/memory")
       : numbers_(ClientId{random_uuid()}), sink_(std::make_shared<HeldFeed>()) {
-    volume_ = MountedVolume::open(store, numbers_, notices, clock, "acme/memory", {}, Moment::max())
-                  .value();
+    volume_ = MountedVolume::open(store, numbers_, notices, clock, name, {}, Moment::max()).value();
     subscription_ = store.subscribe(Call{}, volume_->volume().id, volume_->seq(), sink_).value();
   }
 
@@ -240,6 +239,112 @@ TEST_F(VolumeTest, AgedAppendsArePublishedWithoutAFlush) {
   EXPECT_GT(here->seq(), before);
   EXPECT_EQ(here->next_due(), Moment::max());
   here->release(made.second.handle);
+}
+
+class MergingVolumeTest : public VolumeTest {
+ protected:
+  static constexpr OpenMode kEdit{true, true, false, false};
+
+  MergingVolumeTest() {
+    VolumeSettings settings;
+    settings.policy = Policy::merge;
+    store_.add_volume("acme/merged", settings);
+  }
+  // Both have the file open on its first version; `here` has published its change.
+  void begin(Seat& here, Seat& there, std::string_view base, std::string_view theirs) {
+    here.save("f", base);
+    there.pump();
+    old_ = there.id("f");
+    open_ = there->open_file(old_, kEdit)->handle;
+    here.save("f", theirs);
+  }
+
+  NodeId old_;
+  HandleId open_;
+};
+
+// [S35] The writer's own mount shows what became of its bytes, whoever tells of it first.
+TEST_F(MergingVolumeTest, AMergedPublishIsANewNodeForTheWriterToo) {
+  for (const bool feed_first : {false, true}) {
+    Seat here(store_, clock_, "acme/merged");
+    Seat there(store_, clock_, "acme/merged");
+    begin(here, there, "1\n2\n3\n", "one\n2\n3\n");
+    ASSERT_TRUE(there->write(open_, 4, "3!", false));
+    if (feed_first) there.pump();
+    ASSERT_TRUE(there->flush(open_));
+    EXPECT_EQ(there.load(old_), "1\n2\n3!");
+    EXPECT_NE(there.id("f"), old_);
+    EXPECT_EQ(there.load(there.id("f")), "one\n2\n3!");
+    EXPECT_GE(there.notices.count(NoticeKind::name_gone), 1U);
+    there.pump();
+    here.pump();
+    EXPECT_EQ(there.load(old_), "1\n2\n3!");
+    EXPECT_EQ(there.load(there.id("f")), "one\n2\n3!");
+    EXPECT_EQ(here.load(here.id("f")), "one\n2\n3!");
+    there->release(open_);
+    EXPECT_EQ(there->census().open_handles, 0U);
+  }
+}
+
+// [S35] No version has the bytes that the descriptor shows, so what is written on them goes as a
+// whole on the version they came from; what was merged already is found to be there.
+TEST_F(MergingVolumeTest, WritingOnThroughTheOldDescriptorMergesAgain) {
+  Seat here(store_, clock_, "acme/merged");
+  Seat there(store_, clock_, "acme/merged");
+  begin(here, there, "1\n2\n3\n4\n5\n", "one\n2\n3\n4\n5\n");
+  ASSERT_TRUE(there->write(open_, 4, "x", false));
+  ASSERT_TRUE(there->flush(open_));
+  ASSERT_TRUE(there->write(open_, 8, "y", false));
+  EXPECT_EQ(there.load(old_), "1\n2\nx\n4\ny\n");
+  ASSERT_TRUE(there->flush(open_));
+  there.pump();
+  EXPECT_EQ(there.load(there.id("f")), "one\n2\nx\n4\ny\n");
+  EXPECT_EQ(there.load(old_), "1\n2\nx\n4\ny\n");
+  ASSERT_TRUE(there->flush(open_));
+  there->release(open_);
+  EXPECT_EQ(there->census().unsaved_bytes, 0U);
+}
+
+// [S35]
+TEST_F(MergingVolumeTest, WhatCannotBeMergedIsSeenBesideTheFile) {
+  for (const bool feed_first : {false, true}) {
+    Seat here(store_, clock_, "acme/merged");
+    Seat there(store_, clock_, "acme/merged");
+    begin(here, there, "1\n", "theirs\n");
+    ASSERT_TRUE(there->write(open_, 0, "2", false));
+    if (feed_first) there.pump();
+    ASSERT_TRUE(there->flush(open_));
+    EXPECT_EQ(there.load(old_), "2\n");
+    EXPECT_EQ(there.load(there.id("f")), "theirs\n");
+    there->release(open_);
+    const auto told = there.notices.count(NoticeKind::name_new);
+    there.pump();
+    EXPECT_GT(there.notices.count(NoticeKind::name_new), told);
+    const auto names = there->list(kRootId, 2, 10, false).value();
+    const auto copy = std::find_if(names.begin(), names.end(), [](const Listed& listed) {
+      return listed.name.rfind("f.conflict-", 0) == 0;
+    });
+    ASSERT_NE(copy, names.end());
+    EXPECT_EQ(there.load(there.id(copy->name)), "2\n");
+    ASSERT_TRUE(there->remove(kRootId, copy->name, false));
+    ASSERT_TRUE(there->remove(kRootId, "f", false));
+  }
+}
+
+// [S35]
+TEST_F(MergingVolumeTest, ARenameOverWhatWasNotSeenShowsBoth) {
+  Seat here(store_, clock_, "acme/merged");
+  Seat there(store_, clock_, "acme/merged");
+  here.save("f", "1\n");
+  there.pump();
+  here.save("f", "theirs\n");
+  there.save("f.new", "mine\n");
+  ASSERT_TRUE(there->rename(kRootId, "f.new", kRootId, "f", RenameMode::replace));
+  EXPECT_GE(there.notices.count(NoticeKind::name_new), 3U);
+  there.pump();
+  EXPECT_FALSE(there->lookup(kRootId, "f.new"));
+  EXPECT_EQ(there.load(there.id("f")), "theirs\n");
+  EXPECT_EQ(there->list(kRootId, 2, 10, false)->size(), 2U);
 }
 
 }  // namespace

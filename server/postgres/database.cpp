@@ -93,6 +93,8 @@ struct Database::Parts {
         published_feed(published_log, kProgressInterval, FeedUnit::whole),
         journal(pool),
         blobs(pool),
+        locks(config.url, config.lock_grace),
+        strict(config.url, feed.acks()),
         listener(config.url, {[this](VolumeId volume, Seq seq) {
                                 feed.heard(volume, seq);
                                 committer.poke(volume);
@@ -102,11 +104,12 @@ struct Database::Parts {
                                 feed.doubt();
                                 pointers.doubt();
                                 published_feed.doubt();
+                                locks.doubt();
                                 journal.doubt();
                               }}),
         indexer(config.url),
         search(search_pool, indexer),
-        head(pool, committer, feed, search),
+        head(pool, committer, feed, search, locks, strict),
         store(head, revisions, pointers, published_feed),
         admin(pool),
         audit(pool),
@@ -118,9 +121,12 @@ struct Database::Parts {
   void heard(std::string_view payload) {
     VolumeId volume;
     Pointer pointer;
-    if (!read_published(payload, volume, pointer)) return journal.heard(payload);
-    pointers.moved(volume, pointer);
-    published_feed.heard(volume, pointer.seq);
+    if (read_published(payload, volume, pointer)) {
+      pointers.moved(volume, pointer);
+      published_feed.heard(volume, pointer.seq);
+    } else if (!locks.heard(payload) && !strict.heard(payload)) {
+      journal.heard(payload);
+    }
   }
 
   SystemClock clock;
@@ -138,6 +144,8 @@ struct Database::Parts {
   Feed published_feed;
   PgJournal journal;
   PgBlobs blobs;
+  PgLocks locks;
+  PgStrict strict;
   Listener listener;
   SearchIndexer indexer;
   PgSearch search;

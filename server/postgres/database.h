@@ -14,6 +14,7 @@
 #include "core/audit.h"
 #include "core/counters.h"
 #include "core/diagnosis.h"
+#include "core/limits.h"
 #include "core/result.h"
 #include "core/revisions.h"
 #include "core/store.h"
@@ -29,6 +30,7 @@ struct DatabaseConfig {
   std::string url;  // as libpq takes it: "postgresql://…" or "host=… dbname=…"
   std::size_t connections =
       16;  // for reads; the committer, the listener and the feed have their own
+  std::chrono::milliseconds lock_grace = kLockGrace;  // shorter in tests
 };
 
 class Database {

@@ -189,9 +189,13 @@ std::string write_outcomes(const std::vector<Outcome>& outcomes) {
     append_big_endian(bytes, outcome.dentry.parent.value);
     put_text(bytes, outcome.dentry.name);
     append_big_endian(bytes, outcome.seq.value);
-    bytes.push_back(static_cast<char>((outcome.created ? 1 : 0) | (outcome.conflict ? 2 : 0)));
+    bytes.push_back(static_cast<char>((outcome.created ? 1 : 0) | (outcome.conflict ? 2 : 0) |
+                                      (outcome.merged ? 4 : 0) | (outcome.conflict_copy ? 8 : 0)));
     append_big_endian(bytes, static_cast<std::uint32_t>(outcome.warnings.size()));
     for (const std::string& warning : outcome.warnings) put_text(bytes, warning);
+    if (!outcome.conflict_copy) continue;
+    append_big_endian(bytes, outcome.conflict_copy->parent.value);
+    put_text(bytes, outcome.conflict_copy->name);
   }
   return bytes;
 }
@@ -210,6 +214,11 @@ Result<std::vector<Outcome>> read_outcomes(std::string_view bytes) {
     outcome.conflict = (flags & 2u) != 0;
     for (std::uint32_t more = from.word(); more > 0 && from.good; --more) {
       outcome.warnings.push_back(from.text());
+    }
+    outcome.merged = (flags & 4u) != 0;
+    if ((flags & 8u) != 0) {
+      const Inode parent{from.number(8)};
+      outcome.conflict_copy = Dentry{parent, from.text()};
     }
     outcomes.push_back(std::move(outcome));
   }

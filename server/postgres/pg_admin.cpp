@@ -125,20 +125,10 @@ Result<VolumeName> parse_volume(std::string_view name) {
 }
 
 Status check_settings(const VolumeSettings& settings) {
-  if (settings.strict) {
-    return Error{Code::unsupported,
-                 "strict volumes are not built yet: leave strict off, publishes are ordered and "
-                 "pushed at once anyway"};
-  }
   if (!is_text(settings.ignored)) {
     return Error{Code::invalid, "a pattern of ignored names is no text: write it in UTF-8"};
   }
-  if (auto good = check_ignored(settings.ignored); !good) return good;
-  if (settings.policy == Policy::merge) {
-    return Error{Code::unsupported,
-                 "the policy merge is not built yet: choose last-writer or refuse"};
-  }
-  return success();
+  return check_ignored(settings.ignored);
 }
 
 Params volume_params(std::uint64_t organisation, std::string_view name,
@@ -231,7 +221,6 @@ Result<Volume> PgAdmin::create_volume(const Call& call, std::string_view name,
   if (!parts) return parts.error();
   auto id = administered(call, parts->organisation);
   if (!id) return id.error();
-  if (auto good = check_settings(settings); !good) return good.error();
   if (parts->user) {
     auto user = pool_.run(kHasUser, Params().int8(*id).bytes(*parts->user), call.deadline);
     if (!user) return user.error();
@@ -260,7 +249,6 @@ Result<Volume> PgAdmin::change_volume(const Call& call, std::string_view name,
   if (!parts) return parts.error();
   auto id = administered(call, parts->organisation);
   if (!id) return id.error();
-  if (auto good = check_settings(settings); !good) return good.error();
   auto rows = pool_.run(kChangeVolume, volume_params(*id, parts->rest, settings), call.deadline);
   if (!rows) return rows.error();
   if (rows->empty()) {

@@ -230,6 +230,7 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
   attempt.source.take(names, *rows, first);
   attempt.set.emplace(attempt.source, read_volume((*rows)[1], 0),
                       Timestamp{(*rows)[1].number(0, kVolumeColumns)});
+  feed_.acks().set_strict(attempt.volume, attempt.set->volume().strict);
   if (auto good = check_tokens(attempt, (*rows)[4]); !good) return failed(good.error(), false);
   name_calls(attempt, (*rows)[5]);
   refuse_forgotten(attempt, (*rows)[7]);

@@ -98,10 +98,13 @@ Result<Volume> PgStore::describe(const Call& call, VolumeId volume) {
 
 Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
   if (auto good = check_batch(batch); !good) return good.error();
-  return committer_.apply(call, volume, batch);
+  auto applied = committer_.apply(call, volume, batch);
+  if (applied) strict_.settle(volume, applied->last);
+  return applied;
 }
 
 void PgStore::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+  if (strict_.waits_on(volume)) return done(apply(call, volume, batch));
   if (auto good = check_batch(batch); !good) return done(good.error());
   committer_.submit(call, volume, std::move(batch), std::move(done));
 }
@@ -267,14 +270,43 @@ Result<SearchSummary> PgStore::search(const Call& call, VolumeId volume, const S
   return search_.search(call, volume, query, take);
 }
 
-Result<std::unique_ptr<Subscription>> PgStore::subscribe(const Call&, VolumeId volume, Seq after,
+namespace {
+
+// A client's locks last while it has one of these.
+class Attached final : public Subscription {
+ public:
+  Attached(std::unique_ptr<Subscription> below, PgLocks& locks, const Caller& caller)
+      : below_(std::move(below)), locks_(locks), client_(caller.client) {
+    locks_.attach(caller);
+  }
+  ~Attached() override {
+    if (client_) locks_.detach(client_);
+  }
+  void acknowledge(Seq seq) override { below_->acknowledge(seq); }
+  void set_frozen(bool frozen) override { below_->set_frozen(frozen); }
+
+ private:
+  const std::unique_ptr<Subscription> below_;
+  PgLocks& locks_;
+  const ClientId client_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Subscription>> PgStore::subscribe(const Call& call, VolumeId volume,
+                                                         Seq after,
                                                          std::shared_ptr<FeedSink> sink) {
-  return feed_.subscribe(volume, after, std::move(sink));
+  if (sink->shows()) {
+    if (auto known = strict_.may_have_mounts(); !known) return known.error();
+  }
+  auto subscription = feed_.subscribe(volume, after, std::move(sink));
+  if (!subscription) return subscription;
+  return std::unique_ptr<Subscription>(
+      std::make_unique<Attached>(*std::move(subscription), locks_, call.caller));
 }
 
-Status PgStore::lock(const Call&, VolumeId, const LockQuery&) {
-  return Error{Code::unsupported,
-               "locks across mounts are not built yet: use O_EXCL lock files, which are"};
+void PgStore::lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) {
+  locks_.lock(call, volume, query, std::move(done));
 }
 
 }  // namespace outboard::server

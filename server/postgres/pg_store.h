@@ -8,15 +8,24 @@
 #include "server/committer.h"
 #include "server/feed.h"
 #include "server/postgres/connection_pool.h"
+#include "server/postgres/pg_locks.h"
 #include "server/postgres/pg_past.h"
 #include "server/postgres/pg_search.h"
+#include "server/postgres/pg_strict.h"
 
 namespace outboard::server {
 
 class PgStore final : public Store {
  public:
-  PgStore(ConnectionPool& pool, Committer& committer, Feed& feed, PgSearch& search)
-      : pool_(pool), past_(pool), committer_(committer), feed_(feed), search_(search) {}
+  PgStore(ConnectionPool& pool, Committer& committer, Feed& feed, PgSearch& search, PgLocks& locks,
+          PgStrict& strict)
+      : pool_(pool),
+        past_(pool),
+        committer_(committer),
+        feed_(feed),
+        search_(search),
+        locks_(locks),
+        strict_(strict) {}
 
   Result<Volume> open_volume(const Call& call, std::string_view name) override;
   Result<Volume> describe(const Call& call, VolumeId volume) override;
@@ -43,8 +52,7 @@ class PgStore final : public Store {
                                const TakeSearched& take) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
-  // unsupported, until leases are built.
-  Status lock(const Call& call, VolumeId volume, const LockQuery& query) override;
+  void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
   // Waits until the volume has all that `at` asks for.
@@ -67,6 +75,8 @@ class PgStore final : public Store {
   Committer& committer_;
   Feed& feed_;
   PgSearch& search_;
+  PgLocks& locks_;
+  PgStrict& strict_;
 };
 
 }  // namespace outboard::server

@@ -57,7 +57,8 @@ constexpr Sql kHasChildren{"source_has_children",
                            "AND parent = $2::bigint)"};
 constexpr Sql kVersion{"source_version",
                        "SELECT size, digest, chunked FROM versions WHERE volume = $1::bigint "
-                       "AND inode = $2::bigint AND version = $3::bigint"};
+                       "AND inode = $2::bigint AND version = $3::bigint "
+                       "AND NOT redacted"};
 constexpr Sql kContent{"source_content",
                        "SELECT data, redacted FROM versions WHERE volume = $1::bigint "
                        "AND inode = $2::bigint AND version = $3::bigint AND NOT chunked"};
@@ -247,9 +248,8 @@ Result<Sha256> PgTreeSource::digest(Inode inode, Version version) {
   if (!stored) return stored.error();
   if (!*stored) return no_version(inode, version);
   if ((*stored)->digest) return *(*stored)->digest;
-  auto bytes = (*stored)->chunked ? read_chunks(connection_, volume_, inode, version,
-                                                (*stored)->size, 0, (*stored)->size, deadline_)
-                                  : inline_content(inode, version);
+  auto bytes =
+      (*stored)->chunked ? chunked_content(inode, **stored) : inline_content(inode, version);
   if (!bytes) return bytes.error();
   return sha256(*bytes);
 }

@@ -10,6 +10,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
+#include <functional>
 #include <utility>
 
 #include "core/admin.h"

@@ -177,17 +177,23 @@ grpc::ServerUnaryReactor* StoreService::History(Context* context, const v1::Hist
   });
 }
 
+// The answer to a lock that waits comes from the store's own thread: no worker waits with it.
 grpc::ServerUnaryReactor* StoreService::Lock(Context* context, const v1::LockRequest* request,
-                                             v1::LockResponse*) {
-  return serve(desk_, context, [this, request](const Call& call) -> Status {
+                                             v1::LockResponse* response) {
+  return serve_later(desk_, context, [this, request, response](const Call& call, Answer finish) {
     Faults faults;
     LockQuery query = wire::read(*request, faults);
     if (!call.caller.client) {
       faults.broken("outboard-client", "is missing from the metadata: a lock belongs to a process");
     }
-    if (faults) return faults.error();
+    if (faults) return finish(faults.error());
     query.client = call.caller.client;
-    return desk_.store.lock(call, VolumeId{request->volume()}, query);
+    desk_.store.lock(call, VolumeId{request->volume()}, query,
+                     [response, client = query.client, finish](Result<LockAnswer> answer) {
+                       if (!answer) return finish(answer.error());
+                       wire::write(*answer, client, response);
+                       finish(success());
+                     });
   });
 }
 

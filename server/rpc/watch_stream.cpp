@@ -10,16 +10,18 @@ namespace {
 // One subscription's way into its stream.
 class StreamSink final : public FeedSink {
  public:
-  StreamSink(std::shared_ptr<WatchStream> stream, std::uint64_t subscription)
-      : stream_(std::move(stream)), subscription_(subscription) {}
+  StreamSink(std::shared_ptr<WatchStream> stream, std::uint64_t subscription, bool shows)
+      : stream_(std::move(stream)), subscription_(subscription), shows_(shows) {}
 
   bool offer(const std::shared_ptr<const FeedItem>& item) override {
     return stream_->offer(subscription_, item);
   }
+  bool shows() const override { return shows_; }
 
  private:
   const std::shared_ptr<WatchStream> stream_;
   const std::uint64_t subscription_;
+  const bool shows_;
 };
 
 Error refusal(std::string message, std::uint64_t subscription) {
@@ -68,8 +70,8 @@ void WatchStream::handle(const v1::WatchRequest& request) {
     case v1::WatchRequest::kSubscribe: return subscribe(request.subscribe());
     case v1::WatchRequest::kUnsubscribe: return unsubscribe(request.unsubscribe().subscription());
     case v1::WatchRequest::kAcknowledge: return acknowledge(request.acknowledge());
-    case v1::WatchRequest::kHello:  // who and in which state: for strict volumes, once there are
-    case v1::WatchRequest::kState:
+    case v1::WatchRequest::kHello: return set_state(request.hello().state());
+    case v1::WatchRequest::kState: return set_state(request.state().state());
     case v1::WatchRequest::ITEM_NOT_SET: return;  // a newer watcher's word: ignored
   }
 }
@@ -89,11 +91,8 @@ void WatchStream::subscribe(const v1::WatchSubscribe& request) {
                   refusal("too many subscriptions on one stream; open another", subscription));
     } else {
       held_.emplace(subscription, nullptr);
-      const Seq after{request.after()};
-      const bool taken =
-          desk_.workers.post([self = shared_from_this(), subscription, volume, after] {
-            self->subscribe_on_worker(subscription, volume, after);
-          });
+      const bool taken = desk_.workers.post(
+          [self = shared_from_this(), request] { self->subscribe_on_worker(request); });
       if (taken) return;
       held_.erase(subscription);
       outbox_.end(subscription, FeedEnd::connection_lost, too_busy());
@@ -102,16 +101,19 @@ void WatchStream::subscribe(const v1::WatchSubscribe& request) {
   wake();
 }
 
-void WatchStream::subscribe_on_worker(std::uint64_t subscription, VolumeId volume, Seq after) {
+void WatchStream::subscribe_on_worker(const v1::WatchSubscribe& request) {
+  const std::uint64_t subscription = request.subscription();
   Call call = Call::until(std::chrono::steady_clock::now() + kReadDeadline);
   {
     const Lock lock(mutex_);
     if (closing_ || !held_.contains(subscription)) return;
     call.caller = caller_;
   }
-  auto sink = std::make_shared<StreamSink>(shared_from_this(), subscription);
-  auto answer = desk_.store.subscribe(call, volume, after, std::move(sink));
+  auto sink = std::make_shared<StreamSink>(shared_from_this(), subscription, request.shows());
+  auto answer = desk_.store.subscribe(call, VolumeId{request.volume()}, Seq{request.after()},
+                                      std::move(sink));
   Held late;  // destroyed outside the lock
+  Held live;
   {
     const Lock lock(mutex_);
     const auto found = held_.find(subscription);
@@ -121,12 +123,26 @@ void WatchStream::subscribe_on_worker(std::uint64_t subscription, VolumeId volum
       outbox_.end(subscription, gone ? FeedEnd::history_gone : FeedEnd::closed, answer.error());
     } else if (found != held_.end() && !closing_) {
       found->second = *std::move(answer);
+      live = found->second;
       outbox_.confirm(subscription);
     } else {
       late = *std::move(answer);
     }
   }
+  if (live) tell_state(*live);
   wake();
+}
+
+// What the watcher said before its subscription stood; its last word counts.
+void WatchStream::tell_state(Subscription& subscription) {
+  for (bool told = false;;) {
+    {
+      const Lock lock(mutex_);
+      if (told == frozen_) return;
+      told = frozen_;
+    }
+    subscription.set_frozen(told);  // without the lock: the feed takes it in an offer
+  }
 }
 
 void WatchStream::unsubscribe(std::uint64_t subscription) {
@@ -150,6 +166,20 @@ void WatchStream::acknowledge(const v1::WatchAcknowledge& request) {
     if (found != held_.end()) held = found->second;
   }
   if (held) held->acknowledge(Seq{request.seq()});
+}
+
+void WatchStream::set_state(v1::WatcherState state) {
+  const bool frozen = state == v1::WATCHER_STATE_FROZEN;
+  std::vector<Held> all;
+  {
+    const Lock lock(mutex_);
+    if (frozen_ == frozen) return;
+    frozen_ = frozen;
+    for (const auto& [subscription, held] : held_) {
+      if (held) all.push_back(held);
+    }
+  }
+  for (const Held& held : all) held->set_frozen(frozen);
 }
 
 bool WatchStream::offer(std::uint64_t subscription, const std::shared_ptr<const FeedItem>& item) {

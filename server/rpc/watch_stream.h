@@ -53,9 +53,11 @@ class WatchStream final : public grpc::ServerBidiReactor<v1::WatchRequest, v1::W
   void begin();
   void handle(const v1::WatchRequest& request);
   void subscribe(const v1::WatchSubscribe& request);
-  void subscribe_on_worker(std::uint64_t subscription, VolumeId volume, Seq after);
+  void subscribe_on_worker(const v1::WatchSubscribe& request);
   void unsubscribe(std::uint64_t subscription);
   void acknowledge(const v1::WatchAcknowledge& request);
+  void set_state(v1::WatcherState state);
+  void tell_state(Subscription& subscription);
   // Has a writer thread write what waits, unless one is about to.
   void wake();
   // Writes the next message, or finishes.
@@ -73,6 +75,7 @@ class WatchStream final : public grpc::ServerBidiReactor<v1::WatchRequest, v1::W
   Mutex mutex_;
   Caller caller_ GUARDED_BY(mutex_);
   bool begun_ GUARDED_BY(mutex_) = false;
+  bool frozen_ GUARDED_BY(mutex_) = false;  // as the watcher says
   Outbox outbox_ GUARDED_BY(mutex_);
   std::map<std::uint64_t, Held> held_ GUARDED_BY(mutex_);
   bool waking_ GUARDED_BY(mutex_) = false;   // a writer will pump

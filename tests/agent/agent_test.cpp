@@ -89,8 +89,8 @@ class Lent final : public Store {
                                                   std::shared_ptr<FeedSink> s) override {
     return store_.subscribe(c, v, a, std::move(s));
   }
-  Status lock(const Call& c, VolumeId v, const LockQuery& q) override {
-    return store_.lock(c, v, q);
+  void lock(const Call& c, VolumeId v, const LockQuery& q, LockDone done) override {
+    store_.lock(c, v, q, std::move(done));
   }
 
  private:

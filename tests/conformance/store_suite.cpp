@@ -52,6 +52,20 @@ Node StoreSuite::put(const std::string& path, std::string bytes) {
   return done(std::move(publish)).node;
 }
 
+void StoreSuite::use_policy(Policy policy) {
+  VolumeSettings settings;
+  settings.policy = policy;
+  use_volume(settings);
+}
+
+Outcome StoreSuite::publish(const std::string& path, Version base, std::string bytes) {
+  Publish publish;
+  publish.at = at(path);
+  publish.base = base;
+  publish.bytes = std::move(bytes);
+  return done(std::move(publish));
+}
+
 Node StoreSuite::mkdir(const std::string& path) {
   MakeDirectory make;
   make.at = at(path);

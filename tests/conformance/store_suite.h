@@ -66,6 +66,7 @@ class StoreSuite : public ::testing::TestWithParam<StoreMaker> {
   Call call() { return fixture_->call(); }
   // A volume under another policy or quota; it becomes the test's own.
   void use_volume(const VolumeSettings& settings) { volume_ = fixture_->make_volume(settings); }
+  void use_policy(Policy policy);
 
   // One batch without a request id.
   Result<Applied> apply(std::vector<Step> steps);
@@ -78,6 +79,8 @@ class StoreSuite : public ::testing::TestWithParam<StoreMaker> {
   // By path, the short way: all must succeed.
   Node put(const std::string& path, std::string bytes);
   Node mkdir(const std::string& path);
+  // The whole content of a file, made from version `base` of it.
+  Outcome publish(const std::string& path, Version base, std::string bytes);
   // The file's whole current content, or the code's name in brackets.
   std::string content(const std::string& path);
   // Of one version, in as many reads as it takes.

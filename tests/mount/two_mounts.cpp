@@ -40,7 +40,8 @@ bool Mount::reach(Seq seq) {
   return volume_->wait_until(seq, soon());
 }
 
-TwoMounts::TwoMounts() : volume_(store_.add_volume(std::string(kVolumeName))) {
+TwoMounts::TwoMounts(const VolumeSettings& settings)
+    : volume_(store_.add_volume(std::string(kVolumeName), settings)) {
   a_ = std::make_unique<Mount>(store_, clock_);
   b_ = std::make_unique<Mount>(store_, clock_);
 }

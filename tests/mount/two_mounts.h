@@ -44,7 +44,7 @@ class Mount {
 
 class TwoMounts : public ::testing::Test {
  protected:
-  TwoMounts();
+  explicit TwoMounts(const VolumeSettings& settings = {});
 
   Mount& a() { return *a_; }
   Mount& b() { return *b_; }

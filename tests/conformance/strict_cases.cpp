@@ -1,0 +1,105 @@
+// Strict volumes: a publish returns when no mount shows older bytes. [S7]
+#include <future>
+
+#include "core/clock.h"
+#include "core/limits.h"
+#include "tests/conformance/store_suite.h"
+
+namespace outboard::tests {
+namespace {
+
+using std::chrono::steady_clock;
+
+// A mount as the store sees it: it takes what the feed tells, and acknowledges when it is told to.
+class Follower {
+ public:
+  Follower(Store& store, const Call& call, VolumeId volume, Seq after)
+      : queue_(std::make_shared<FeedQueue>(kWatcherQueueChanges, true)) {
+    auto subscription = store.subscribe(call, volume, after, queue_);
+    EXPECT_TRUE(subscription) << subscription.error().message;
+    subscription_ = *std::move(subscription);
+  }
+  // Until the feed has told of `seq`.
+  void hear(Seq seq) {
+    for (Seq upto; upto < seq;) {
+      const auto item = queue_->next(steady_clock::now() + kCallWait);
+      ASSERT_TRUE(item && !item->end);
+      upto = item->upto;
+    }
+  }
+  Subscription& subscription() { return *subscription_; }
+  void go() { subscription_.reset(); }
+
+ private:
+  std::shared_ptr<FeedQueue> queue_;
+  std::unique_ptr<Subscription> subscription_;
+};
+
+VolumeSettings strict() {
+  VolumeSettings settings;
+  settings.strict = true;
+  return settings;
+}
+
+}  // namespace
+
+TEST_P(StoreSuite, S7_APublishWaitsUntilEveryMountHasAcknowledged) {
+  use_volume(strict());
+  const Seq before = head();
+  Follower mount(store(), call(), volume_, before);
+  auto writer = std::async(std::launch::async, [&] {
+    put("/f", "new");
+    return steady_clock::now();
+  });
+  mount.hear(Seq{before.value + 1});
+  EXPECT_NE(writer.wait_for(kStrictLease / 10), std::future_status::ready);
+  const auto acknowledged = steady_clock::now();
+  mount.subscription().acknowledge(Seq{before.value + 1});
+  EXPECT_GE(writer.get(), acknowledged);
+}
+
+TEST_P(StoreSuite, S7_AMountThatDoesNotAnswerCostsItsLeaseAndNoMore) {
+  use_volume(strict());
+  Follower mount(store(), call(), volume_, head());
+  const auto begun = steady_clock::now();
+  put("/f", "new");
+  EXPECT_GE(steady_clock::now() - begun, kStrictLease);
+  EXPECT_LT(steady_clock::now() - begun, 3 * kStrictLease);
+}
+
+TEST_P(StoreSuite, S7_NobodyWaitsForAFrozenMount) {
+  use_volume(strict());
+  const Seq before = head();
+  Follower mount(store(), call(), volume_, before);
+  auto writer = std::async(std::launch::async, [&] { put("/f", "new"); });
+  mount.hear(Seq{before.value + 1});
+  mount.subscription().set_frozen(true);
+  writer.get();
+  const auto begun = steady_clock::now();
+  put("/f", "newer");
+  EXPECT_LT(steady_clock::now() - begun, kStrictLease);
+}
+
+// What a mount has read it may show until its lease is over, though it has gone.
+TEST_P(StoreSuite, S7_AMountThatHasGoneCostsWhatIsLeftOfItsLease) {
+  use_volume(strict());
+  const Seq before = head();
+  Follower mount(store(), call(), volume_, before);
+  auto writer = std::async(std::launch::async, [&] {
+    put("/f", "new");
+    return steady_clock::now();
+  });
+  mount.hear(Seq{before.value + 1});
+  const auto gone = steady_clock::now();
+  mount.go();
+  EXPECT_LT(writer.get() - gone, 2 * kStrictLease);
+}
+
+TEST_P(StoreSuite, S7_OtherVolumesWaitForNobody) {
+  Follower mount(store(), call(), volume_, head());
+  const auto begun = steady_clock::now();
+  put("/f", "new");
+  EXPECT_LT(steady_clock::now() - begun, kStrictLease);
+}
+
+}  // namespace outboard::tests
