@@ -23,6 +23,7 @@ struct VolumeOptions {
   std::optional<std::string> policy;
   std::optional<std::string> quota_bytes;
   std::optional<std::uint64_t> quota_nodes;
+  std::optional<std::uint64_t> quota_versions;
   std::optional<bool> strict;
 };
 Status create_volume(Context& context, const VolumeOptions& options);

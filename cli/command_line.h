@@ -41,6 +41,8 @@ class Context;
 using Command = std::function<Status(Context&)>;
 
 void add_admin_verbs(CLI::App& app, Command& chosen, bool& json);
+// To verbs that add_admin_verbs() has made, too: user, org, token.
+void add_access_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_file_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_session_verbs(CLI::App& app, Command& chosen, bool& json);
 

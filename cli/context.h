@@ -32,6 +32,7 @@ class Context {
   Result<Store*> store() { return server_.store(); }
   Result<Admin*> admin() { return server_.admin(); }
   Result<client::Agent*> agent() { return server_.agent(); }
+  Result<Roster*> roster() { return server_.roster(); }
   Server& server() { return server_; }
   Screen& screen() { return screen_; }
   std::istream& in() { return in_; }

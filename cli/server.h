@@ -7,7 +7,7 @@
 #include <string>
 
 #include "client/agent.h"
-#include "core/admin.h"
+#include "core/roster.h"
 #include "core/store.h"
 
 namespace outboard::cli {
@@ -20,6 +20,9 @@ class Server {
   virtual Result<Store*> store() = 0;
   virtual Result<Admin*> admin() = 0;
   virtual Result<client::Agent*> agent() = 0;
+  virtual Result<Roster*> roster() = 0;
+  // A token for whom an OIDC ID token speaks of; needs none.
+  virtual Result<MintedToken> sign_in(const Call& call, const std::string& id_token) = 0;
 
   // For request ids. REQUIRES: store() has answered.
   virtual ClientId client() const = 0;

@@ -15,6 +15,8 @@ struct Grant {
   VolumeId volume;           // 0: every volume of the organisation
   std::string prefix = "/";
   bool write = false;
+  bool manage = false;       // may also change the volume's settings
+  std::string pattern = {};  // with volume 0: only volumes of such a name; empty: any
 
   friend bool operator==(const Grant&, const Grant&) = default;
 };
@@ -26,6 +28,8 @@ struct Caller {
   std::uint64_t organisation = 0;   // 0: the site's own administrator
   std::string principal;
   bool admin = false;               // may use the admin service within the organisation
+  bool auditor = false;             // may read the log of all its volumes
+  bool bound = false;               // its grants are no more than what the principal's own allow
   std::vector<Grant> grants;
   SessionId session;
   std::uint64_t turn = 0;

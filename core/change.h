@@ -54,6 +54,10 @@ struct Change {
   std::optional<Dentry> after;
   std::optional<Displaced> other;
   std::string path;                // of `after`, or `before`, or a name of the node; for people
+  // Paths it touches besides, for who may see a part only; not on the wire. Of a rename first the
+  // old path (none: not known), then the node's other names when it has several, at most
+  // kChangeNamesMax.
+  std::vector<std::string> also = {};
   bool conflict = false;           // it overrode a version its writer had not seen [S4]
   bool redacted = false;           // bytes were purged: drop every copy
   Origin origin;

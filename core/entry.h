@@ -84,6 +84,8 @@ struct Volume {
   std::uint64_t used_bytes = 0;
   std::uint64_t used_nodes = 0;
   Seq head;                        // when answered
+  std::uint64_t quota_versions = 0;  // kept versions of all files; 0: no limit
+  std::uint64_t used_versions = 0;
 
   friend bool operator==(const Volume&, const Volume&) = default;
 };

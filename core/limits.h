@@ -128,10 +128,26 @@ inline constexpr std::uint64_t kArrivingBytesMax = 4ULL << 30U;
 // Volumes whose organisation the access check remembers, 40 bytes each; then it starts anew.
 inline constexpr std::size_t kAccessVolumesMax = 1'000'000;
 
+// ── Who sees what ────────────────────────────────────────────────────────────────────────────────
+// Names of one node that are looked at to find whether a caller sees it: a hard link has two.
+inline constexpr std::size_t kPathsOfNodeMax = 1'024;
+// Names noted with a change of a node that has several; of more, followers of a part start anew.
+inline constexpr std::size_t kChangeNamesMax = 16;
+// Changes of a volume that one request for history may look through for those its caller sees: a
+// quarter of a second.
+inline constexpr std::size_t kHistoryScanMax = 65'536;
+// Grants of one token: each is looked at in every request.
+inline constexpr std::size_t kTokenGrantsMax = 1'024;
+
 // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
 inline constexpr std::size_t kTokenBytes = 32;  // 256 bits
 inline constexpr std::chrono::seconds kTokenLifeDefault = 12h;
 inline constexpr std::chrono::seconds kTokenLifeMax = 24h * 90;
+
+// Between the question what would go with an organisation and the word that it shall: time to read.
+inline constexpr std::chrono::seconds kRemovalCodeLife = 10min;
+// Members of one group, and groups and grants of one organisation: they are listed whole.
+inline constexpr std::size_t kRosterMax = 10'000;
 
 // ── The mount ────────────────────────────────────────────────────────────────────────────────────
 // Unsaved bytes of one handle; more are published early as a version of their own. [D3]

@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "core/commit.h"
 #include "core/limits.h"
+#include "core/path.h"
 
 namespace outboard {
 namespace {
@@ -60,6 +61,19 @@ bool concerns(const Change& change, std::optional<Inode> inode) {
   return !inode || change.node.inode == *inode || (change.other && change.other->inode == *inode);
 }
 
+// Whether a snapshot within these paths holds the entry.
+bool shown(const MemoryVolume& tree, const Entry& entry, const std::vector<std::string>& within) {
+  if (within.empty()) return true;
+  std::string path = "/";
+  if (entry.dentry.parent) {
+    path = join(tree.paths(entry.dentry.parent).front(), entry.dentry.name);
+  }
+  return std::any_of(within.begin(), within.end(), [&](const std::string& prefix) {
+    const bool above = entry.node.is(Kind::directory) && is_within(prefix, path);
+    return above || is_within(path, prefix);
+  });
+}
+
 Content slice(const MemoryContent& kept, std::uint64_t offset, std::size_t size) {
   Content content{kept.info.version, kept.info.size, {}};
   if (offset < kept.bytes->size()) content.bytes = kept.bytes->substr(offset, size);
@@ -99,6 +113,7 @@ VolumeId MemoryStore::add_volume(std::string name, const VolumeSettings& setting
   volume.strict = settings.strict;
   volume.quota_bytes = settings.quota_bytes;
   volume.quota_nodes = settings.quota_nodes;
+  volume.quota_versions = settings.quota_versions;
   const VolumeId id = volume.id;
   shelves_.emplace(id, std::make_unique<Shelf>(std::move(volume), clock_.wall()));
   return id;
@@ -184,7 +199,8 @@ Result<Applied> MemoryStore::apply(const Call& call, VolumeId volume, const Batc
 
 Result<Applied> MemoryStore::commit(const Call& call, Shelf& shelf, const Batch& batch) {
   WorkingSet set(shelf.tree, shelf.tree.volume(), clock_.wall());
-  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch);
+  const Scope scope = Scope::of(call.caller, shelf.tree.volume().id);
+  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch, scope);
   if (!applied || set.empty()) return applied;
   shelf.tree.absorb(set);
   publish(shelf, set.changes());
@@ -285,6 +301,16 @@ Result<Xattrs> MemoryStore::xattrs(const Call&, VolumeId volume, Inode inode) {
   return (*found)->tree.xattrs(inode);
 }
 
+Result<At<std::vector<std::vector<std::string>>>> MemoryStore::paths(
+    const Call&, VolumeId volume, const std::vector<Inode>& inodes) {
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  At<std::vector<std::vector<std::string>>> answer{{}, (*found)->tree.volume().head};
+  for (const Inode inode : inodes) answer.value.push_back((*found)->tree.paths(inode));
+  return answer;
+}
+
 Result<At<std::vector<Change>>> MemoryStore::history(const Call&, VolumeId volume,
                                                      const HistoryQuery& query) {
   const Lock lock(mutex_);
@@ -335,6 +361,7 @@ Result<Seq> MemoryStore::snapshot(const Call& call, VolumeId volume, const Snaps
     std::uint64_t left = std::min(query.bodies_bytes_max, kSnapshotBodiesBytesMax);
     std::set<Inode> sent;
     for (Entry& entry : tree.entries()) {
+      if (!shown(tree, entry, query.within)) continue;
       if (parts.empty() || parts.back().entries.size() == kPageEntriesMax) parts.emplace_back();
       const Node& node = entry.node;
       const std::uint64_t size = node.attributes.size;

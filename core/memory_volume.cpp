@@ -59,6 +59,12 @@ Result<Dentry> MemoryVolume::name_of(Inode inode) {
   return *found->second.begin();
 }
 
+Result<std::vector<Dentry>> MemoryVolume::names_of(Inode inode) {
+  const auto found = names_of_.find(inode);
+  if (found == names_of_.end()) return std::vector<Dentry>{};
+  return std::vector<Dentry>(found->second.begin(), found->second.end());
+}
+
 Result<std::vector<std::pair<std::string, Inode>>> MemoryVolume::children(Inode directory) {
   std::vector<std::pair<std::string, Inode>> all;
   for (auto at = names_.lower_bound(Dentry{directory, ""});
@@ -192,6 +198,30 @@ std::vector<Entry> MemoryVolume::entries() const {
   return all;
 }
 
+std::vector<std::string> MemoryVolume::paths(Inode inode) const {
+  std::vector<std::string> found;
+  if (inode == kRootInode) return {"/"};
+  const Node* node = find_node(inode);
+  if (node == nullptr) return found;
+  if (node->removed()) {
+    const auto last = std::find_if(log_.rbegin(), log_.rend(), [&](const Change& change) {
+      return change.node.inode == inode;
+    });
+    if (last != log_.rend()) found.push_back(last->path);
+    return found;
+  }
+  for (const Dentry& name : names_of_.at(inode)) {
+    std::string path = "/" + name.name;
+    for (Inode at = name.parent; at != kRootInode;) {
+      const Dentry above = *names_of_.at(at).begin();
+      path = "/" + above.name + path;
+      at = above.parent;
+    }
+    found.push_back(std::move(path));
+  }
+  return found;
+}
+
 std::vector<VersionInfo> MemoryVolume::versions(Inode inode) const {
   std::vector<VersionInfo> kept;
   for (auto at = contents_.lower_bound(ContentKey{inode, {}});
@@ -209,6 +239,7 @@ void MemoryVolume::absorb(const WorkingSet& set) {
   volume_.head = set.volume().head;
   volume_.used_bytes = set.volume().used_bytes;
   volume_.used_nodes = set.volume().used_nodes;
+  volume_.used_versions = set.volume().used_versions;
   for (const auto& [stored, created] : set.changed_nodes()) nodes_[stored.node.inode] = stored;
   for (const auto& [name, inode] : set.changed_names()) {
     if (const auto old = names_.find(name); old != names_.end()) {
@@ -240,7 +271,7 @@ void MemoryVolume::absorb(const WorkingSet& set) {
 void MemoryVolume::prune(Seq upto) {
   std::erase_if(log_, [&](const Change& change) { return change.seq <= upto; });
   oldest_ = std::max(oldest_, Seq{std::min(upto, volume_.head).value + 1});
-  std::erase_if(contents_, [&](const auto& kept) {
+  volume_.used_versions -= std::erase_if(contents_, [&](const auto& kept) {
     const Node* node = find_node(kept.first.inode);
     const bool shown = !node->removed() && node->version == kept.first.version;
     return !shown && kept.second.info.seq <= upto;

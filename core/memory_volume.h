@@ -32,6 +32,7 @@ class MemoryVolume final : public TreeSource {
   Result<std::optional<StoredNode>> node(Inode inode) override;
   Result<std::optional<Inode>> child(const Dentry& name) override;
   Result<Dentry> name_of(Inode inode) override;
+  Result<std::vector<Dentry>> names_of(Inode inode) override;
   Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory) override;
   Result<bool> has_children(Inode directory) override;
   Result<std::optional<StoredVersion>> version(Inode inode, Version version) override;
@@ -54,6 +55,8 @@ class MemoryVolume final : public TreeSource {
   Page page(Inode directory, std::string_view after, std::uint32_t limit) const;
   // All entries, parents first.
   std::vector<Entry> entries() const;
+  // As Store::paths() says.
+  std::vector<std::string> paths(Inode inode) const;
   std::vector<VersionInfo> versions(Inode inode) const;
   // Changes in seq order from `oldest()` to the head.
   const std::vector<Change>& log() const { return log_; }

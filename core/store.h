@@ -41,36 +41,36 @@ struct At {
 
 // From when a read may be answered. Default: from whatever is current.
 struct ReadAt {
-  Seq at_least;                          // wait for it
-  std::optional<std::string> revision;   // a published revision's name; else the head
+  Seq at_least;                         // wait for it
+  std::optional<std::string> revision;  // a published revision's name; else the head
 };
 
 // What one step did.
 struct Outcome {
-  Node node;                 // the node it acted on, as it is after the batch
-  Dentry dentry;             // the name it acted on; parent 0 when it went by inode
-  Seq seq;                   // of its last change; 0: it changed nothing
+  Node node;      // the node it acted on, as it is after the batch
+  Dentry dentry;  // the name it acted on; parent 0 when it went by inode
+  Seq seq;        // of its last change; 0: it changed nothing
   bool created = false;
-  bool conflict = false;     // it overrode a version its caller had not seen [S4]
+  bool conflict = false;  // it overrode a version its caller had not seen [S4]
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
 struct Applied {
-  Seq first;                       // of the batch's changes; 0: none
+  Seq first;  // of the batch's changes; 0: none
   Seq last;
-  std::vector<Outcome> outcomes;   // one for each step
-  bool repeated = false;           // this request had happened already [S8]
+  std::vector<Outcome> outcomes;  // one for each step
+  bool repeated = false;          // this request had happened already [S8]
 };
 
 struct Page {
-  std::vector<Entry> entries;      // by name, bytewise
-  std::string next;                // pass as `after` for the next page; empty: that was all
+  std::vector<Entry> entries;  // by name, bytewise
+  std::string next;            // pass as `after` for the next page; empty: that was all
 };
 
 struct Content {
   Version version;
-  std::uint64_t size = 0;          // of the whole version
-  std::string bytes;               // of the asked range; shorter only at the end
+  std::uint64_t size = 0;  // of the whole version
+  std::string bytes;       // of the asked range; shorter only at the end
 };
 
 // One file asked for in read_many: its content whole. Version{0}: the current one.
@@ -92,11 +92,11 @@ struct VersionInfo {
 };
 
 struct HistoryQuery {
-  std::optional<NodeRef> node;     // unset: the whole volume
-  Seq after;                       // only changes behind this seq
-  Seq before;                      // only changes ahead of this seq; 0: no bound
+  std::optional<NodeRef> node;  // unset: the whole volume
+  Seq after;                    // only changes behind this seq
+  Seq before;                   // only changes ahead of this seq; 0: no bound
   bool newest_first = true;
-  std::uint32_t limit = 100;       // at most kPageEntriesMax
+  std::uint32_t limit = 100;  // at most kPageEntriesMax
 };
 
 // One part of a snapshot. Parents come before their children.
@@ -108,6 +108,9 @@ struct SnapshotPart {
 struct SnapshotQuery {
   ReadAt at;
   std::uint64_t bodies_bytes_max = kSnapshotBodiesBytesMax;  // 0: metadata only
+  // Only what stands at and below these paths, with the directories above; none: all. Set by the
+  // server for callers who see a part, from Scope::prefixes(); it does not travel.
+  std::vector<std::string> within = {};
 };
 
 enum class LockKind : std::uint8_t { shared, exclusive };
@@ -119,8 +122,8 @@ struct LockQuery {
   std::uint64_t owner = 0;
   std::uint64_t start = 0;
   std::uint64_t length = 0;
-  std::optional<LockKind> kind;    // unset: unlock
-  bool wait = false;               // until the deadline; else conflict at once
+  std::optional<LockKind> kind;  // unset: unlock
+  bool wait = false;             // until the deadline; else conflict at once
 };
 
 class Store {
@@ -158,6 +161,11 @@ class Store {
   virtual Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                                const std::function<void(SnapshotPart)>& take) = 0;
   virtual Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) = 0;
+  // The paths of each node's names, in the order asked, at most kPathsOfNodeMax for a node; of a
+  // removed one the path at its last change; nothing for a number that no node has. Asked by who
+  // stands before a store and shows only a part of it; `unsupported` elsewhere.
+  virtual Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
+                                                                  const std::vector<Inode>& inodes);
 
   // The log, newest or oldest first.
   virtual Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,

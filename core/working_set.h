@@ -50,6 +50,8 @@ class TreeSource {
   virtual Result<std::optional<Inode>> child(const Dentry& name) = 0;
   // One name of a node (any, when it has several). REQUIRES: not the root, not removed.
   virtual Result<Dentry> name_of(Inode inode) = 0;
+  // All its names, at most kPathsOfNodeMax.
+  virtual Result<std::vector<Dentry>> names_of(Inode inode) = 0;
   virtual Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory) = 0;
   virtual Result<bool> has_children(Inode directory) = 0;
   virtual Result<std::optional<StoredVersion>> version(Inode inode, Version version) = 0;
@@ -104,6 +106,8 @@ class WorkingSet {
   // "/" for the root; of a file with several names, one of them.
   Result<std::string> path_of(Inode inode);
   Result<std::string> path_of(const Dentry& name);
+  // The paths of all names of a node that is not removed, at most kPathsOfNodeMax.
+  Result<std::vector<std::string>> paths_of(Inode inode);
   Result<std::optional<StoredVersion>> version(Inode inode, Version version);
   Result<std::string> inline_content(Inode inode, Version version);
   Result<Sha256> digest(const StoredNode& node);
@@ -123,6 +127,10 @@ class WorkingSet {
   Seq record(Change change);
   // The change recorded last overrode a version its writer had not seen. [S4]
   void flag_last() { changes_.back().conflict = true; }
+  // Further paths of the change at this index of changes().
+  void note_paths(std::size_t index, std::vector<std::string> also) {
+    changes_[index].also = std::move(also);
+  }
   // Counts towards the volume's quotas; the rules check them at the end of each batch.
   void use(std::int64_t bytes, std::int64_t nodes);
 

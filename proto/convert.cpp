@@ -136,6 +136,8 @@ void write(const Volume& volume, v1::Volume* to) {
   to->set_used_bytes(volume.used_bytes);
   to->set_used_nodes(volume.used_nodes);
   to->set_head(volume.head.value);
+  to->set_quota_versions(volume.quota_versions);
+  to->set_used_versions(volume.used_versions);
 }
 
 Volume read(const v1::Volume& from, Faults& faults) {
@@ -151,6 +153,8 @@ Volume read(const v1::Volume& from, Faults& faults) {
   volume.used_bytes = from.used_bytes();
   volume.used_nodes = from.used_nodes();
   volume.head = Seq{from.head()};
+  volume.quota_versions = from.quota_versions();
+  volume.used_versions = from.used_versions();
   return volume;
 }
 

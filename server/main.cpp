@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "server/config.h"
 #include "server/embedded.h"
+#include "server/oidc/oidc.h"
 #include "server/postgres/database.h"
 #include "server/rpc/rpc_server.h"
 #include "server/site_token.h"
@@ -74,11 +75,25 @@ int serve(const ServerConfig& config) {
     if (!kept) return refuse("no site token", kept.error());
   }
 
-  RpcConfig rpc{config.listen, config.tls_certificate_file, config.tls_key_file,
-                config.tls_client_ca_file, config.workers};
+  const SystemClock clock;
+  std::unique_ptr<oidc::Oidc> sign_in;
+  if (!config.sign_in.issuer.empty()) {
+    const auto mint = [&data](const std::string& organisation, const std::string& user, bool create,
+                              std::chrono::seconds life, Moment deadline) {
+      return data.sign_in(organisation, user, create, life, deadline);
+    };
+    auto opened = oidc::Oidc::open(config.sign_in, clock, mint);
+    if (!opened) return refuse("nobody can sign in", opened.error());
+    sign_in = std::move(*opened);
+  }
+
+  RpcConfig rpc{config.listen,       config.tls_certificate_file,
+                config.tls_key_file, config.tls_client_ca_file,
+                config.workers,      config.rates};
   auto server = RpcServer::start(rpc, data.store(), data.admin(), data.tokens(),
-                                 {&data.journal(), &data.blobs()});
+                                 {&data.journal(), &data.blobs()}, {&data.roster(), sign_in.get()});
   if (!server) return refuse("cannot listen", server.error());
+  data.tell_access_changes([&server] { (*server)->recheck_tokens(); });
   for (const std::string& address : (*server)->addresses()) {
     log(Severity::info, "ready", {{"address", address}, {"database", embedded ? url : "as given"}});
   }
@@ -87,6 +102,7 @@ int serve(const ServerConfig& config) {
   int received = 0;
   ::sigwait(&ends, &received);
   log(Severity::info, "ending", {{"signal", std::to_string(received)}});
+  data.tell_access_changes({});
   (*server)->drain(in(config.drain));
   return EXIT_SUCCESS;
 }

@@ -1,17 +1,19 @@
 // Database: everything the server keeps in Postgres, opened as one thing.
 //
-// main.cpp opens it and hands its five faces to server/rpc. Opening brings the schema up to date
+// main.cpp opens it and hands its six faces to server/rpc. Opening brings the schema up to date
 // and starts the threads that live here: the committer's, the feed's, the listener's, the
 // journal's.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/admin.h"
 #include "core/result.h"
+#include "core/roster.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
@@ -40,8 +42,19 @@ class Database {
   Store& store();
   Admin& admin();
   TokenReader& tokens();
+  Roster& roster();
   Journal& journal();
   Blobs& blobs();
+
+  // `tell` is called, on the listener's thread, whenever what tokens allow may have changed; it
+  // does not block. Empty: nobody is told. After this returns the former one is not called any
+  // more.
+  void tell_access_changes(std::function<void()> tell);
+
+  // A bound token for a user of the organisation: for who has proved who they are by other means.
+  // With `create` an unknown user is made. not_found: no such organisation, or user.
+  Result<MintedToken> sign_in(std::string_view organisation, std::string_view user, bool create,
+                              std::chrono::seconds life, Moment deadline);
 
   // A token of the site's administrator: how a new deployment gets its first one.
   Result<MintedToken> mint_site_token(std::string_view principal);

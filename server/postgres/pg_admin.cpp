@@ -4,6 +4,8 @@
 
 #include "core/limits.h"
 #include "core/path.h"
+#include "core/scope.h"
+#include "server/postgres/administered.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/volume_rows.h"
 
@@ -12,8 +14,6 @@ namespace {
 
 #define OUTBOARD_NANOS(column) "(extract(epoch FROM " column ") * 1000000)::bigint * 1000"
 
-constexpr Sql kOrganisation{"admin_organisation",
-                            "SELECT id FROM organisations WHERE name = $1::text"};
 constexpr Sql kCreateOrganisation{
     "admin_create_organisation",
     "INSERT INTO organisations (name) VALUES ($1::text) "
@@ -35,8 +35,8 @@ constexpr Sql kHasUser{"admin_has_user",
 constexpr Sql kCreateVolume{
     "admin_create_volume",
     "WITH v AS (INSERT INTO volumes (organisation, name, policy, strict, quota_bytes, "
-    "quota_nodes) VALUES ($1::bigint, $2::text, $3::bigint::smallint, $4::boolean, $5::bigint, "
-    "$6::bigint) ON CONFLICT DO NOTHING RETURNING id), "
+    "quota_nodes, quota_versions) VALUES ($1::bigint, $2::text, $3::bigint::smallint, "
+    "$4::boolean, $5::bigint, $6::bigint, $7::bigint) ON CONFLICT DO NOTHING RETURNING id), "
     "now AS (SELECT " OUTBOARD_NANOS("clock_timestamp()") " AS at), "
     "n AS (INSERT INTO inodes (volume, inode, kind, mode, uid, gid, size, links, accessed, "
     "modified, changed, version) "
@@ -46,31 +46,23 @@ constexpr Sql kCreateVolume{
 constexpr Sql kChangeVolume{
     "admin_change_volume",
     "UPDATE volumes v SET policy = $3::bigint::smallint, strict = $4::boolean, "
-    "quota_bytes = $5::bigint, quota_nodes = $6::bigint FROM organisations o "
+    "quota_bytes = $5::bigint, quota_nodes = $6::bigint, "
+    "quota_versions = $7::bigint FROM organisations o "
     "WHERE o.id = v.organisation AND v.organisation = $1::bigint AND v.name = $2::text "
     "RETURNING " OUTBOARD_VOLUME_COLUMNS};
+constexpr Sql kNamedVolume{"admin_named_volume",
+                           "SELECT " OUTBOARD_VOLUME_COLUMNS
+                           " FROM volumes v JOIN organisations o ON o.id = v.organisation "
+                           "WHERE o.name = $1::text AND v.name = $2::text"};
 constexpr Sql kVolumes{"admin_volumes", "SELECT " OUTBOARD_VOLUME_COLUMNS
                                         " FROM volumes v "
                                         "JOIN organisations o ON o.id = v.organisation "
                                         "WHERE v.organisation = $1::bigint ORDER BY v.name"};
-Error only_admins() {
-  return Error{Code::no_access, "this needs an administrator's token: ask yours for one"};
-}
-
-Error no_organisation(std::string_view name) {
-  return Error{Code::not_found, "there is no organisation \"" + std::string(name) + "\"",
-               std::string(name)};
-}
-
 Error taken(std::string_view what, std::string_view name) {
   return Error{
       Code::exists,
       std::string(what) + " \"" + std::string(name) + "\" exists already: choose another name",
       std::string(name)};
-}
-
-bool may_administer(const Caller& caller) {
-  return caller.admin || caller.token == 0;
 }
 
 struct VolumeName {
@@ -134,22 +126,14 @@ Params volume_params(std::uint64_t organisation, std::string_view name,
       .int8(static_cast<std::int64_t>(settings.policy))
       .boolean(settings.strict)
       .int8(settings.quota_bytes)
-      .int8(settings.quota_nodes);
+      .int8(settings.quota_nodes)
+      .int8(settings.quota_versions);
 }
 
 }  // namespace
 
 Result<std::uint64_t> PgAdmin::administered(const Call& call, std::string_view organisation) {
-  if (!may_administer(call.caller)) return only_admins();
-  if (!is_text(organisation)) return no_organisation(organisation);
-  auto rows = pool_.run(kOrganisation, Params().bytes(organisation), call.deadline);
-  if (!rows) return rows.error();
-  if (rows->empty()) return no_organisation(organisation);
-  const std::uint64_t id = rows->count(0, 0);
-  if (call.caller.organisation != 0 && call.caller.organisation != id) {
-    return no_organisation(organisation);
-  }
-  return id;
+  return server::administered(pool_, call, organisation);
 }
 
 Result<Organisation> PgAdmin::create_organisation(const Call& call, std::string_view name) {
@@ -228,15 +212,38 @@ Result<Volume> PgAdmin::create_volume(const Call& call, std::string_view name,
   volume.strict = settings.strict;
   volume.quota_bytes = settings.quota_bytes;
   volume.quota_nodes = settings.quota_nodes;
+  volume.quota_versions = settings.quota_versions;
   return volume;
+}
+
+// Who may: an administrator, or whoever manages the volume. To all others it is not there when they
+// do not see it.
+Result<std::uint64_t> PgAdmin::managed(const Call& call, const std::string& name,
+                                       std::string_view organisation) {
+  if (may_administer(call.caller)) return administered(call, organisation);
+  auto rows = pool_.run(kNamedVolume,
+                        Params().bytes(organisation).bytes(name.substr(organisation.size() + 1)),
+                        call.deadline);
+  if (!rows) return rows.error();
+  std::vector<Grant> grants;
+  if (!rows->empty()) grants = grants_in(call.caller, read_volume(*rows, 0));
+  if (grants.empty()) {
+    return Error{Code::not_found, "there is no volume \"" + name + "\"", name};
+  }
+  const bool manages =
+      std::any_of(grants.begin(), grants.end(), [](const Grant& grant) { return grant.manage; });
+  if (manages) return rows->count(0, 1);
+  return Error{Code::no_access,
+               "changing the settings of " + name +
+                   " needs a grant to manage it, or an administrator's token: ask yours",
+               name};
 }
 
 Result<Volume> PgAdmin::change_volume(const Call& call, std::string_view name,
                                       const VolumeSettings& settings) {
-  if (!may_administer(call.caller)) return only_admins();
   auto parts = parse_volume(name);
   if (!parts) return parts.error();
-  auto id = administered(call, parts->organisation);
+  auto id = managed(call, std::string(name), parts->organisation);
   if (!id) return id.error();
   if (auto good = check_settings(settings); !good) return good.error();
   auto rows = pool_.run(kChangeVolume, volume_params(*id, parts->rest, settings), call.deadline);

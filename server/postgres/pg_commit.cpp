@@ -286,7 +286,8 @@ void PgCommit::apply(Attempt& attempt) {
       }
     }
     const Origin origin = origin_of(write.call.caller, write.batch.request);
-    attempt.answers[i] = apply_batch(*attempt.set, origin, write.batch);
+    const Scope scope = Scope::of(write.call.caller, attempt.volume);
+    attempt.answers[i] = apply_batch(*attempt.set, origin, write.batch, scope);
     if (connection_->broken() || connection_->transaction_failed()) return;
   }
 }

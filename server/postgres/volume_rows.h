@@ -9,8 +9,8 @@ namespace outboard::server {
 // The columns that read_volume() reads, of volumes v and organisations o.
 #define OUTBOARD_VOLUME_COLUMNS                                                        \
   "v.id, v.organisation, o.name || '/' || v.name, v.policy, v.strict, v.quota_bytes, " \
-  "v.quota_nodes, v.used_bytes, v.used_nodes, v.head_seq"
-inline constexpr int kVolumeColumns = 10;
+  "v.quota_nodes, v.used_bytes, v.used_nodes, v.head_seq, v.quota_versions, v.used_versions"
+inline constexpr int kVolumeColumns = 12;
 
 inline Volume read_volume(const Rows& rows, std::size_t row) {
   Volume volume;
@@ -24,6 +24,8 @@ inline Volume read_volume(const Rows& rows, std::size_t row) {
   volume.used_bytes = rows.count(row, 7);
   volume.used_nodes = rows.count(row, 8);
   volume.head = Seq{rows.count(row, 9)};
+  volume.quota_versions = rows.count(row, 10);
+  volume.used_versions = rows.count(row, 11);
   return volume;
 }
 

@@ -15,6 +15,7 @@
 #include "core/limits.h"
 #include "core/store.h"
 #include "proto/status.h"
+#include "server/rates.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/worker_pool.h"
 #include "server/token_reader.h"
@@ -25,6 +26,7 @@ struct Desk {
   Store& store;  // an Access
   Admin& admin;
   TokenReader& tokens;
+  Rates& rates;
   WorkerPool& workers;    // calls
   WorkerPool& producers;  // streams of content: each holds its thread while the reader reads
   std::atomic<std::uint64_t> arriving_bytes{0};  // of batches that arrive in parts
@@ -38,6 +40,15 @@ inline Error too_busy() {
   return error;
 }
 
+// Who asks and until when, unless they have asked for more than their share. Blocks as tokens do.
+inline Result<Call> admitted(Desk& desk, const grpc::CallbackServerContext& context,
+                             Moment deadline) {
+  auto call = read_call(context.client_metadata(), deadline, desk.tokens);
+  if (!call) return call;
+  if (auto fair = desk.rates.admit(call->caller); !fair) return fair.error();
+  return call;
+}
+
 // Runs `body(call)`, which fills the response and returns a Status, on a worker.
 template <class Body>
 grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context, Body body) {
@@ -48,12 +59,8 @@ grpc::ServerUnaryReactor* serve(Desk& desk, grpc::CallbackServerContext* context
       return;
     }
     const Moment deadline = deadline_of(context->deadline(), kCallDeadlineMax);
-    auto call = read_call(context->client_metadata(), deadline, desk.tokens);
-    if (!call) {
-      reactor->Finish(wire::to_status(call.error()));
-      return;
-    }
-    const Status done = body(*call);
+    auto call = admitted(desk, *context, deadline);
+    const Status done = call ? body(*call) : Status(call.error());
     reactor->Finish(done ? grpc::Status() : wire::to_status(done.error()));
   });
   if (!taken) reactor->Finish(wire::to_status(too_busy()));

@@ -15,6 +15,8 @@
 #include "server/rpc/desk.h"
 #include "server/rpc/journal_service.h"
 #include "server/rpc/listening.h"
+#include "server/rpc/roster_service.h"
+#include "server/rpc/sign_in_service.h"
 #include "server/rpc/store_service.h"
 #include "server/rpc/watch_service.h"
 
@@ -44,19 +46,24 @@ void set_channel_arguments(grpc::ServerBuilder& builder) {
 // Declaration order is the shutdown order, reversed: server_ goes first, by drain().
 struct RpcServer::Parts {
   Parts(const RpcConfig& config, Store& store, Admin& admin, TokenReader& tokens,
-        const Sessions& sessions)
-      : access(store),
+        const Sessions& sessions, const People& people)
+      : rates(config.rates, clock),
+        access(store, &rates),
         workers("outboard-rpc", std::max<std::size_t>(config.workers, 1), kRpcQueueMax),
         producers("outboard-stream", std::max<std::size_t>(config.workers / 4, 1), kRpcQueueMax),
-        desk{access, admin, tokens, workers, producers},
+        desk{access, admin, tokens, rates, workers, producers},
         store_service(desk),
         watch_service(desk),
         admin_service(desk) {
+    if (people.roster != nullptr) roster_service.emplace(desk, *people.roster);
+    if (people.sign_in != nullptr) sign_in_service.emplace(desk, *people.sign_in);
     if (sessions.journal == nullptr) return;
     journal_service.emplace(desk, *sessions.journal);
     blob_service.emplace(desk, *sessions.blobs);
   }
 
+  SystemClock clock;
+  Rates rates;
   Access access;
   WorkerPool workers;
   WorkerPool producers;
@@ -64,6 +71,8 @@ struct RpcServer::Parts {
   StoreService store_service;
   WatchService watch_service;
   AdminService admin_service;
+  std::optional<RosterService> roster_service;
+  std::optional<SignInService> sign_in_service;
   std::optional<JournalService> journal_service;
   std::optional<BlobService> blob_service;
   std::vector<std::string> addresses;
@@ -72,9 +81,10 @@ struct RpcServer::Parts {
 
 Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Store& store,
                                                     Admin& admin, TokenReader& tokens,
-                                                    const Sessions& sessions) {
+                                                    const Sessions& sessions,
+                                                    const People& people) {
   wire::keep_grpc_alive();
-  auto parts = std::make_unique<Parts>(config, store, admin, tokens, sessions);
+  auto parts = std::make_unique<Parts>(config, store, admin, tokens, sessions, people);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   set_channel_arguments(builder);
@@ -87,6 +97,8 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
   builder.RegisterService(&parts->store_service);
   builder.RegisterService(&parts->watch_service);
   builder.RegisterService(&parts->admin_service);
+  if (parts->roster_service) builder.RegisterService(&*parts->roster_service);
+  if (parts->sign_in_service) builder.RegisterService(&*parts->sign_in_service);
   if (parts->journal_service) builder.RegisterService(&*parts->journal_service);
   if (parts->blob_service) builder.RegisterService(&*parts->blob_service);
   parts->server = builder.BuildAndStart();
@@ -113,6 +125,10 @@ RpcServer::~RpcServer() {
 
 std::vector<std::string> RpcServer::addresses() const {
   return parts_->addresses;
+}
+
+void RpcServer::recheck_tokens() {
+  parts_->watch_service.recheck();
 }
 
 void RpcServer::drain(Moment until) {

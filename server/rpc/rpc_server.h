@@ -14,9 +14,12 @@
 
 #include "core/admin.h"
 #include "core/result.h"
+#include "core/roster.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
+#include "server/rates.h"
+#include "server/sign_in.h"
 #include "server/token_reader.h"
 
 namespace outboard::server {
@@ -31,6 +34,7 @@ struct RpcConfig {
   std::string tls_client_ca_file;
   // Threads for calls that block, and as many streams of content at a time as a quarter of it.
   std::size_t workers = 64;
+  RateLimits rates;  // of each principal
 };
 
 // What a server keeps of sessions: both or none.
@@ -39,19 +43,31 @@ struct Sessions {
   Blobs* blobs = nullptr;
 };
 
+// Who belongs here, and how they come in; each may be missing, and its service is then
+// unimplemented.
+struct People {
+  Roster* roster = nullptr;
+  SignIn* sign_in = nullptr;
+};
+
 class RpcServer {
  public:
   // Wraps `store` in Access itself. All that is given must outlive the server. Without sessions
   // their services are unimplemented.
   static Result<std::unique_ptr<RpcServer>> start(const RpcConfig& config, Store& store,
                                                   Admin& admin, TokenReader& tokens,
-                                                  const Sessions& sessions = {});
+                                                  const Sessions& sessions = {},
+                                                  const People& people = {});
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
   // As clients dial them: the real port where 0 was asked for.
   std::vector<std::string> addresses() const;
+
+  // What tokens allow may have changed: live streams of those that lost something are cut, soon.
+  // Does not block.
+  void recheck_tokens();
 
   // Accepts nothing more, ends watches with server_stopping, waits for calls in flight until
   // `until`, then cancels them.
