@@ -24,6 +24,7 @@ struct VolumeOptions {
   std::optional<std::string> policy;
   std::optional<std::string> quota_bytes;
   std::optional<std::uint64_t> quota_nodes;
+  std::optional<std::uint64_t> quota_versions;
   std::optional<bool> strict;
   std::optional<std::string> skill_lint;
   std::optional<std::string> secret_scan;

@@ -60,18 +60,30 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return wrong(text, "is no size: write bytes, or a number and KiB, MiB or GiB, as in 10GiB");
 }
 
-Result<GrantByName> parse_grant(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  const std::string_view mode = colon == std::string_view::npos ? "" : text.substr(colon + 1);
-  if (colon == 0 || (mode != "ro" && mode != "rw")) {
+Result<GrantText> split_grant(std::string_view text) {
+  const std::size_t last = text.rfind(':');
+  const std::size_t first = text.find(':');
+  const std::string_view mode = last == std::string_view::npos ? "" : text.substr(last + 1);
+  GrantText grant;
+  grant.manage = mode == "manage";
+  grant.write = grant.manage || mode == "rw";
+  const bool good_mode = grant.write || mode == "ro";
+  const bool path = first != last;
+  if (!good_mode || first == 0 || (path && text[first + 1] != '/')) {
     return wrong(text,
-                 "is no grant: write ORG/VOLUME:ro to read or ORG/VOLUME:rw to read and "
-                 "write, as in acme/skills:ro");
+                 "is no grant: write ORG/VOLUME:ro to read, :rw to read and write, :manage to "
+                 "change its settings too, with a path before the mode for a part of it, as in "
+                 "acme/skills:ro or acme/skills:/team:rw");
   }
-  GrantByName grant;
-  grant.volume = std::string(text.substr(0, colon));
-  grant.write = mode == "rw";
+  grant.volumes = std::string(text.substr(0, first));
+  if (path) grant.prefix = std::string(text.substr(first + 1, last - first - 1));
   return grant;
+}
+
+Result<GrantByName> parse_grant(std::string_view text) {
+  auto grant = split_grant(text);
+  if (!grant) return grant.error();
+  return GrantByName{grant->volumes, grant->prefix, grant->write, grant->manage};
 }
 
 Result<std::pair<std::string, std::string>> parse_user(std::string_view text) {
@@ -128,7 +140,8 @@ std::string_view name_of(VolumeMode mode) {
 
 std::string to_text(const GrantByName& grant) {
   std::string text = grant.volume;
-  if (grant.prefix != "/") text += grant.prefix;
+  if (grant.prefix != "/") text += ":" + grant.prefix;
+  if (grant.manage) return text + ":manage";
   return text + (grant.write ? ":rw" : ":ro");
 }
 

@@ -15,7 +15,16 @@ namespace outboard::cli {
 Result<std::chrono::seconds> parse_duration(std::string_view text);
 // "4096", "10KiB", "64MiB", "10GiB"; K, M, G mean the same; 0 is none.
 Result<std::uint64_t> parse_size(std::string_view text);
-// "acme/skills:ro", "acme/*:rw". Without a mode it is refused: reading and writing differ too much.
+// What may be done where: "VOLUMES[:/PATH]:ro", ":rw" or ":manage".
+struct GrantText {
+  std::string volumes;
+  std::string prefix = "/";
+  bool write = false;
+  bool manage = false;
+};
+Result<GrantText> split_grant(std::string_view text);
+// "acme/skills:ro", "acme/*:rw", "acme/skills:/team:rw". Without a mode it is refused: reading and
+// writing differ too much.
 Result<GrantByName> parse_grant(std::string_view text);
 // "acme/ada" → ("acme", "ada").
 Result<std::pair<std::string, std::string>> parse_user(std::string_view text);

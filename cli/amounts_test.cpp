@@ -34,6 +34,17 @@ TEST(Amounts, GrantsSayTheirMode) {
   }
 }
 
+TEST(Amounts, AGrantMayBeForAPart) {
+  const auto part = parse_grant("acme/skills:/team/a:b:rw");
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->volume, "acme/skills");
+  EXPECT_EQ(part->prefix, "/team/a:b");
+  EXPECT_TRUE(part->write);
+  EXPECT_EQ(to_text(*part), "acme/skills:/team/a:b:rw");
+  EXPECT_TRUE(parse_grant("acme/skills:manage")->manage);
+  EXPECT_FALSE(parse_grant("acme/skills:team:rw"));
+}
+
 TEST(Amounts, UsersHaveAnOrganisation) {
   EXPECT_EQ(parse_user("acme/ada")->second, "ada");
   for (const char* wrong : {"ada", "/ada", "acme/", "acme/a/b"}) {

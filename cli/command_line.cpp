@@ -82,7 +82,7 @@ Result<std::string> read_token(const Globals& globals, const Surroundings& aroun
   return text;
 }
 
-Status carry_out(const Command& command, const Globals& globals, Screen& screen,
+Status carry_out(const Command& command, bool needs_token, const Globals& globals, Screen& screen,
                  const Surroundings& around) {
   auto timeout = parse_duration(globals.timeout);
   if (!timeout) return timeout.error();
@@ -91,7 +91,7 @@ Status carry_out(const Command& command, const Globals& globals, Screen& screen,
                  "no server was named: give --server unix:/path or host:port, or set "
                  "OUTBOARD_SERVER"};
   }
-  auto token = read_token(globals, around);
+  auto token = needs_token ? read_token(globals, around) : Result<std::string>(std::string());
   if (!token) return token.error();
   const auto server = around.connect(
       RemoteAddress{globals.server, globals.harness, *token, globals.ca_file, *timeout});
@@ -152,6 +152,7 @@ int run(std::vector<std::string> words, const Surroundings& around) {
   add_session_verbs(app, chosen, globals.json);
   add_admin_verbs(app, chosen, globals.json);
   add_audit_verbs(app, chosen, globals.json);
+  add_access_verbs(app, chosen, globals.json);
   bool version = false;
   app.add_subcommand("version", "The version of this command")->callback([&] { version = true; });
   app.add_flag_callback(
@@ -169,7 +170,7 @@ int run(std::vector<std::string> words, const Surroundings& around) {
     return kExitOk;
   }
   complete(globals, around);
-  auto done = carry_out(chosen, globals, screen, around);
+  auto done = carry_out(chosen, !app.got_subcommand("login"), globals, screen, around);
   if (done) return kExitOk;
   const bool of_session = app.got_subcommand("session");
   print_error(screen, done.error(),

@@ -43,6 +43,8 @@ using Command = std::function<Status(Context&)>;
 void add_admin_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_audit_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_exchange_verbs(CLI::App& app, Command& chosen, bool& json);
+// To verbs that add_admin_verbs() has made, too: user, org, token.
+void add_access_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_file_verbs(CLI::App& app, Command& chosen, bool& json);
 // Those of `skills` that speak of revisions.
 void add_revision_verbs(CLI::App* skills, Command& chosen, bool& json);

@@ -83,6 +83,23 @@ TEST_F(Commands, ATokensSecretIsShownOnce) {
   EXPECT_TRUE(holds(site.run({"token", "list", "--all"}).out, "revoked"));
 }
 
+TEST_F(Commands, ATokenWithoutGrantsIsBoundAndOneIsRenewed) {
+  EXPECT_TRUE(holds(site.run({"token", "mint", "acme/ada"}).err, "bound"));
+  EXPECT_TRUE(holds(site.run({"token", "renew", "1", "--life", "2h"}).out, "renewed token 1"));
+  EXPECT_EQ(site.run({"token", "renew", "1", "--life", "0s"}).code, kExitRefused);
+  EXPECT_EQ(site.run({"token", "renew", "9"}).code, kExitRefused);
+}
+
+TEST_F(Commands, SigningInNeedsNoTokenBefore) {
+  site.environment.erase("OUTBOARD_TOKEN");
+  const fs::path file = write("id.jwt", "a.good.one\n");
+  EXPECT_EQ(site.run({"login", "--oidc-token-file", file.string()}).out, "ob_signed-in\n");
+  EXPECT_EQ(site.run({"login", "--oidc-token-file", "-"}, "a.good.one\n").out, "ob_signed-in\n");
+  EXPECT_EQ(site.run({"login", "--oidc-token-file", "-"}, "a.bad.one").code, kExitRefused);
+  EXPECT_EQ(site.run({"login", "--oidc-token-file", "-"}, "").code, kExitRefused);
+  EXPECT_NE(site.run({"token", "list"}).code, kExitOk);
+}
+
 TEST_F(Commands, ATokensFileIsItsOwnersAlone) {
   const fs::path file = folder / "ada.token";
   const Said said = site.run({"token", "mint", "acme/ada", "--admin", "--to-file", file.string()});
@@ -277,6 +294,16 @@ TEST_F(Commands, EveryVerbShowsAnExample) {
                                                        {"token", "mint"},
                                                        {"token", "list"},
                                                        {"token", "revoke"},
+                                                       {"token", "renew"},
+                                                       {"login"},
+                                                       {"group", "create"},
+                                                       {"group", "add"},
+                                                       {"grant", "give"},
+                                                       {"grant", "withdraw"},
+                                                       {"service", "create"},
+                                                       {"user", "remove"},
+                                                       {"org", "remove"},
+                                                       {"export"},
                                                        {"volume", "create"},
                                                        {"volume", "list"},
                                                        {"volume", "set"},

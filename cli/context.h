@@ -35,6 +35,7 @@ class Context {
   Result<Admin*> admin() { return server_.admin(); }
   Result<Revisions*> revisions() { return server_.revisions(); }
   Result<client::Agent*> agent() { return server_.agent(); }
+  Result<Roster*> roster() { return server_.roster(); }
   Server& server() { return server_; }
   Screen& screen() { return screen_; }
   std::istream& in() { return in_; }

@@ -37,26 +37,6 @@ std::string path_of(const Change& change) {
   return path;
 }
 
-Json json_of(const Change& change) {
-  Json one = {{"seq", change.seq.value},
-              {"at", to_string(change.at)},
-              {"principal", change.origin.principal},
-              {"what", name_of(change.kind)},
-              {"path", change.path},
-              {"inode", change.node.inode.value},
-              {"version", change.node.version.value},
-              {"size", change.node.attributes.size},
-              {"conflict", change.conflict},
-              {"redacted", change.redacted},
-              {"warned", change.warned}};
-  if (change.kind == ChangeKind::rename && change.before) one["from"] = change.before->name;
-  if (change.origin.session) one["session"] = to_string(change.origin.session);
-  if (change.origin.turn != 0) one["turn"] = change.origin.turn;
-  if (change.origin.op) one["op"] = to_string(change.origin.op);
-  if (change.node.digest) one["sha256"] = to_string(*change.node.digest);
-  return one;
-}
-
 Result<std::vector<Change>> read_log(Context& context, Store& store, VolumeId volume,
                                      const LogOptions& options) {
   HistoryQuery query;
@@ -80,6 +60,26 @@ Result<std::vector<Change>> read_log(Context& context, Store& store, VolumeId vo
 }
 
 }  // namespace
+
+Json json_of(const Change& change) {
+  Json one = {{"seq", change.seq.value},
+              {"at", to_string(change.at)},
+              {"principal", change.origin.principal},
+              {"what", name_of(change.kind)},
+              {"path", change.path},
+              {"inode", change.node.inode.value},
+              {"version", change.node.version.value},
+              {"size", change.node.attributes.size},
+              {"conflict", change.conflict},
+              {"redacted", change.redacted},
+              {"warned", change.warned}};
+  if (change.kind == ChangeKind::rename && change.before) one["from"] = change.before->name;
+  if (change.origin.session) one["session"] = to_string(change.origin.session);
+  if (change.origin.turn != 0) one["turn"] = change.origin.turn;
+  if (change.origin.op) one["op"] = to_string(change.origin.op);
+  if (change.node.digest) one["sha256"] = to_string(*change.node.digest);
+  return one;
+}
 
 Status show_log(Context& context, const LogOptions& options) {
   auto volume = context.open_volume(options.volume, "memory");

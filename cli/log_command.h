@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/context.h"
+#include "cli/json_output.h"
 
 namespace outboard::cli {
 
@@ -14,6 +15,9 @@ struct LogOptions {
   std::uint32_t limit = 20;
   std::uint64_t before = 0;  // only changes ahead of this seq; 0: from the newest
 };
+// A change as the JSON of every command has it.
+Json json_of(const Change& change);
+
 // Newest first.
 Status show_log(Context& context, const LogOptions& options);
 

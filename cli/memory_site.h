@@ -63,10 +63,18 @@ class MemoryAdmin final : public Admin {
 
   Result<MintedToken> mint_token(const Call&, const TokenRequest& request) override {
     TokenInfo info{tokens_.size() + 1, request.organisation, request.principal, request.grants,
-                   request.admin,      clock_.wall(),        clock_.wall(),     false};
+                   request.admin,      clock_.wall(),        clock_.wall(),     false,
+                   request.bound};
     info.expires.nanoseconds += std::chrono::nanoseconds(request.life).count();
     tokens_.push_back(info);
     return MintedToken{info, "ob_secret-of-" + std::to_string(info.id)};
+  }
+  Result<TokenInfo> renew_token(const Call&, std::uint64_t id, std::chrono::seconds life) override {
+    if (id == 0 || id > tokens_.size()) return Error{Code::not_found, "there is no such token"};
+    TokenInfo& info = tokens_[id - 1];
+    info.expires = clock_.wall();
+    info.expires.nanoseconds += std::chrono::nanoseconds(life).count();
+    return info;
   }
   Status revoke_token(const Call&, std::uint64_t id) override {
     if (id == 0 || id > tokens_.size()) return Error{Code::not_found, "there is no such token"};
@@ -148,6 +156,7 @@ class MemorySite {
   client::Agent* agent = nullptr;  // what sessions reach; null: nothing
   PlayedExaminer examiner;
   std::optional<client::MountReport> mount;  // unset: there is no mount
+  Roster* roster = nullptr;                  // what groups and grants reach; null: nothing
   RemoteAddress asked;                       // by the last command
   std::optional<Error> broken;               // set: nobody answers
 
@@ -181,6 +190,18 @@ class MemorySite {
     Result<client::MountReport> mount(const std::string& control_socket) override {
       if (site_.mount) return *site_.mount;
       return Error{Code::unavailable, "nobody listens on " + control_socket};
+    }
+    Result<Roster*> roster() override {
+      if (site_.broken) return *site_.broken;
+      if (site_.roster == nullptr) return Error{Code::unavailable, "nobody keeps a roster here"};
+      return site_.roster;
+    }
+    Result<MintedToken> sign_in(const Call&, const std::string& id_token) override {
+      if (id_token != "a.good.one") return Error{Code::unauthenticated, "the ID token is bad"};
+      MintedToken minted{{}, "ob_signed-in"};
+      minted.info.organisation = "acme";
+      minted.info.principal = "ada";
+      return minted;
     }
     ClientId client() const override { return client_; }
     std::string version() const override { return "0.1.0"; }

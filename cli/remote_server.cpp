@@ -6,6 +6,7 @@
 #include "client/grpc_agent.h"
 #include "client/grpc_audit.h"
 #include "client/grpc_revisions.h"
+#include "client/grpc_roster.h"
 #include "client/grpc_store.h"
 
 namespace outboard::cli {
@@ -81,6 +82,21 @@ class RemoteServer final : public Server {
     return agent_.get();
   }
 
+  Result<Roster*> roster() override {
+    if (!roster_) {
+      if (address_.server.empty()) return unnamed("server", "--server", "OUTBOARD_SERVER");
+      auto opened = client::GrpcRoster::open(channel());
+      if (!opened) return opened.error();
+      roster_ = std::move(*opened);
+    }
+    return roster_.get();
+  }
+
+  Result<MintedToken> sign_in(const Call& call, const std::string& id_token) override {
+    if (auto opened = roster(); !opened) return opened.error();
+    return roster_->sign_in(call, id_token);
+  }
+
   ClientId client() const override { return store_->client(); }
   std::string version() const override { return store_->server_version(); }
 
@@ -100,6 +116,7 @@ class RemoteServer final : public Server {
   std::unique_ptr<client::GrpcAudit> audit_;
   std::unique_ptr<client::GrpcRevisions> revisions_;
   std::unique_ptr<client::GrpcAgent> agent_;
+  std::unique_ptr<client::GrpcRoster> roster_;
 };
 
 }  // namespace

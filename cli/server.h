@@ -1,4 +1,4 @@
-// Server: what the commands talk to: a Store, an Admin, an Audit, a harness's Agent, and who this
+// Server: what the commands talk to: a Store, an Admin and its kin, a harness's Agent, and who this
 // process is to them.
 //
 // RemoteServer reaches a real one over gRPC; the tests' MemoryServer holds everything itself.
@@ -10,8 +10,9 @@
 #include "client/mount_control.h"
 #include "core/admin.h"
 #include "core/audit.h"
-#include "core/revisions.h"
 #include "core/diagnosis.h"
+#include "core/revisions.h"
+#include "core/roster.h"
 #include "core/store.h"
 
 namespace outboard::cli {
@@ -29,6 +30,9 @@ class Server {
   virtual Result<Examiner*> examiner() = 0;
   // A mount daemon on this machine, by its control socket.
   virtual Result<client::MountReport> mount(const std::string& control_socket) = 0;
+  virtual Result<Roster*> roster() = 0;
+  // A token for whom an OIDC ID token speaks of; needs none.
+  virtual Result<MintedToken> sign_in(const Call& call, const std::string& id_token) = 0;
 
   // For request ids. REQUIRES: store() has answered.
   virtual ClientId client() const = 0;

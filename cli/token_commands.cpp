@@ -1,5 +1,7 @@
 #include "cli/token_commands.h"
 
+#include <istream>
+#include <optional>
 #include <ostream>
 
 #include "cli/amounts.h"
@@ -9,6 +11,19 @@
 
 namespace outboard::cli {
 namespace {
+
+constexpr std::uint64_t kIdTokenFileBytesMax = 65'536;
+
+Result<std::chrono::seconds> life_of(const std::string& text) {
+  if (text.empty()) return kTokenLifeDefault;
+  auto life = parse_duration(text);
+  if (!life) return life;
+  if (*life > std::chrono::seconds(0) && *life <= kTokenLifeMax) return life;
+  return Error{Code::invalid,
+               "a token's life of " + text + " is out of range: 1s to " +
+                   std::to_string(kTokenLifeMax.count() / 86'400) + "d",
+               text};
+}
 
 Result<TokenRequest> request_from(const MintOptions& options) {
   auto user = parse_user(options.user);
@@ -22,28 +37,16 @@ Result<TokenRequest> request_from(const MintOptions& options) {
     if (!grant) return grant.error();
     request.grants.push_back(*grant);
   }
-  if (request.grants.empty() && !request.admin) {
-    return Error{Code::invalid,
-                 "a token that may do nothing is of no use: give --grant VOLUME:ro|rw, as often "
-                 "as needed, or --admin",
-                 ""};
-  }
-  if (!options.life.empty()) {
-    auto life = parse_duration(options.life);
-    if (!life) return life.error();
-    if (*life <= std::chrono::seconds(0) || *life > kTokenLifeMax) {
-      return Error{Code::invalid,
-                   "a token's life of " + options.life + " is out of range: 1s to " +
-                       std::to_string(kTokenLifeMax.count() / 86'400) + "d",
-                   options.life};
-    }
-    request.life = *life;
-  }
+  request.bound = request.grants.empty() && !request.admin;
+  auto life = life_of(options.life);
+  if (!life) return life.error();
+  request.life = *life;
   return request;
 }
 
 std::string grants_text(const TokenInfo& token) {
   std::string text = token.admin ? "admin" : "";
+  if (token.bound) text += text.empty() ? "bound" : " bound";
   for (const GrantByName& grant : token.grants) {
     if (!text.empty()) text += " ";
     text += to_text(grant);
@@ -58,36 +61,89 @@ std::string_view state_of(const TokenInfo& token, Timestamp now) {
 
 }  // namespace
 
-Status mint_token(Context& context, const MintOptions& options) {
-  auto request = request_from(options);
-  if (!request) return request.error();
-  std::optional<SecretFile> file;  // opened first: a secret that cannot be kept is not minted
-  if (!options.to_file.empty()) {
-    auto opened = SecretFile::create(options.to_file);
-    if (!opened) return opened.error();
-    file.emplace(std::move(*opened));
-  }
-  auto admin = context.admin();
-  if (!admin) return admin.error();
-  auto minted = (*admin)->mint_token(context.call(), *request);
-  if (!minted) return minted.error();
+namespace {
+
+// Where a secret goes: a file that is opened first, for a secret that cannot be kept is not minted;
+// or standard output.
+Result<std::optional<SecretFile>> open_secret(const std::string& to_file) {
+  std::optional<SecretFile> file;
+  if (to_file.empty()) return file;
+  auto opened = SecretFile::create(to_file);
+  if (!opened) return opened.error();
+  file.emplace(std::move(*opened));
+  return file;
+}
+
+Status tell_minted(Context& context, const MintedToken& minted, std::optional<SecretFile> file,
+                   const std::string& to_file) {
   Screen& screen = context.screen();
-  const TokenInfo& info = minted->info;
+  const TokenInfo& info = minted.info;
   if (file) {
-    if (auto kept = file->keep(minted->secret + "\n"); !kept) return kept.error();
+    if (auto kept = file->keep(minted.secret + "\n"); !kept) return kept.error();
   }
   if (context.json()) {
     Json document = {
         {"id", info.id}, {"principal", info.principal}, {"expires", to_string(info.expires)}};
-    if (!file) document["secret"] = minted->secret;
+    if (!file) document["secret"] = minted.secret;
     print_json(screen, document);
     return success();
   }
-  if (!file) screen.out() << minted->secret << "\n";
-  screen.err() << "token " << info.id << " of " << printable(options.user) << ": "
+  if (!file) screen.out() << minted.secret << "\n";
+  screen.err() << "token " << info.id << " of "
+               << printable(info.organisation + "/" + info.principal) << ": "
                << printable(grants_text(info)) << ", until " << readable_time(info.expires)
-               << " UTC" << (file ? ", in " + printable(options.to_file) : "; shown only once")
-               << "\n";
+               << " UTC" << (file ? ", in " + printable(to_file) : "; shown only once") << "\n";
+  return success();
+}
+
+}  // namespace
+
+Status mint_token(Context& context, const MintOptions& options) {
+  auto request = request_from(options);
+  if (!request) return request.error();
+  auto file = open_secret(options.to_file);
+  if (!file) return file.error();
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto minted = (*admin)->mint_token(context.call(), *request);
+  if (!minted) return minted.error();
+  return tell_minted(context, *minted, std::move(*file), options.to_file);
+}
+
+Status log_in(Context& context, const std::string& id_token_file, const std::string& to_file) {
+  Result<std::string> id_token = std::string();
+  if (id_token_file == "-") {
+    std::getline(context.in(), *id_token);
+  } else {
+    id_token = read_file(id_token_file, kIdTokenFileBytesMax);
+  }
+  if (!id_token) return id_token.error();
+  const std::size_t end = id_token->find_last_not_of(" \t\r\n");
+  id_token->resize(end == std::string::npos ? 0 : end + 1);
+  if (id_token->empty()) {
+    return Error{Code::invalid, "there is no ID token in " + id_token_file, id_token_file};
+  }
+  auto file = open_secret(to_file);
+  if (!file) return file.error();
+  auto minted = context.server().sign_in(context.call(), *id_token);
+  if (!minted && minted.error().code == Code::unsupported) {
+    return Error{Code::unsupported,
+                 "nobody can sign in at this server: it was started without --oidc-issuer", ""};
+  }
+  if (!minted) return minted.error();
+  return tell_minted(context, *minted, std::move(*file), to_file);
+}
+
+Status renew_token(Context& context, std::uint64_t id, const std::string& life) {
+  auto time = life_of(life);
+  if (!time) return time.error();
+  auto admin = context.admin();
+  if (!admin) return admin.error();
+  auto renewed = (*admin)->renew_token(context.call(), id, *time);
+  if (!renewed) return renewed.error();
+  Screen& screen = context.screen();
+  screen.out() << screen.paint(Colour::green, "renewed token") << " " << renewed->id << ", until "
+               << readable_time(renewed->expires) << " UTC\n";
   return success();
 }
 
@@ -112,6 +168,7 @@ Status list_tokens(Context& context, const std::string& organisation, bool all) 
                         {"principal", one.principal},
                         {"state", state},
                         {"admin", one.admin},
+                        {"bound", one.bound},
                         {"grants", grants},
                         {"created", to_string(one.created)},
                         {"expires", to_string(one.expires)}});

@@ -61,6 +61,8 @@ void add_volume_options(CLI::App* verb, const std::shared_ptr<VolumeOptions>& op
                    "in history, merge joins lines, refuse refuses");
   verb->add_option("--quota-bytes", options->quota_bytes, "As in 10GiB; 0 for none");
   verb->add_option("--quota-nodes", options->quota_nodes, "Files and directories; 0 for none");
+  verb->add_option("--quota-versions", options->quota_versions,
+                   "Kept versions of all files together; 0 for none");
   verb->add_option("--skill-lint", options->skill_lint,
                    "A SKILL.md that breaks the format's rules: off, warn or refuse; default: "
                    "refuse in a volume called skills");
@@ -118,7 +120,9 @@ void add_token_verbs(CLI::App& app, Command& chosen, bool& json) {
   CLI::App* mint = token->add_subcommand("mint", "Make a token; its secret is shown only once");
   mint->add_option("ORG/USER", options->user, "In whose name it acts, as in acme/ada")->required();
   mint->add_option("--grant", options->grants,
-                   "A volume and a mode: acme/skills:ro, acme/memory:rw, acme/*:ro; repeatable")
+                   "A volume and a mode: acme/skills:ro, acme/memory:rw, acme/*:ro; a part of one: "
+                   "acme/skills:/team:rw; its settings too: acme/skills:manage. Repeatable. "
+                   "Without any it is bound: it may what `outboard grant` gives its user")
       ->allow_extra_args(false);
   mint->add_flag("--admin", options->admin, "May look after the organisation");
   mint->add_option("--life", options->life, "As in 90s, 15m, 12h, 30d; default 12h, at most 90d");

@@ -1,30 +1,14 @@
 #include "client/grpc_admin.h"
 
 #include "client/channel.h"
+#include "client/reading.h"
 #include "outboard/v1/admin.grpc.pb.h"
-#include "proto/convert.h"
-#include "proto/convert_admin.h"
 
 namespace outboard::client {
 namespace {
 
 using wire::Faults;
 using Stub = v1::AdminService::Stub;
-
-template <class Message>
-auto read_one(const Message& message) {
-  Faults faults;
-  auto value = wire::read(message, faults);
-  return faults.or_error(std::move(value));
-}
-
-template <class T, class Messages>
-Result<std::vector<T>> read_list(const Messages& messages) {
-  Faults faults;
-  std::vector<T> values;
-  for (const auto& message : messages) values.push_back(wire::read(message, faults));
-  return faults.or_error(std::move(values));
-}
 
 }  // namespace
 
@@ -145,6 +129,17 @@ Result<MintedToken> GrpcAdmin::mint_token(const Call& call, const TokenRequest& 
   Faults faults;
   MintedToken minted{wire::read(response.token(), faults), response.secret()};
   return faults.or_error(std::move(minted));
+}
+
+Result<TokenInfo> GrpcAdmin::renew_token(const Call& call, std::uint64_t id,
+                                         std::chrono::seconds life) {
+  v1::ExtendTokenRequest request;
+  request.set_id(id);
+  request.set_life_s(static_cast<std::uint64_t>(life.count()));
+  v1::ExtendTokenResponse response;
+  const Status asked = parts_->call(call, Again::yes, &Stub::ExtendToken, request, &response);
+  if (!asked) return asked.error();
+  return read_one(response.token());
 }
 
 Status GrpcAdmin::revoke_token(const Call& call, std::uint64_t id) {

@@ -34,6 +34,8 @@ class GrpcAdmin final : public Admin, public Examiner {
   Result<Collected> collect(const Call& call, std::string_view volume) override;
   Result<std::vector<Volume>> volumes(const Call& call, std::string_view organisation) override;
   Result<MintedToken> mint_token(const Call& call, const TokenRequest& request) override;
+  Result<TokenInfo> renew_token(const Call& call, std::uint64_t id,
+                                std::chrono::seconds life) override;
   Status revoke_token(const Call& call, std::uint64_t id) override;
   Result<std::vector<TokenInfo>> tokens(const Call& call, std::string_view organisation) override;
   Result<Diagnosis> examine(const Call& call) override;

@@ -226,8 +226,10 @@ void WatchStream::take(const v1::WatchResponse& response, const std::string& tok
         if (line == lines_.end()) return;
         key = line->first;
         item->volume = line->second.volume;
+        item->upto = Seq{response.progress().upto()};
+        // It stands for what came before it, also for changes that are not for this token.
+        line->second.last = std::max(line->second.last, item->upto);
       }
-      item->upto = Seq{response.progress().upto()};
       give(key, item);
       return;
     }

@@ -13,6 +13,7 @@ VolumeSettings settings_of(const Volume& volume) {
   settings.strict = volume.strict;
   settings.quota_bytes = volume.quota_bytes;
   settings.quota_nodes = volume.quota_nodes;
+  settings.quota_versions = volume.quota_versions;
   settings.retention = volume.retention;
   settings.skill_lint = volume.skill_lint;
   settings.secret_scan = volume.secret_scan;
@@ -27,6 +28,7 @@ void take_settings(Volume& volume, const VolumeSettings& settings) {
   volume.strict = settings.strict;
   volume.quota_bytes = settings.quota_bytes;
   volume.quota_nodes = settings.quota_nodes;
+  volume.quota_versions = settings.quota_versions;
   volume.retention = settings.retention;
   volume.skill_lint = settings.skill_lint.value_or(default_skill_lint(volume.name));
   volume.secret_scan = settings.secret_scan;

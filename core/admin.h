@@ -36,9 +36,10 @@ struct User {
 
 struct VolumeSettings {
   Policy policy = Policy::last_writer;
-  bool strict = false;            // publishes wait for the mounts [S7]
-  std::uint64_t quota_bytes = 0;  // 0: none
-  std::uint64_t quota_nodes = 0;  // 0: none
+  bool strict = false;               // publishes wait for the mounts [S7]
+  std::uint64_t quota_bytes = 0;     // 0: none
+  std::uint64_t quota_nodes = 0;     // 0: none
+  std::uint64_t quota_versions = 0;  // kept versions of all files; 0: no limit
   Retention retention = {};
   std::optional<Strictness> skill_lint = {};  // unset: as default_skill_lint() says
   Strictness secret_scan = Strictness::off;
@@ -67,8 +68,9 @@ struct Collected {
 // "acme/skills:ro" as data.
 struct GrantByName {
   std::string volume;        // "acme/skills"; "acme/*": all of the organisation
-  std::string prefix = "/";  // others than "/" are refused as unsupported for now
+  std::string prefix = "/";  // at and below this path
   bool write = false;
+  bool manage = false;  // may change the volume's settings too; needs the prefix "/"
 };
 
 struct TokenRequest {
@@ -80,6 +82,7 @@ struct TokenRequest {
   SessionId session;                              // nil: not bound to one
   Epoch epoch;
   Generation generation;
+  bool bound = false;  // narrowed, at every use, to what the principal's grants allow
 };
 
 struct TokenInfo {
@@ -91,6 +94,7 @@ struct TokenInfo {
   Timestamp created;
   Timestamp expires;
   bool revoked = false;
+  bool bound = false;  // allows what the principal's grants allow, at most `grants`
 };
 
 struct MintedToken {
@@ -120,8 +124,14 @@ class Admin {
   // unavailable: a server is at it already, or the deadline came: what was done stays done.
   virtual Result<Collected> collect(const Call& call, std::string_view volume) = 0;
 
-  // The new token's parent is the caller's; it can only be narrower.
+  // The new token's parent is the caller's; it can only be narrower. Who is no administrator mints
+  // for itself only. Without grants and without `admin` it is bound.
   virtual Result<MintedToken> mint_token(const Call& call, const TokenRequest& request) = 0;
+  // Another `life` from now for a token that came of the caller's own (or, for an administrator, of
+  // the organisation): same secret, so its holder need not be told. Not longer than its parent's.
+  // not_found: unknown or revoked. One that has expired lives again.
+  virtual Result<TokenInfo> renew_token(const Call& call, std::uint64_t id,
+                                        std::chrono::seconds life) = 0;
   virtual Status revoke_token(const Call& call, std::uint64_t id) = 0;
   virtual Result<std::vector<TokenInfo>> tokens(const Call& call,
                                                 std::string_view organisation) = 0;

@@ -12,9 +12,11 @@ namespace outboard {
 
 // What a token allows in one volume, at and below one path.
 struct Grant {
-  VolumeId volume;           // 0: every volume of the organisation
+  VolumeId volume;  // 0: every volume of the organisation
   std::string prefix = "/";
   bool write = false;
+  bool manage = false;       // may also change the volume's settings
+  std::string pattern = {};  // with volume 0: only volumes of such a name; empty: any
 
   friend bool operator==(const Grant&, const Grant&) = default;
 };
@@ -22,7 +24,7 @@ struct Grant {
 // A token that is pinned sees one tree of the volume for its life, and changes nothing there. [S33]
 struct Pin {
   VolumeId volume;
-  Seq seq;                   // of the revision
+  Seq seq;  // of the revision
 
   friend bool operator==(const Pin&, const Pin&) = default;
 };
@@ -30,10 +32,12 @@ struct Pin {
 // Who is asking, as the server read it from the token. Filled in by the server's edge only; a
 // client leaves it empty, for it would not be believed.
 struct Caller {
-  std::uint64_t token = 0;          // its row; checked again in each commit; 0: the server itself
-  std::uint64_t organisation = 0;   // 0: the site's own administrator
+  std::uint64_t token = 0;         // its row; checked again in each commit; 0: the server itself
+  std::uint64_t organisation = 0;  // 0: the site's own administrator
   std::string principal;
-  bool admin = false;               // may use the admin service within the organisation
+  bool admin = false;    // may use the admin service within the organisation
+  bool auditor = false;  // may read the log of all its volumes
+  bool bound = false;    // its grants are no more than what the principal's own allow
   std::vector<Grant> grants;
   std::vector<Pin> pins;
   SessionId session;
@@ -41,7 +45,7 @@ struct Caller {
   OpId op;
   Epoch epoch;
   Generation generation;
-  ClientId client;                  // the sending process, as it says of itself; nil: unknown
+  ClientId client;  // the sending process, as it says of itself; nil: unknown
 
   friend bool operator==(const Caller&, const Caller&) = default;
 };

@@ -25,14 +25,14 @@ enum class ChangeKind : std::uint8_t {
 // Who did it. The server fills it in from the caller's token; what a caller says of itself is not
 // asked. [D7]
 struct Origin {
-  std::string principal;      // "ada", "sql:postgres"
+  std::string principal;  // "ada", "sql:postgres"
   SessionId session;
   std::uint64_t turn = 0;
   OpId op;
   Epoch epoch;
   Generation generation;
-  ClientId client;            // the mount or program; lets it know its own changes
-  std::uint64_t number = 0;   // of its request
+  ClientId client;           // the mount or program; lets it know its own changes
+  std::uint64_t number = 0;  // of its request
 
   friend bool operator==(const Origin&, const Origin&) = default;
 };
@@ -40,8 +40,8 @@ struct Origin {
 // What became of the node that stood at a rename's target.
 struct Displaced {
   Inode inode;
-  std::uint32_t links = 0;     // 0: removed
-  bool exchanged = false;      // it now stands at `before`
+  std::uint32_t links = 0;  // 0: removed
+  bool exchanged = false;   // it now stands at `before`
 
   friend bool operator==(const Displaced&, const Displaced&) = default;
 };
@@ -49,14 +49,18 @@ struct Displaced {
 struct Change {
   Seq seq;
   ChangeKind kind = ChangeKind::create;
-  Node node;                       // as it is after the change
+  Node node;  // as it is after the change
   std::optional<Dentry> before;
   std::optional<Dentry> after;
   std::optional<Displaced> other;
-  std::string path;                // of `after`, or `before`, or a name of the node; for people
-  bool conflict = false;           // it overrode a version its writer had not seen [S4]
-  bool redacted = false;           // bytes were purged: drop every copy
-  bool warned = false;             // it breaks a rule of the volume's; its writer was told [S32]
+  std::string path;  // of `after`, or `before`, or a name of the node; for people
+  // Paths it touches besides, for who may see a part only; not on the wire. Of a rename first the
+  // old path (none: not known), then the node's other names when it has several, at most
+  // kChangeNamesMax.
+  std::vector<std::string> also = {};
+  bool conflict = false;  // it overrode a version its writer had not seen [S4]
+  bool redacted = false;  // bytes were purged: drop every copy
+  bool warned = false;    // it breaks a rule of the volume's; its writer was told [S32]
   Origin origin;
   Timestamp at;
 

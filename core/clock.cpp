@@ -29,7 +29,9 @@ std::string to_string(Timestamp at) {
   return std::string(date.data(), size) + milli.data();
 }
 
-Moment SystemClock::now() const { return std::chrono::steady_clock::now(); }
+Moment SystemClock::now() const {
+  return std::chrono::steady_clock::now();
+}
 
 Timestamp SystemClock::wall() const {
   const auto since = std::chrono::system_clock::now().time_since_epoch();

@@ -6,18 +6,15 @@
 #include "core/check.h"
 #include "core/commit_review.h"
 #include "core/commit_step.h"
+#include "core/limits.h"
 
 namespace outboard {
 namespace {
 
-Result<Outcome> apply_step(WorkingSet& set, const Origin& origin, const Step& step) {
-  rules::Work work{set, origin, step.when};
+Result<Outcome> apply_step(WorkingSet& set, const Origin& origin, const Scope& scope,
+                           const Step& step) {
+  rules::Work work{set, origin, step.when, scope};
   return std::visit([&](const auto& op) { return rules::apply(work, op); }, step.op);
-}
-
-bool over_quota(const Volume& volume) {
-  return (volume.quota_bytes > 0 && volume.used_bytes > volume.quota_bytes) ||
-         (volume.quota_nodes > 0 && volume.used_nodes > volume.quota_nodes);
 }
 
 // Whether the volume is fuller than before in what has a limit: a volume over its quota may shrink.
@@ -25,7 +22,9 @@ bool grew(const Volume& before, const Volume& after) {
   return (after.quota_bytes > 0 && after.used_bytes > after.quota_bytes &&
           after.used_bytes > before.used_bytes) ||
          (after.quota_nodes > 0 && after.used_nodes > after.quota_nodes &&
-          after.used_nodes > before.used_nodes);
+          after.used_nodes > before.used_nodes) ||
+         (after.quota_versions > 0 && after.used_versions > after.quota_versions &&
+          after.used_versions > before.used_versions);
 }
 
 Error quota_error(const Volume& volume, std::size_t step) {
@@ -34,10 +33,12 @@ Error quota_error(const Volume& volume, std::size_t step) {
   error.subject = volume.name;
   error.step = static_cast<std::uint32_t>(step);
   error.message = "the volume " + volume.name + " would hold " + std::to_string(volume.used_bytes) +
-                  " bytes in " + std::to_string(volume.used_nodes) + " nodes, its quota is " +
-                  std::to_string(volume.quota_bytes) + " bytes and " +
-                  std::to_string(volume.quota_nodes) +
-                  " nodes (0: none): remove something or ask for a larger quota";
+                  " bytes in " + std::to_string(volume.used_nodes) + " nodes and " +
+                  std::to_string(volume.used_versions) + " kept versions, its quota is " +
+                  std::to_string(volume.quota_bytes) + " bytes, " +
+                  std::to_string(volume.quota_nodes) + " nodes and " +
+                  std::to_string(volume.quota_versions) +
+                  " versions (0: none): remove something or ask for a larger quota";
   return error;
 }
 
@@ -61,8 +62,28 @@ Status show_final(WorkingSet& set, std::size_t first_change, std::vector<Outcome
   return success();
 }
 
+// Who follows a part of the volume must know every name of a node that has several.
+Status note_names(WorkingSet& set, std::size_t first_change) {
+  for (std::size_t i = first_change; i < set.changes().size(); ++i) {
+    const Change& change = set.changes()[i];
+    const bool several = change.node.attributes.links > 1 || change.kind == ChangeKind::unlink;
+    if (change.node.is(Kind::directory) || change.node.removed() || !several) continue;
+    auto stored = set.node(change.node.inode);
+    if (!stored) return stored.error();
+    if (!*stored) continue;  // a later step removed it: nobody will look for its names
+    auto paths = set.paths_of(change.node.inode);
+    if (!paths) return paths.error();
+    std::vector<std::string> also = change.also;
+    for (std::string& path : *paths) {
+      if (path != change.path && also.size() < kChangeNamesMax) also.push_back(std::move(path));
+    }
+    set.note_paths(i, std::move(also));
+  }
+  return success();
+}
+
 Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& batch,
-                            const ContentRules& rules) {
+                            const Scope& scope, const ContentRules& rules) {
   const Volume before = set.volume();
   const std::size_t first_change = set.changes().size();
   const std::size_t first_content = set.contents().size();
@@ -70,16 +91,14 @@ Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& 
   std::vector<Seq> step_ends;
   Applied applied;
   for (std::size_t i = 0; i < batch.steps.size(); ++i) {
-    const std::uint64_t bytes = set.volume().used_bytes;
-    const std::uint64_t nodes = set.volume().used_nodes;
-    auto outcome = apply_step(set, origin, batch.steps[i]);
+    const Volume so_far = set.volume();
+    auto outcome = apply_step(set, origin, scope, batch.steps[i]);
     if (!outcome) {
       Error error = outcome.error();
       error.step = static_cast<std::uint32_t>(i);
       return error;
     }
-    const bool more = set.volume().used_bytes > bytes || set.volume().used_nodes > nodes;
-    if (more && over_quota(set.volume())) grown_at = i;
+    if (grew(so_far, set.volume())) grown_at = i;
     applied.outcomes.push_back(std::move(*outcome));
     step_ends.push_back(set.volume().head);
   }
@@ -87,6 +106,7 @@ Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& 
   auto reviewed = rules::review({set, rules, first_change, first_content, step_ends, applied});
   if (!reviewed) return reviewed.error();
   if (auto shown = show_final(set, first_change, applied.outcomes); !shown) return shown.error();
+  if (auto noted = note_names(set, first_change); !noted) return noted.error();
   if (set.changes().size() > first_change) {
     applied.first = set.changes()[first_change].seq;
     applied.last = set.changes().back().seq;
@@ -107,9 +127,9 @@ Verdict judge(Policy policy, std::optional<Version> base, Version current) {
 }
 
 Result<Applied> apply_batch(WorkingSet& set, const Origin& origin, const Batch& batch,
-                            const ContentRules& rules) {
+                            const Scope& scope, const ContentRules& rules) {
   const WorkingSet::Savepoint savepoint = set.savepoint();
-  auto applied = apply_steps(set, origin, batch, rules);
+  auto applied = apply_steps(set, origin, batch, scope, rules);
   if (!applied) set.undo_to(savepoint);
   return applied;
 }

@@ -37,6 +37,12 @@ Result<Place> find_beside(Work& work, const Place& place, const Sha256& mark, bo
     Place beside{place.parent, {}, place.dentry, {}};
     beside.dentry.name = conflict_name(place.dentry.name, marks.substr(i * kMarkSize, kMarkSize));
     beside.path = join(split_last(place.path).first, beside.dentry.name);
+    if (!work.scope.writes_all() && work.scope.at(beside.path) != Right::write) {
+      return refuse(Code::conflict, place.path,
+                    place.path +
+                        " changed and cannot be merged, and this token may not make a "
+                        "copy beside it: read it again and write on that");
+    }
     auto child = work.set.child(beside.dentry);
     if (!child) return child.error();
     if (!*child) return beside;

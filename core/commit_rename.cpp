@@ -97,6 +97,7 @@ Result<Outcome> move(Work& work, const Place& from, const Place& to, bool exchan
   change.before = from.dentry;
   change.after = to.dentry;
   change.conflict = conflict;
+  change.also.push_back(from.path);
   if (exchange) {
     StoredNode other = *to.there;
     other.node.attributes.changed = work.set.now();

@@ -21,9 +21,53 @@ Error through(const std::string& path) {
   return refuse(Code::not_directory, path, path + " is no directory: nothing can be below it");
 }
 
+// [S39] A path that the caller may write; asked before anything is looked at, so that what is
+// hidden answers as what is absent.
+Status may_write(const Work& work, const std::string& path) {
+  if (work.scope.writes_all()) return success();
+  switch (work.scope.at(path)) {
+    case Right::write: return success();
+    case Right::none: return no_such(path);
+    case Right::walk:
+    case Right::read: break;
+  }
+  return refuse(
+      Code::read_only, path,
+      "this token may see " + path + " but not change it: ask for a grant that ends in :rw for it");
+}
+
+// The same for a node found by number: one writable name is enough.
+Status may_write(Work& work, const StoredNode& stored, const std::string& subject) {
+  if (work.scope.writes_all()) return success();
+  const Node& node = stored.node;
+  std::vector<std::string> paths;
+  if (node.attributes.links > 1 && !node.is(Kind::directory)) {
+    auto all = work.set.paths_of(node.inode);
+    if (!all) return all.error();
+    paths = *std::move(all);
+  } else {
+    auto one = work.set.path_of(node.inode);
+    if (!one) return one.error();
+    paths.push_back(*std::move(one));
+  }
+  Status answer = no_such(subject);
+  for (const std::string& path : paths) {
+    const bool way = work.scope.at(path) == Right::walk;
+    if (way && !node.is(Kind::directory)) continue;
+    Status one = may_write(work, path);
+    if (one) return one;
+    if (one.error().code == Code::read_only) answer = one;
+  }
+  return answer;
+}
+
 Result<Place> place_in(Work& work, StoredNode parent, const std::string& parent_path,
                        const std::string& name) {
-  if (!parent.node.is(Kind::directory)) return through(parent_path);
+  if (!parent.node.is(Kind::directory)) {
+    // On the way only directories are shown: something else is not there.
+    if (work.scope.at(parent_path) < Right::read) return no_such(parent_path);
+    return through(parent_path);
+  }
   Place place{std::move(parent), join(parent_path, name), {}, {}};
   place.dentry = Dentry{place.parent.node.inode, name};
   if (place.path.size() > kPathBytesMax) {
@@ -54,9 +98,10 @@ Result<Target> walk(Work& work, const std::string& path, const ParentStyle* styl
   Target at{std::move(*root), "/", Dentry{}};
   for (const std::string_view name : components_of(path)) {
     auto place = place_in(work, at.stored, at.path, std::string(name));
-    if (!place) return place.error();
+    if (!place) return place.error().code == Code::not_found ? no_such(path) : place.error();
     if (!place->there) {
       if (style == nullptr) return no_such(path);
+      if (auto may = may_write(work, place->path); !may) return may.error();
       auto made = new_node(work, Kind::directory, style->mode, style->uid, style->gid);
       if (!made) return made.error();
       auto placed = place_new(work, *place, *made);
@@ -88,6 +133,7 @@ Error refuse(Code code, std::string subject, const std::string& message) {
 
 Result<Place> find_place(Work& work, const NameRef& name) {
   if (const auto* path = std::get_if<std::string>(&name.parent)) {
+    if (auto may = may_write(work, join(*path, name.name)); !may) return may.error();
     auto parent = walk(work, *path, nullptr);
     if (!parent) return parent.error();
     return place_in(work, std::move(parent->stored), parent->path, name.name);
@@ -95,24 +141,35 @@ Result<Place> find_place(Work& work, const NameRef& name) {
   const Inode inode = std::get<Inode>(name.parent);
   auto parent = existing(work, inode, text_of(name.parent));
   if (!parent) return parent.error();
-  if (!parent->node.is(Kind::directory)) return through(text_of(name.parent));
   auto path = work.set.path_of(inode);
   if (!path) return path.error();
+  const Right right = work.scope.at(*path);
+  if (right == Right::none) return no_such(text_of(name.parent));
+  if (!parent->node.is(Kind::directory)) {
+    if (right == Right::walk) return no_such(text_of(name.parent));
+    return through(text_of(name.parent));
+  }
+  if (auto may = may_write(work, join(*path, name.name)); !may) return may.error();
   return place_in(work, std::move(*parent), *path, name.name);
 }
 
 Result<Place> make_place(Work& work, const NameRef& name, const ParentStyle& style) {
   const auto* path = std::get_if<std::string>(&name.parent);
   if (path == nullptr) return find_place(work, name);
+  if (auto may = may_write(work, join(*path, name.name)); !may) return may.error();
   auto parent = walk(work, *path, &style);
   if (!parent) return parent.error();
   return place_in(work, std::move(parent->stored), parent->path, name.name);
 }
 
 Result<Target> find_target(Work& work, const NodeRef& node) {
-  if (const auto* path = std::get_if<std::string>(&node)) return walk(work, *path, nullptr);
+  if (const auto* path = std::get_if<std::string>(&node)) {
+    if (auto may = may_write(work, *path); !may) return may.error();
+    return walk(work, *path, nullptr);
+  }
   auto stored = existing(work, std::get<Inode>(node), text_of(node));
   if (!stored) return stored.error();
+  if (auto may = may_write(work, *stored, text_of(node)); !may) return may.error();
   return Target{std::move(*stored), {}, {}};
 }
 

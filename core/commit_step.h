@@ -15,6 +15,7 @@ struct Work {
   WorkingSet& set;
   const Origin& origin;
   const Precondition& when;
+  const Scope& scope;
 };
 
 // A name in an existing directory, and what stands there.
@@ -41,6 +42,9 @@ struct ParentStyle {
 
 Error refuse(Code code, std::string subject, const std::string& message);
 
+// All that is found here is about to be changed, so it must be the caller's to write: read_only
+// when it may be read only, else as if it were not there.
+//
 // not_found, not_directory; name_too_long for the whole path. Does not check the precondition.
 Result<Place> find_place(Work& work, const NameRef& name);
 // The same, after making the directories that are missing in a parent given by path.

@@ -45,7 +45,9 @@ std::optional<Sha256> parse_sha256(std::string_view text) {
   return digest;
 }
 
-std::uint64_t xxh3(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+std::uint64_t xxh3(std::string_view bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
 
 std::string random_secret(std::size_t size) {
   std::string raw(size, '\0');

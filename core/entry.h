@@ -114,12 +114,14 @@ struct Volume {
   std::uint64_t quota_nodes = 0;  // 0: none
   std::uint64_t used_bytes = 0;
   std::uint64_t used_nodes = 0;
-  Seq head;         // when answered
+  std::uint64_t used_versions = 0;
+  std::uint64_t quota_versions = 0;  // kept versions of all files; 0: no limit
+  Seq head;                          // when answered
   Seq pruned = {};  // the log up to here is no longer kept, nor the trees before it
   Retention retention = {};
   Strictness skill_lint = Strictness::off;   // of each SKILL.md
   Strictness secret_scan = Strictness::off;  // of all that is written
-  std::string ignored = {};  // patterns of names without history (core/ignored.h)
+  std::string ignored = {};                  // patterns of names without history (core/ignored.h)
   VolumeMode mode = VolumeMode::direct;
   bool second_reviewer = false;  // whoever submitted a revision may not approve it
   Seq published = {};            // up to here readers see a reviewed volume

@@ -32,7 +32,9 @@ enum class FeedEnd : std::uint8_t {
 
 std::string_view name_of(FeedEnd end);
 
-// Changes of one transaction batch, contiguous; or only a mark that says "current up to `upto`".
+// Changes of one transaction batch, contiguous; or only a mark that says "current up to `upto`". A
+// mark also stands in the place of changes that the subscriber may not see: the next item goes on
+// behind it.
 struct FeedItem {
   VolumeId volume;
   std::vector<Change> changes;  // seqs rise by one; the last is `upto` when not empty

@@ -119,7 +119,8 @@ inline constexpr std::uint64_t kSearchLagMax = 16'384;
 // ── Import and export ────────────────────────────────────────────────────────────────────────────
 // Members of one archive, and files of one tree: the largest volume that this is built for.
 inline constexpr std::size_t kTarEntriesMax = 1'000'000;
-// A larger file is sent in pieces of this size beside its name, then renamed: never in memory whole.
+// A larger file is sent in pieces of this size beside its name, then renamed: never in memory
+// whole.
 inline constexpr std::uint64_t kPushPieceBytes = 64ULL << 20U;
 
 // ── Requests ─────────────────────────────────────────────────────────────────────────────────────
@@ -244,6 +245,16 @@ inline constexpr std::chrono::milliseconds kStrictMargin = 200ms;
 // How long a server that was not heard of is asked about its mounts, and how often it is heard of.
 inline constexpr std::chrono::milliseconds kStrictServerFor = 10s;
 inline constexpr std::chrono::milliseconds kStrictServerEvery = 2s;
+// ── Who sees what ────────────────────────────────────────────────────────────────────────────────
+// Names of one node that are looked at to find whether a caller sees it: a hard link has two.
+inline constexpr std::size_t kPathsOfNodeMax = 1'024;
+// Names noted with a change of a node that has several; of more, followers of a part start anew.
+inline constexpr std::size_t kChangeNamesMax = 16;
+// Changes of a volume that one request for history may look through for those its caller sees: a
+// quarter of a second.
+inline constexpr std::size_t kHistoryScanMax = 65'536;
+// Grants of one token: each is looked at in every request.
+inline constexpr std::size_t kTokenGrantsMax = 1'024;
 
 // ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
 inline constexpr std::size_t kTokenBytes = 32;  // 256 bits
@@ -259,6 +270,10 @@ inline constexpr std::chrono::milliseconds kTrailPause = 1s;
 inline constexpr std::size_t kTrailEntriesMax = 10'000;
 // A question about reads reaches back so far.
 inline constexpr std::uint32_t kReadDaysMax = 3'650;
+// Between the question what would go with an organisation and the word that it shall: time to read.
+inline constexpr std::chrono::seconds kRemovalCodeLife = 10min;
+// Members of one group, and groups and grants of one organisation: they are listed whole.
+inline constexpr std::size_t kRosterMax = 10'000;
 
 // ── The mount ────────────────────────────────────────────────────────────────────────────────────
 // Unsaved bytes of one handle; more are published early as a version of their own. [D3]

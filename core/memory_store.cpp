@@ -6,6 +6,8 @@
 #include "core/check.h"
 #include "core/commit.h"
 #include "core/limits.h"
+#include "core/part_filter.h"
+#include "core/path.h"
 
 namespace outboard {
 namespace {
@@ -230,7 +232,8 @@ Result<Applied> MemoryStore::apply_once(const Call& call, VolumeId volume, const
 
 Result<Applied> MemoryStore::commit(const Call& call, Shelf& shelf, const Batch& batch) {
   WorkingSet set(shelf.tree, shelf.tree.volume(), clock_.wall());
-  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch, rules_);
+  const Scope scope = Scope::of(call.caller, shelf.tree.volume().id);
+  auto applied = apply_batch(set, origin_of(call.caller, batch.request), batch, scope, rules_);
   if (!applied || set.empty()) return applied;
   shelf.tree.absorb(set);
   publish(shelf, set.changes());
@@ -331,6 +334,16 @@ Result<Xattrs> MemoryStore::xattrs(const Call&, VolumeId volume, Inode inode) {
   return (*found)->tree.xattrs(inode);
 }
 
+Result<At<std::vector<std::vector<std::string>>>> MemoryStore::paths(
+    const Call&, VolumeId volume, const std::vector<Inode>& inodes) {
+  const Lock lock(mutex_);
+  auto found = shelf(volume);
+  if (!found) return found.error();
+  At<std::vector<std::vector<std::string>>> answer{{}, (*found)->tree.volume().head};
+  for (const Inode inode : inodes) answer.value.push_back((*found)->tree.paths(inode));
+  return answer;
+}
+
 Result<At<std::vector<Change>>> MemoryStore::history(const Call&, VolumeId volume,
                                                      const HistoryQuery& query) {
   const Lock lock(mutex_);
@@ -396,7 +409,11 @@ Result<Seq> MemoryStore::snapshot(const Call& call, VolumeId volume, const Snaps
       parts.back().entries.push_back(std::move(entry));
     }
   }
-  for (SnapshotPart& part : parts) take(std::move(part));
+  PartFilter filter(query.within);
+  for (SnapshotPart& part : parts) {
+    filter.apply(part);
+    take(std::move(part));
+  }
   return seq;
 }
 

@@ -42,6 +42,12 @@ Result<Dentry> MemoryVolume::name_of(Inode inode) {
   return *found->second.begin();
 }
 
+Result<std::vector<Dentry>> MemoryVolume::names_of(Inode inode) {
+  const auto found = names_of_.find(inode);
+  if (found == names_of_.end()) return std::vector<Dentry>{};
+  return std::vector<Dentry>(found->second.begin(), found->second.end());
+}
+
 Result<std::vector<std::pair<std::string, Inode>>> MemoryVolume::children(Inode directory) {
   std::vector<std::pair<std::string, Inode>> all;
   for (auto at = now_.names.lower_bound(Dentry{directory, ""});
@@ -116,6 +122,30 @@ Result<const MemoryContent*> MemoryVolume::content(Inode inode, Version version)
   return &found->second;
 }
 
+std::vector<std::string> MemoryVolume::paths(Inode inode) const {
+  std::vector<std::string> found;
+  if (inode == kRootInode) return {"/"};
+  const Node* node = now_.find_node(inode);
+  if (node == nullptr) return found;
+  if (node->removed()) {
+    const auto last = std::find_if(log_.rbegin(), log_.rend(), [&](const Change& change) {
+      return change.node.inode == inode;
+    });
+    if (last != log_.rend()) found.push_back(last->path);
+    return found;
+  }
+  for (const Dentry& name : names_of_.at(inode)) {
+    std::string path = "/" + name.name;
+    for (Inode at = name.parent; at != kRootInode;) {
+      const Dentry above = *names_of_.at(at).begin();
+      path = "/" + above.name + path;
+      at = above.parent;
+    }
+    found.push_back(std::move(path));
+  }
+  return found;
+}
+
 std::vector<VersionInfo> MemoryVolume::versions(Inode inode) const {
   std::vector<VersionInfo> kept;
   for (auto at = contents_.lower_bound(ContentKey{inode, {}});
@@ -133,6 +163,7 @@ void MemoryVolume::absorb(const WorkingSet& set) {
   volume_.head = set.volume().head;
   volume_.used_bytes = set.volume().used_bytes;
   volume_.used_nodes = set.volume().used_nodes;
+  volume_.used_versions = set.volume().used_versions;
   for (const auto& [stored, created] : set.changed_nodes()) now_.nodes[stored.node.inode] = stored;
   for (const auto& [name, inode] : set.changed_names()) {
     if (const auto old = now_.names.find(name); old != now_.names.end()) {
@@ -172,7 +203,12 @@ void MemoryVolume::drop_passing(Inode inode, Version newest) {
   for (auto at = contents_.lower_bound(ContentKey{inode, {}});
        at != contents_.end() && at->first.inode == inode &&
        at->first.version.value + 1 < newest.value;) {
-    at = at->second.passing ? contents_.erase(at) : std::next(at);
+    if (!at->second.passing) {
+      ++at;
+      continue;
+    }
+    at = contents_.erase(at);
+    --volume_.used_versions;
   }
 }
 
@@ -194,7 +230,7 @@ void MemoryVolume::prune(Seq upto) {
   std::erase_if(log_, [&](const Change& change) { return change.seq <= upto; });
   oldest_ = Seq{upto.value + 1};
   volume_.pruned = upto;
-  std::erase_if(contents_, [&](const auto& kept) {
+  volume_.used_versions -= std::erase_if(contents_, [&](const auto& kept) {
     const Node* node = now_.find_node(kept.first.inode);
     const bool shown = !node->removed() && node->version == kept.first.version;
     return !shown && kept.second.info.seq <= upto;

@@ -34,6 +34,7 @@ class MemoryVolume final : public TreeSource {
   Result<std::optional<StoredNode>> node(Inode inode) override;
   Result<std::optional<Inode>> child(const Dentry& name) override;
   Result<Dentry> name_of(Inode inode) override;
+  Result<std::vector<Dentry>> names_of(Inode inode) override;
   Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory) override;
   Result<bool> has_children(Inode directory) override;
   Result<std::optional<StoredVersion>> version(Inode inode, Version version) override;
@@ -53,6 +54,8 @@ class MemoryVolume final : public TreeSource {
   Dentry dentry_of(Inode inode) const;
   // Version{0}: the current one. not_found.
   Result<const MemoryContent*> content(Inode inode, Version version) const;
+  // As Store::paths() says.
+  std::vector<std::string> paths(Inode inode) const;
   std::vector<VersionInfo> versions(Inode inode) const;
   // Changes in seq order from `oldest()` to the head.
   const std::vector<Change>& log() const { return log_; }

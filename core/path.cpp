@@ -35,8 +35,9 @@ Status check_name(std::string_view name) {
 Status check_path(std::string_view path) {
   if (path.empty() || path.front() != '/') {
     return Error{Code::invalid,
-                 "the path \"" + std::string(path) + "\" does not start with \"/\": paths are "
-                 "absolute within their volume",
+                 "the path \"" + std::string(path) +
+                     "\" does not start with \"/\": paths are "
+                     "absolute within their volume",
                  std::string(path)};
   }
   if (path.size() > kPathBytesMax) {

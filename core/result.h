@@ -51,10 +51,10 @@ std::string_view name_of(Code code);
 struct Error {
   Code code = Code::invalid;
   std::string message;
-  std::string subject = {};            // the path, name or id at fault; empty: the request itself
-  std::uint64_t current_version = 0;   // with conflict: the version found instead; 0: absent
-  std::uint32_t step = 0;              // index of the refused step within a batch
-  std::uint32_t retry_after_ms = 0;    // 0: no advice
+  std::string subject = {};           // the path, name or id at fault; empty: the request itself
+  std::uint64_t current_version = 0;  // with conflict: the version found instead; 0: absent
+  std::uint32_t step = 0;             // index of the refused step within a batch
+  std::uint32_t retry_after_ms = 0;   // 0: no advice
 
   friend bool operator==(const Error&, const Error&) = default;
 };
@@ -109,6 +109,8 @@ struct Nothing {
   friend bool operator==(const Nothing&, const Nothing&) = default;
 };
 using Status = Result<Nothing>;
-inline Status success() { return Nothing{}; }
+inline Status success() {
+  return Nothing{};
+}
 
 }  // namespace outboard

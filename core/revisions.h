@@ -29,14 +29,14 @@ struct Revision {
   std::string name;          // unique within its volume, or empty
   Seq seq;                   // its tree is the volume's as of here
   RevisionState state = RevisionState::in_review;
-  bool kept = true;          // its tree can still be read
-  std::string message;       // its author's
+  bool kept = true;     // its tree can still be read
+  std::string message;  // its author's
   std::string author;
   Timestamp submitted;
-  std::string reviewer;      // empty: nobody yet
+  std::string reviewer;  // empty: nobody yet
   Timestamp reviewed;
-  std::string remark;        // the reviewer's
-  std::string publisher;     // empty: nobody yet
+  std::string remark;     // the reviewer's
+  std::string publisher;  // empty: nobody yet
   Timestamp published;
 
   friend bool operator==(const Revision&, const Revision&) = default;

@@ -56,9 +56,10 @@ struct Outcome {
   Seq seq;        // of its last change; 0: it changed nothing
   bool created = false;
   bool conflict = false;  // it overrode, or could not be merged with, what was not seen [S4]
-  std::vector<std::string> warnings = {};    // rules of the volume's that it breaks [S22, S32]
-  bool merged = false;                       // the new version has others' changes in it, too [S35]
-  std::optional<Dentry> conflict_copy = {};  // where the caller's bytes are, the node being as it was
+  std::vector<std::string> warnings = {};  // rules of the volume's that it breaks [S22, S32]
+  bool merged = false;                     // the new version has others' changes in it, too [S35]
+  std::optional<Dentry> conflict_copy =
+      {};  // where the caller's bytes are, the node being as it was
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
@@ -119,6 +120,9 @@ struct SnapshotPart {
 struct SnapshotQuery {
   ReadAt at;
   std::uint64_t bodies_bytes_max = kSnapshotBodiesBytesMax;  // 0: metadata only
+  // Only what stands at and below these paths, with the directories above; none: all. Set by the
+  // server for callers who see a part, from Scope::prefixes(); it does not travel.
+  std::vector<std::string> within = {};
 };
 
 enum class LockKind : std::uint8_t { shared, exclusive };
@@ -196,6 +200,11 @@ class Store {
   virtual Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                                const std::function<void(SnapshotPart)>& take) = 0;
   virtual Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) = 0;
+  // The paths of each node's names, in the order asked, at most kPathsOfNodeMax for a node; of a
+  // removed one the path at its last change; nothing for a number that no node has. Asked by who
+  // stands before a store and shows only a part of it; `unsupported` elsewhere.
+  virtual Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
+                                                                  const std::vector<Inode>& inodes);
 
   // The log, newest or oldest first.
   virtual Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,

@@ -152,6 +152,30 @@ Result<std::string> WorkingSet::path_of(const Dentry& name) {
   return join(*parent, name.name);
 }
 
+Result<std::vector<std::string>> WorkingSet::paths_of(Inode inode) {
+  std::set<Dentry> names;
+  if (inode != kRootInode && !is_new(inode)) {
+    auto read = source_.names_of(inode);
+    if (!read) return read.error();
+    for (Dentry& name : *read) {
+      auto good = leads_to(name, inode);
+      if (!good) return good.error();
+      if (*good) names.insert(std::move(name));
+    }
+  }
+  for (const auto& [name, slot] : names_) {
+    if (slot.changed && slot.value == inode) names.insert(name);
+  }
+  std::vector<std::string> paths;
+  if (inode == kRootInode) paths.emplace_back("/");
+  for (const Dentry& name : names) {
+    auto path = path_of(name);
+    if (!path) return path.error();
+    paths.push_back(*std::move(path));
+  }
+  return paths;
+}
+
 const ContentEdit* WorkingSet::edit_of(Inode inode, Version version) const {
   const auto found = content_at_.find({inode, version});
   return found == content_at_.end() ? nullptr : &contents_[found->second];
@@ -249,6 +273,7 @@ void WorkingSet::put_xattrs(Inode inode, Xattrs xattrs) {
 
 void WorkingSet::put_content(ContentEdit edit) {
   content_at_[{edit.inode, edit.version}] = contents_.size();
+  ++volume_.used_versions;
   contents_.push_back(std::move(edit));
 }
 

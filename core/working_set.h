@@ -50,6 +50,8 @@ class TreeSource {
   virtual Result<std::optional<Inode>> child(const Dentry& name) = 0;
   // One name of a node (any, when it has several). REQUIRES: not the root, not removed.
   virtual Result<Dentry> name_of(Inode inode) = 0;
+  // All its names, at most kPathsOfNodeMax.
+  virtual Result<std::vector<Dentry>> names_of(Inode inode) = 0;
   virtual Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory) = 0;
   virtual Result<bool> has_children(Inode directory) = 0;
   virtual Result<std::optional<StoredVersion>> version(Inode inode, Version version) = 0;
@@ -108,6 +110,8 @@ class WorkingSet {
   // "/" for the root; of a file with several names, one of them.
   Result<std::string> path_of(Inode inode);
   Result<std::string> path_of(const Dentry& name);
+  // The paths of all names of a node that is not removed, at most kPathsOfNodeMax.
+  Result<std::vector<std::string>> paths_of(Inode inode);
   Result<std::optional<StoredVersion>> version(Inode inode, Version version);
   Result<std::string> inline_content(Inode inode, Version version);
   // Bytes of any version; shorter at its end.  REQUIRES: the version is kept.
@@ -134,6 +138,10 @@ class WorkingSet {
   void flag_warned(Seq seq);
   // The version belongs to history from now on, though it was written under an ignored name.
   void put_into_history(Inode inode, Version version);
+  // Further paths of the change at this index of changes().
+  void note_paths(std::size_t index, std::vector<std::string> also) {
+    changes_[index].also = std::move(also);
+  }
   // Counts towards the volume's quotas; the rules check them at the end of each batch.
   void use(std::int64_t bytes, std::int64_t nodes);
 

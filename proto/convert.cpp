@@ -145,6 +145,8 @@ void write(const Volume& volume, v1::Volume* to) {
   to->set_second_reviewer(volume.second_reviewer);
   to->set_published(volume.published.value);
   to->set_revision(volume.revision);
+  to->set_quota_versions(volume.quota_versions);
+  to->set_used_versions(volume.used_versions);
 }
 
 Volume read(const v1::Volume& from, Faults& faults) {
@@ -169,6 +171,8 @@ Volume read(const v1::Volume& from, Faults& faults) {
   volume.second_reviewer = from.second_reviewer();
   volume.published = Seq{from.published()};
   volume.revision = from.revision();
+  volume.quota_versions = from.quota_versions();
+  volume.used_versions = from.used_versions();
   return volume;
 }
 

@@ -35,6 +35,7 @@ void write(const VolumeSettings& settings, v1::VolumeSettings* to) {
   to->set_ignored(settings.ignored);
   to->set_mode(write(settings.mode));
   to->set_second_reviewer(settings.second_reviewer);
+  to->set_quota_versions(settings.quota_versions);
 }
 
 VolumeSettings read(const v1::VolumeSettings& from, Faults& faults) {
@@ -51,6 +52,7 @@ VolumeSettings read(const v1::VolumeSettings& from, Faults& faults) {
   settings.ignored = from.ignored();
   settings.mode = read(from.mode(), faults);
   settings.second_reviewer = from.second_reviewer();
+  settings.quota_versions = from.quota_versions();
   return settings;
 }
 
@@ -58,10 +60,19 @@ void write(const GrantByName& grant, v1::GrantByName* to) {
   to->set_volume(grant.volume);
   to->set_prefix(grant.prefix);
   to->set_write(grant.write);
+  to->set_manage(grant.manage);
 }
 
 GrantByName read(const v1::GrantByName& from, Faults&) {
-  return {from.volume(), from.prefix().empty() ? "/" : from.prefix(), from.write()};
+  return {from.volume(), from.prefix().empty() ? "/" : from.prefix(), from.write(), from.manage()};
+}
+
+std::chrono::seconds read_life(std::uint64_t seconds, Faults& faults) {
+  // Whatever is over the maximum is refused by the store; this only keeps it representable.
+  constexpr std::uint64_t kRepresentable = 1ULL << 40U;
+  if (seconds > kRepresentable) faults.broken("life_s", "is longer than any token may live");
+  if (seconds == 0 || seconds > kRepresentable) return kTokenLifeDefault;
+  return std::chrono::seconds(seconds);
 }
 
 void write(const TokenRequest& request, v1::MintTokenRequest* to) {
@@ -73,6 +84,7 @@ void write(const TokenRequest& request, v1::MintTokenRequest* to) {
   to->set_session(write_uuid(request.session.uuid));
   to->set_epoch(request.epoch.value);
   to->set_generation(request.generation.value);
+  to->set_bound(request.bound);
 }
 
 TokenRequest read(const v1::MintTokenRequest& from, Faults& faults) {
@@ -81,15 +93,11 @@ TokenRequest read(const v1::MintTokenRequest& from, Faults& faults) {
   request.principal = from.principal();
   for (const auto& grant : from.grants()) request.grants.push_back(read(grant, faults));
   request.admin = from.admin();
-  // Whatever is over the maximum is refused by the store; this only keeps it representable.
-  constexpr std::uint64_t kRepresentable = 1ULL << 40U;
-  if (from.life_s() > kRepresentable) faults.broken("life_s", "is longer than any token may live");
-  if (from.life_s() != 0 && from.life_s() <= kRepresentable) {
-    request.life = std::chrono::seconds(from.life_s());
-  }
+  request.life = read_life(from.life_s(), faults);
   request.session.uuid = read_uuid("session", from.session(), faults);
   request.epoch = Epoch{from.epoch()};
   request.generation = Generation{from.generation()};
+  request.bound = from.bound();
   return request;
 }
 
@@ -102,6 +110,7 @@ void write(const TokenInfo& info, v1::TokenInfo* to) {
   to->set_created_unix_ns(info.created.nanoseconds);
   to->set_expires_unix_ns(info.expires.nanoseconds);
   to->set_revoked(info.revoked);
+  to->set_bound(info.bound);
 }
 
 TokenInfo read(const v1::TokenInfo& from, Faults& faults) {
@@ -114,6 +123,7 @@ TokenInfo read(const v1::TokenInfo& from, Faults& faults) {
   info.created.nanoseconds = from.created_unix_ns();
   info.expires.nanoseconds = from.expires_unix_ns();
   info.revoked = from.revoked();
+  info.bound = from.bound();
   return info;
 }
 

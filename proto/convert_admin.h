@@ -16,6 +16,8 @@ void write(const VolumeSettings& settings, v1::VolumeSettings* to);
 VolumeSettings read(const v1::VolumeSettings& from, Faults& faults);
 void write(const GrantByName& grant, v1::GrantByName* to);
 GrantByName read(const v1::GrantByName& from, Faults& faults);
+// 0: the default.
+std::chrono::seconds read_life(std::uint64_t seconds, Faults& faults);
 void write(const TokenRequest& request, v1::MintTokenRequest* to);
 TokenRequest read(const v1::MintTokenRequest& from, Faults& faults);
 void write(const TokenInfo& info, v1::TokenInfo* to);

@@ -1,26 +1,15 @@
 #include "server/access.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/limits.h"
+#include "core/path.h"
+#include "server/scoped_reader.h"
+#include "server/sight.h"
 
 namespace outboard::server {
 namespace {
-
-enum class Right { none, read, write };
-
-// What the grants of `caller` allow in a volume of `organisation`.
-Right right_of(const Caller& caller, VolumeId volume, std::uint64_t organisation) {
-  if (caller.organisation != 0 && caller.organisation != organisation) return Right::none;
-  Right right = Right::none;
-  for (const Grant& grant : caller.grants) {
-    if (grant.volume && grant.volume != volume) continue;
-    if (grant.prefix != "/") continue;
-    if (grant.write) return Right::write;
-    right = Right::read;
-  }
-  return right;
-}
 
 // The same words as for a volume that is not there.
 Error hidden(std::string subject) {
@@ -42,20 +31,50 @@ Error read_only(std::string subject) {
   return error;
 }
 
+// What of `roots` lies within `prefixes`.
+std::vector<std::string> within(const std::vector<std::string>& roots,
+                                const std::vector<std::string>& prefixes) {
+  std::vector<std::string> both;
+  for (const std::string& root : roots) {
+    for (const std::string& prefix : prefixes) {
+      if (is_within(root, prefix)) both.push_back(root);
+      if (root != prefix && is_within(prefix, root)) both.push_back(prefix);
+    }
+  }
+  return both;
+}
+
+bool by_pattern(const Caller& caller) {
+  return std::any_of(caller.grants.begin(), caller.grants.end(),
+                     [](const Grant& grant) { return !grant.pattern.empty(); });
+}
+
+bool audits(const Caller& caller, const Volume& volume) {
+  return caller.auditor && (caller.organisation == 0 || caller.organisation == volume.organisation);
+}
+
 }  // namespace
 
 void Access::remember(const Volume& volume) {
+  const Moment until = std::chrono::steady_clock::now() + kTokenCacheFor;
   owners_.with([&](Owners& owners) {
     if (owners.size() >= kAccessVolumesMax) owners.clear();
-    owners.insert_or_assign(volume.id, volume.organisation);
+    owners.insert_or_assign(volume.id, Owned{volume.organisation, volume.name, until});
   });
 }
 
-Result<std::uint64_t> Access::owner_of(const Call& call, VolumeId volume) {
-  const auto known = owners_.with([&](const Owners& owners) -> std::optional<std::uint64_t> {
+Result<Volume> Access::owner_of(const Call& call, VolumeId volume) {
+  const bool name_counts = by_pattern(call.caller);
+  const Moment now = std::chrono::steady_clock::now();
+  const auto known = owners_.with([&](const Owners& owners) -> std::optional<Volume> {
     const auto found = owners.find(volume);
     if (found == owners.end()) return std::nullopt;
-    return found->second;
+    if (name_counts && found->second.named_until <= now) return std::nullopt;
+    Volume owned;
+    owned.id = volume;
+    owned.organisation = found->second.organisation;
+    if (name_counts) owned.name = found->second.name;
+    return owned;
   });
   if (known) return *known;
   auto described = store_.describe(call, volume);
@@ -64,63 +83,71 @@ Result<std::uint64_t> Access::owner_of(const Call& call, VolumeId volume) {
     return described.error();
   }
   remember(*described);
-  return described->organisation;
+  return described;
 }
 
-Status Access::may_read(const Call& call, VolumeId volume) {
-  auto owner = owner_of(call, volume);
-  if (!owner) return owner.error();
-  if (right_of(call.caller, volume, *owner) == Right::none) return hidden(to_string(volume));
-  return success();
+Result<Scope> Access::scope_of(Call& call, VolumeId volume) {
+  auto owned = owner_of(call, volume);
+  if (!owned) return owned.error();
+  call.caller.grants = grants_in(call.caller, *owned);
+  Scope scope = Scope::of(call.caller.grants, volume);
+  if (scope.empty()) return hidden(to_string(volume));
+  return scope;
 }
 
-Status Access::may_write(const Call& call, VolumeId volume) {
-  auto owner = owner_of(call, volume);
-  if (!owner) return owner.error();
-  switch (right_of(call.caller, volume, *owner)) {
-    case Right::none: return hidden(to_string(volume));
-    case Right::read: return read_only(to_string(volume));
-    case Right::write: return success();
-  }
-  CHECK(false);
+Result<Volume> Access::shown(const Call& call, Volume volume, std::string subject) {
+  remember(volume);
+  const Scope scope = Scope::of(grants_in(call.caller, volume), volume.id);
+  if (scope.empty() && !audits(call.caller, volume)) return hidden(std::move(subject));
+  if (!scope.writes()) volume.read_only = true;
+  return volume;
 }
 
 Result<Volume> Access::open_volume(const Call& call, std::string_view name) {
   auto volume = store_.open_volume(call, name);
-  if (!volume) {
-    if (volume.error().code == Code::not_found) return hidden(std::string(name));
-    return volume;
-  }
-  remember(*volume);
-  const Right right = right_of(call.caller, volume->id, volume->organisation);
-  if (right == Right::none) return hidden(std::string(name));
-  if (right == Right::read) volume->read_only = true;
+  if (volume) return shown(call, *std::move(volume), std::string(name));
+  if (volume.error().code == Code::not_found) return hidden(std::string(name));
   return volume;
 }
 
 Result<Volume> Access::describe(const Call& call, VolumeId id) {
   auto volume = store_.describe(call, id);
-  if (!volume) {
-    if (volume.error().code == Code::not_found) return hidden(to_string(id));
-    return volume;
-  }
-  remember(*volume);
-  const Right right = right_of(call.caller, id, volume->organisation);
-  if (right == Right::none) return hidden(to_string(id));
-  if (right == Right::read) volume->read_only = true;
+  if (volume) return shown(call, *std::move(volume), to_string(id));
+  if (volume.error().code == Code::not_found) return hidden(to_string(id));
   return volume;
 }
 
 Result<Applied> Access::apply(const Call& call, VolumeId volume, const Batch& batch) {
-  if (auto may = may_write(call, volume); !may) {
+  auto checked = admitted(call, volume);
+  if (!checked) {
     refused(call, volume, batch, Error{Code::no_access, {}});
-    return may.error();
+    return checked.error();
   }
-  auto applied = store_.apply(call, volume, batch);
+  count(call, bytes_of(batch));
+  auto applied = store_.apply(*checked, volume, batch);
   if (!applied && is_on_record(applied.error().code)) {
     refused(call, volume, batch, applied.error());
   }
   return applied;
+}
+
+void Access::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+  auto checked = admitted(call, volume);
+  if (!checked) {
+    refused(call, volume, batch, Error{Code::no_access, {}});
+    return done(checked.error());
+  }
+  count(call, bytes_of(batch));
+  ApplyDone told = recorded(call, volume, batch, std::move(done));
+  store_.submit(*checked, volume, std::move(batch), std::move(told));
+}
+
+Result<Call> Access::admitted(const Call& call, VolumeId volume) {
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  if (!scope->writes()) return read_only(to_string(volume));
+  return here;
 }
 
 void Access::refused(const Call& call, VolumeId volume, const Batch& batch, const Error& error) {
@@ -128,15 +155,6 @@ void Access::refused(const Call& call, VolumeId volume, const Batch& batch, cons
   const Op& op = batch.steps[error.step].op;
   trail_->refused(call.caller,
                   Attempt{volume, std::string(name_of(op)), subject_of(op), error.code});
-}
-
-void Access::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
-  if (auto may = may_write(call, volume); !may) {
-    refused(call, volume, batch, Error{Code::no_access, {}});
-    return done(may.error());
-  }
-  ApplyDone told = recorded(call, volume, batch, std::move(done));
-  store_.submit(call, volume, std::move(batch), std::move(told));
 }
 
 // The batch will be gone when its answer comes: of a later step's refusal the first is told.
@@ -156,78 +174,138 @@ ApplyDone Access::recorded(const Call& call, VolumeId volume, const Batch& batch
 
 Result<At<Entry>> Access::lookup(const Call& call, VolumeId volume, const NameRef& name,
                                  const ReadAt& at) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.lookup(call, volume, name, at);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  if (scope->reads_all()) return store_.lookup(here, volume, name, at);
+  return ScopedReader(store_, here, volume, *scope).lookup(name, at);
 }
 
 Result<At<Node>> Access::attributes(const Call& call, VolumeId volume, const NodeRef& node,
                                     const ReadAt& at) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.attributes(call, volume, node, at);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  if (scope->reads_all()) return store_.attributes(here, volume, node, at);
+  return ScopedReader(store_, here, volume, *scope).attributes(node, at);
 }
 
 Result<At<Page>> Access::list(const Call& call, VolumeId volume, const NodeRef& directory,
                               std::string_view after, std::uint32_t limit, const ReadAt& at) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.list(call, volume, directory, after, limit, at);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  if (scope->reads_all()) return store_.list(here, volume, directory, after, limit, at);
+  return ScopedReader(store_, here, volume, *scope).list(directory, after, limit, at);
 }
 
 Result<At<Content>> Access::read(const Call& call, VolumeId volume, Inode inode, Version version,
                                  std::uint64_t offset, std::size_t size) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  auto content = store_.read(call, volume, inode, version, offset, size);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  auto answer = scope->reads_all()
+                    ? store_.read(here, volume, inode, version, offset, size)
+                    : ScopedReader(store_, here, volume, *scope).read(inode, version, offset, size);
+  if (!answer) return answer;
+  count(call, answer->value.bytes.size());
   // Who reads on, in pieces, reads once; who reads many makes a list, or a copy.
-  if (trail_ != nullptr && content && offset == 0) trail_->read(call.caller, volume, inode);
-  return content;
+  if (trail_ != nullptr && offset == 0) trail_->read(call.caller, volume, inode);
+  return answer;
 }
 
 Result<At<std::vector<Result<Content>>>> Access::read_many(const Call& call, VolumeId volume,
                                                            const std::vector<ContentKey>& keys) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.read_many(call, volume, keys);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  auto answer = scope->reads_all() ? store_.read_many(here, volume, keys)
+                                   : ScopedReader(store_, here, volume, *scope).read_many(keys);
+  if (!answer) return answer;
+  for (const Result<Content>& one : answer->value) {
+    if (one) count(call, one->bytes.size());
+  }
+  return answer;
 }
 
 Result<Seq> Access::snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                              const std::function<void(SnapshotPart)>& take) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.snapshot(call, volume, query, take);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  const auto counted = [&](SnapshotPart part) {
+    for (const auto& [key, bytes] : part.bodies) count(call, bytes.size());
+    take(std::move(part));
+  };
+  if (scope->reads_all()) return store_.snapshot(here, volume, query, counted);
+  return ScopedReader(store_, here, volume, *scope).snapshot(query, counted);
 }
 
 Result<Xattrs> Access::xattrs(const Call& call, VolumeId volume, Inode inode) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.xattrs(call, volume, inode);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  if (scope->reads_all()) return store_.xattrs(here, volume, inode);
+  return ScopedReader(store_, here, volume, *scope).xattrs(inode);
 }
 
 Result<At<std::vector<Change>>> Access::history(const Call& call, VolumeId volume,
                                                 const HistoryQuery& query) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.history(call, volume, query);
+  auto owned = owner_of(call, volume);
+  if (!owned) return owned.error();
+  Call here = call;
+  here.caller.grants = grants_in(call.caller, *owned);
+  const Scope scope = Scope::of(here.caller.grants, volume);
+  if (scope.reads_all() || audits(call.caller, *owned)) {
+    return store_.history(here, volume, query);
+  }
+  if (scope.empty()) return hidden(to_string(volume));
+  return ScopedReader(store_, here, volume, scope).history(query);
 }
 
 Result<At<std::vector<VersionInfo>>> Access::versions(const Call& call, VolumeId volume,
                                                       const NodeRef& node) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.versions(call, volume, node);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  if (scope->reads_all()) return store_.versions(here, volume, node);
+  return ScopedReader(store_, here, volume, *scope).versions(node);
 }
 
 Result<SearchSummary> Access::search(const Call& call, VolumeId volume, const SearchQuery& query,
                                      const TakeSearched& take) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.search(call, volume, query, take);
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  if (scope->reads_all()) return store_.search(here, volume, query, take);
+  SearchQuery narrowed = query;
+  narrowed.roots = within(query.roots, scope->prefixes());
+  return store_.search(here, volume, narrowed, take);
 }
 
 Result<std::unique_ptr<Subscription>> Access::subscribe(const Call& call, VolumeId volume,
                                                         Seq after, std::shared_ptr<FeedSink> sink) {
-  if (auto may = may_read(call, volume); !may) return may.error();
-  return store_.subscribe(call, volume, after, std::move(sink));
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return scope.error();
+  if (!scope->reads_all()) {
+    sink = std::make_shared<ScopedSink>(*std::move(scope), std::move(sink));
+  }
+  return store_.subscribe(here, volume, after, std::move(sink));
 }
 
 void Access::lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) {
+  Call here = call;
+  auto scope = scope_of(here, volume);
+  if (!scope) return done(scope.error());
   const bool exclusive = query.kind == LockKind::exclusive;
-  if (auto may = exclusive ? may_write(call, volume) : may_read(call, volume); !may) {
-    return done(may.error());
+  if (exclusive && !scope->writes()) return done(read_only(to_string(volume)));
+  const bool all = exclusive ? scope->writes_all() : scope->reads_all();
+  if (!all) {
+    auto may = ScopedReader(store_, here, volume, *scope).may_lock(query.inode, exclusive);
+    if (!may) return done(may.error());
   }
-  store_.lock(call, volume, query, std::move(done));
+  store_.lock(here, volume, query, std::move(done));
 }
 
 }  // namespace outboard::server

@@ -8,23 +8,31 @@
 //  - A volume belongs to one organisation for ever; a caller of organisation n (not 0) reaches
 //    volumes of n only, whatever its grants say. Grants for volume 0 cover all of n.
 //  - Writes and exclusive locks need a grant with `write`; else read_only.
-//  - A grant below "/" opens nothing until path prefixes are built: nobody gets more than was said.
+//  - A grant below "/" shows its path and what is below, and above it nothing but the directories
+//    that lead there; the rest is as if it were not there (server/scoped_reader.h, server/sight.h).
+//    What is written is checked inside the transaction, by the rules: here only that there is
+//    anything to write to. [S39]
+//  - An auditor reads the log of all volumes of the organisation, and nothing else of them.
 //
-// Callable from any thread. Keeps volume → organisation in memory; nothing else.
+// Callable from any thread. Keeps volume → organisation and name in memory; nothing else.
 #pragma once
 
 #include <unordered_map>
 
 #include "core/guarded.h"
+#include "core/scope.h"
 #include "core/store.h"
+#include "server/rates.h"
 #include "server/trail.h"
 
 namespace outboard::server {
 
 class Access final : public Store {
  public:
-  // Both must outlive this. `trail` hears of refused mutations and of reads; null: nobody does.
-  explicit Access(Store& store, Trail* trail = nullptr) : store_(store), trail_(trail) {}
+  // All must outlive this. `trail` hears of refused mutations and of reads, `rates` counts content;
+  // null: nobody does.
+  explicit Access(Store& store, Trail* trail = nullptr, Rates* rates = nullptr)
+      : store_(store), trail_(trail), rates_(rates) {}
   Access(const Access&) = delete;
   Access& operator=(const Access&) = delete;
 
@@ -57,18 +65,35 @@ class Access final : public Store {
   void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
-  using Owners = std::unordered_map<VolumeId, std::uint64_t>;
+  // Whose a volume is and what it is called; the name may be changed, so it counts for a while
+  // only.
+  struct Owned {
+    std::uint64_t organisation = 0;
+    std::string name;
+    Moment named_until{};
+  };
+  using Owners = std::unordered_map<VolumeId, Owned>;
 
-  // The organisation that owns `volume`; asks the store once for each volume.
-  Result<std::uint64_t> owner_of(const Call& call, VolumeId volume);
+  // As far as grants_in() needs it. Asks the store when it is not remembered.
+  Result<Volume> owner_of(const Call& call, VolumeId volume);
   void remember(const Volume& volume);
-  Status may_read(const Call& call, VolumeId volume);
-  Status may_write(const Call& call, VolumeId volume);
+  // What the caller sees of it. The call's grants become those in this volume, by number.
+  // not_found: nothing.
+  Result<Scope> scope_of(Call& call, VolumeId volume);
+  // The call with its grants in this volume; read_only: none of them writes.
+  Result<Call> admitted(const Call& call, VolumeId volume);
+  // The volume as the caller may know of it.
+  Result<Volume> shown(const Call& call, Volume volume, std::string subject);
   void refused(const Call& call, VolumeId volume, const Batch& batch, const Error& error);
   ApplyDone recorded(const Call& call, VolumeId volume, const Batch& batch, ApplyDone done);
 
+  void count(const Call& call, std::uint64_t bytes) const {
+    if (rates_ != nullptr) rates_->count(call.caller, bytes);
+  }
+
   Store& store_;
   Trail* const trail_;
+  Rates* const rates_;
   Guarded<Owners> owners_;
 };
 

@@ -110,10 +110,31 @@ TEST_F(AccessTest, WhatOneCallerOpenedIsNotOpenToTheNext) {
   EXPECT_EQ(reads(as(1, {Grant{VolumeId{}, "/", true}}), theirs_), "hidden");
 }
 
-TEST_F(AccessTest, APathPrefixOpensNothingYet) {
+TEST_F(AccessTest, APathPrefixOpensItsPart) {
   const Call call = as(1, {Grant{ours_, "/team", true}});
-  EXPECT_EQ(reads(call, ours_), "hidden");
+  EXPECT_FALSE(access_.open_volume(call, "acme/skills")->read_only);
+  EXPECT_EQ(reads(call, also_ours_), "hidden");
   EXPECT_EQ(writes(call, ours_), "not_found");
+  EXPECT_EQ(writes(as(1, {Grant{ours_, "/team", false}}), ours_), "read_only");
+}
+
+TEST_F(AccessTest, AnAuditorReadsTheLogAndNothingElse) {
+  Call call = as(1, {});
+  call.caller.auditor = true;
+  EXPECT_TRUE(access_.history(call, ours_, {}));
+  EXPECT_TRUE(access_.open_volume(call, "acme/skills")->read_only);
+  EXPECT_FALSE(access_.attributes(call, ours_, kRootInode));
+  EXPECT_FALSE(access_.snapshot(call, ours_, {}, [](const SnapshotPart&) {}));
+  EXPECT_EQ(writes(call, ours_), "not_found");
+  EXPECT_FALSE(access_.history(call, theirs_, {}));
+}
+
+TEST_F(AccessTest, APatternCoversVolumesByTheirNames) {
+  Grant pattern{VolumeId{}, "/", true};
+  pattern.pattern = "mem*";
+  const Call call = as(1, {pattern});
+  EXPECT_EQ(writes(call, also_ours_), "written");
+  EXPECT_EQ(reads(call, ours_), "hidden");
 }
 
 TEST_F(AccessTest, ReadAndWriteGrantsAddUp) {

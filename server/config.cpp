@@ -16,8 +16,42 @@ constexpr const char* kExamples =
     "  On a Postgres of your own, for others:\n"
     "    OUTBOARD_DATABASE=postgresql://outboard@db/outboard outboard-server \\\n"
     "        --listen 0.0.0.0:7070 --tls-certificate cert.pem --tls-key key.pem\n"
+    "  People sign in at an issuer of your own (`outboard login`):\n"
+    "    outboard-server … --oidc-issuer https://id.acme.com --oidc-audience outboard \\\n"
+    "        --oidc-keys https://id.acme.com/jwks.json --oidc-organisation acme\n"
     "\n"
     "SIGTERM and SIGINT end it in order: calls under way are answered, watchers are told.";
+
+void add_access_options(CLI::App& app, ServerConfig& config) {
+  app.add_option("--rate-requests", config.rates.requests,
+                 "Requests a second of each principal but administrators; 0 for no limit")
+      ->capture_default_str();
+  app.add_option("--rate-bytes", config.rates.bytes,
+                 "Bytes of content a second of each principal but administrators; 0 for no limit")
+      ->capture_default_str();
+  SignInConfig& oidc = config.sign_in;
+  auto* issuer = app.add_option("--oidc-issuer", oidc.issuer,
+                                "Whose ID tokens sign people in: the `iss` they carry");
+  auto* audience = app.add_option("--oidc-audience", oidc.audience,
+                                  "The `aud` they must carry: this deployment's name there");
+  auto* keys = app.add_option("--oidc-keys", oidc.keys,
+                              "The issuer's public keys: a file, or its jwks_uri (https)");
+  auto* organisation = app.add_option("--oidc-organisation", oidc.organisation,
+                                      "The organisation whose users sign in so");
+  for (CLI::Option* one : {audience, keys, organisation}) {
+    issuer->needs(one);
+    one->needs(issuer);
+  }
+  app.add_option("--oidc-user-claim", oidc.user_claim, "The claim that is the user's name")
+      ->needs(issuer)
+      ->capture_default_str();
+  app.add_option("--oidc-email-domain", oidc.email_domain,
+                 "The claim is an address there; what stands before the @ is the user's name")
+      ->needs(issuer);
+  app.add_flag("--oidc-create-users", oidc.create_users,
+               "Make users who are not known yet, instead of refusing them")
+      ->needs(issuer);
+}
 
 void add_options(CLI::App& app, ServerConfig& config, long& drain_s) {
   auto* data = app.add_option("--data", config.data_dir,
@@ -61,6 +95,7 @@ void add_options(CLI::App& app, ServerConfig& config, long& drain_s) {
                  "Show figures for Prometheus at http://ADDRESS/metrics: host:port, or a port of "
                  "this machine alone. Nothing in them names a volume, a path or a person")
       ->type_name("ADDRESS");
+  add_access_options(app, config);
   program::add_log_options(app, config.log);
   data->excludes(database);
 }

@@ -8,6 +8,8 @@
 
 #include "core/log.h"
 #include "program/command_line.h"
+#include "server/rates.h"
+#include "server/sign_in.h"
 
 namespace outboard::server {
 
@@ -19,6 +21,8 @@ struct ServerConfig {
   std::string tls_certificate_file;
   std::string tls_key_file;
   std::string tls_client_ca_file;
+  RateLimits rates;             // of each principal
+  SignInConfig sign_in;         // issuer empty: nobody signs in
   std::string site_token_file;  // empty: none is written
   int ready_fd = -1;            // -1: nobody waits
   std::size_t connections = 16;

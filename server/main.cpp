@@ -13,6 +13,7 @@
 #include "server/config.h"
 #include "server/embedded.h"
 #include "server/metrics/exporter.h"
+#include "server/oidc/oidc.h"
 #include "server/postgres/database.h"
 #include "server/rpc/certificate.h"
 #include "server/rpc/rpc_server.h"
@@ -62,14 +63,26 @@ int serve(const ServerConfig& config) {
   FigureExaminer figures(measure);
   Checkup checkup({&data.examiner(), &certificate, &disk, &figures});
 
-  RpcConfig rpc{config.listen,       config.tls_certificate_file,
-                config.tls_key_file, config.tls_client_ca_file,
-                config.workers,      !config.metrics.empty()};
-  auto server = RpcServer::start(rpc, data.store(), data.admin(), data.tokens(),
-                                 {&data.journal(), &data.blobs(), &data.audit(), &data.trail(),
-                                  &data.revisions()},
-                                 {&data.readiness(), &checkup});
+  std::unique_ptr<oidc::Oidc> sign_in;
+  if (!config.sign_in.issuer.empty()) {
+    const auto mint = [&data](const std::string& organisation, const std::string& user, bool create,
+                              std::chrono::seconds life, Moment deadline) {
+      return data.sign_in(organisation, user, create, life, deadline);
+    };
+    auto opened = oidc::Oidc::open(config.sign_in, clock, mint);
+    if (!opened) return program::refuse("nobody can sign in", opened.error());
+    sign_in = std::move(*opened);
+  }
+
+  RpcConfig rpc{
+      config.listen,  config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file,
+      config.workers, !config.metrics.empty(),     config.rates};
+  auto server = RpcServer::start(
+      rpc, data.store(), data.admin(), data.tokens(),
+      {&data.journal(), &data.blobs(), &data.audit(), &data.trail(), &data.revisions()},
+      {&data.readiness(), &checkup}, {&data.roster(), sign_in.get()});
   if (!server) return program::refuse("cannot listen", server.error());
+  data.tell_access_changes([&server] { (*server)->recheck_tokens(); });
   std::unique_ptr<Exporter> exporter;
   if (!config.metrics.empty()) {
     auto shown =
@@ -86,6 +99,7 @@ int serve(const ServerConfig& config) {
 
   program::await_end(ends);
   exporter.reset();
+  data.tell_access_changes({});
   (*server)->drain(in(config.drain));
   return EXIT_SUCCESS;
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/log.h"
 
@@ -44,11 +45,14 @@ bool Follower::follow_once() {
     if (stop_) return false;
     queue_ = queue;
   }
+  if (reload_ && !load()) return false;
   auto subscription = store_.subscribe(Call::until(clock_.now() + kReadDeadline),
                                        volume_.volume().id, volume_.seq(), queue);
   if (!subscription) {
-    if (subscription.error().code == Code::history_gone) handle_end(FeedEnd::history_gone);
-    return false;
+    const Code code = subscription.error().code;
+    if (code == Code::history_gone) handle_end(FeedEnd::history_gone);
+    if (code == Code::unauthenticated || code == Code::not_found) reload_ = true;
+    return code == Code::history_gone;
   }
   bool worked = false;
   while (!stopping()) {
@@ -72,11 +76,21 @@ void Follower::handle_end(FeedEnd end) {
   if (end == FeedEnd::closed) return;
   log(Severity::info, "the feed ended; connecting again",
       {{"volume", volume_.volume().name}, {"why", std::string(name_of(end))}});
-  if (end != FeedEnd::history_gone) return;
+  // A grant that was withdrawn takes names away of which no change tells.
+  reload_ = reload_ || end == FeedEnd::history_gone || end == FeedEnd::access_revoked;
+}
+
+bool Follower::load() {
   const auto loaded = volume_.resynchronise(clock_.now() + kBarrierDeadline);
-  if (loaded) return;
+  if (loaded) {
+    reload_ = false;
+    complained_ = false;
+    return true;
+  }
+  if (std::exchange(complained_, true)) return false;
   log(Severity::warning, "the tree could not be loaded anew",
       {{"volume", volume_.volume().name}, {"why", loaded.error().message}});
+  return false;
 }
 
 void Follower::wait(std::chrono::milliseconds time) {

@@ -1,7 +1,8 @@
 // Follower: keeps a mounted volume current: subscribes, hands each feed item to it, reconnects.
 //
 // store's feed thread → FeedQueue → the follower's thread → MountedVolume::absorb_feed. When the
-// log no longer reaches back it loads the tree anew; while the stream is down the volume is stale.
+// log no longer reaches back, or the token may allow something else by now, it loads the tree anew;
+// while the stream is down the volume is stale, and what is cached is still read.
 #pragma once
 
 #include <memory>
@@ -29,12 +30,16 @@ class Follower {
   // Until the stream ends. Whether it worked at all.
   bool follow_once();
   void handle_end(FeedEnd end);
+  // The tree anew. Whether that worked.
+  bool load();
   void wait(std::chrono::milliseconds time);
   bool stopping() const;
 
   Store& store_;
   MountedVolume& volume_;
   const Clock& clock_;
+  bool reload_ = false;      // before following on; the thread's own, as the next
+  bool complained_ = false;  // that it could not be loaded: once is enough
   mutable Mutex mutex_;
   Condition woken_;
   bool stop_ GUARDED_BY(mutex_) = false;

@@ -19,6 +19,7 @@
 #include "server/postgres/pg_journal.h"
 #include "server/postgres/pg_readiness.h"
 #include "server/postgres/pg_revisions.h"
+#include "server/postgres/pg_roster.h"
 #include "server/postgres/pg_search.h"
 #include "server/postgres/pg_store.h"
 #include "server/postgres/pg_tokens.h"
@@ -38,6 +39,11 @@ std::vector<std::unique_ptr<GroupWriter>> writers_for(const std::string& url, Fe
   }
   return writers;
 }
+
+constexpr Sql kIsService{"sign_in_is_service",
+                         "SELECT 1 FROM principals p JOIN organisations o "
+                         "ON o.id = p.organisation WHERE o.name = $1::text AND p.name = $2::text "
+                         "AND p.kind = 1"};
 
 // "published volume:seq:mode", as PgRevisions and PgAdmin ring it; false: it is none.
 bool read_published(std::string_view payload, VolumeId& volume, Pointer& pointer) {
@@ -106,6 +112,7 @@ struct Database::Parts {
                                 published_feed.doubt();
                                 locks.doubt();
                                 journal.doubt();
+                                access_changed();
                               }}),
         indexer(config.url),
         search(search_pool, indexer),
@@ -114,19 +121,27 @@ struct Database::Parts {
         admin(pool),
         audit(pool),
         trail(pool),
-        tokens(pool, clock),
+        roster(pool),
         examiner(pool, clock, connections_for(config), migrations().size()),
         readiness(config.url, migrations().size()) {}
 
   void heard(std::string_view payload) {
     VolumeId volume;
     Pointer pointer;
-    if (read_published(payload, volume, pointer)) {
+    if (payload == "access") {
+      access_changed();
+    } else if (read_published(payload, volume, pointer)) {
       pointers.moved(volume, pointer);
       published_feed.heard(volume, pointer.seq);
     } else if (!locks.heard(payload) && !strict.heard(payload)) {
       journal.heard(payload);
     }
+  }
+  void access_changed() {
+    tokens.forget();
+    tell_access.with([](const auto& tell) {
+      if (tell) tell();
+    });
   }
 
   SystemClock clock;
@@ -134,6 +149,8 @@ struct Database::Parts {
   ConnectionPool pool;
   ConnectionPool feed_pool;
   ConnectionPool search_pool;
+  PgTokens tokens{pool, clock};
+  Guarded<std::function<void()>> tell_access;
   PgFeedLog feed_log;
   Feed feed;
   Doorbell doorbell;
@@ -154,7 +171,7 @@ struct Database::Parts {
   PgAdmin admin;
   PgAudit audit;
   PgTrail trail;
-  PgTokens tokens;
+  PgRoster roster;
   PgExaminer examiner;
   PgReadiness readiness;
 };
@@ -179,11 +196,17 @@ Revisions& Database::revisions() {
 Admin& Database::admin() {
   return parts_->admin;
 }
+Roster& Database::roster() {
+  return parts_->roster;
+}
 TokenReader& Database::tokens() {
   return parts_->tokens;
 }
 Journal& Database::journal() {
   return parts_->journal;
+}
+void Database::tell_access_changes(std::function<void()> tell) {
+  parts_->tell_access.with([&](auto& held) { held = std::move(tell); });
 }
 Blobs& Database::blobs() {
   return parts_->blobs;
@@ -207,6 +230,27 @@ void Database::measure(Figures& to) {
   parts_->pool.measure(to, "readers");
   parts_->feed_pool.measure(to, "feed");
   parts_->tokens.measure(to);
+}
+
+Result<MintedToken> Database::sign_in(std::string_view organisation, std::string_view user,
+                                      bool create, std::chrono::seconds life, Moment deadline) {
+  const Call call = internal_call(deadline);
+  auto services = parts_->pool.run(kIsService, Params().bytes(organisation).bytes(user), deadline);
+  if (!services) return services.error();
+  if (!services->empty()) {
+    return Error{Code::not_found,
+                 std::string(user) + " is a service account, and nobody signs in as one",
+                 std::string(user)};
+  }
+  if (create) {
+    auto made = parts_->admin.create_user(call, organisation, user);
+    if (!made && made.error().code != Code::exists) return made.error();
+  }
+  TokenRequest request;
+  request.organisation = std::string(organisation);
+  request.principal = std::string(user);
+  request.life = life;
+  return parts_->admin.mint_token(call, request);
 }
 
 Result<MintedToken> Database::mint_site_token(std::string_view principal) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "core/limits.h"
 #include "core/result.h"
 #include "core/revisions.h"
+#include "core/roster.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
@@ -49,6 +51,7 @@ class Database {
   Revisions& revisions();
   Admin& admin();
   TokenReader& tokens();
+  Roster& roster();
   Journal& journal();
   Blobs& blobs();
   Audit& audit();
@@ -58,6 +61,16 @@ class Database {
 
   // What its parts count. Good for any thread.
   void measure(Figures& to);
+
+  // `tell` is called, on the listener's thread, whenever what tokens allow may have changed; it
+  // does not block. Empty: nobody is told. After this returns the former one is not called any
+  // more.
+  void tell_access_changes(std::function<void()> tell);
+
+  // A bound token for a user of the organisation: for who has proved who they are by other means.
+  // With `create` an unknown user is made. not_found: no such organisation, or user.
+  Result<MintedToken> sign_in(std::string_view organisation, std::string_view user, bool create,
+                              std::chrono::seconds life, Moment deadline);
 
   // A token of the site's administrator: how a new deployment gets its first one.
   Result<MintedToken> mint_site_token(std::string_view principal);

@@ -86,10 +86,11 @@ constexpr Sql kChanges{
     "$19::bigint[], $20::text[], $21::bigint[], $22::text[], $23::bigint[], $24::bigint[], "
     "$25::boolean[], $26::text[], $27::boolean[], $28::boolean[], $29::text[], $30::uuid[], "
     "$31::bigint[], $32::uuid[], $33::bigint[], $34::bigint[], $35::uuid[], $36::bigint[], "
-    "$37::bigint[], $38::boolean[]) AS t"};
+    "$37::bigint[], $38::boolean[], $39::text[]) AS t"};
 constexpr Sql kVolume{"write_volume",
                       "UPDATE volumes SET head_seq = $2::bigint, used_bytes = $3::bigint, "
-                      "used_nodes = $4::bigint WHERE id = $1::bigint"};
+                      "used_nodes = $4::bigint, used_versions = $5::bigint "
+                      "WHERE id = $1::bigint"};
 
 Params key(const WorkingSet& set) {
   Params params;
@@ -195,16 +196,23 @@ void add_change(Table& t, const Change& change) {
   add_origin(t, change.origin);
   add_time(t.next(), change.at);
   t.next().add(std::int64_t{change.warned});
+  Column& also = t.next();
+  if (change.also.empty()) {
+    also.add_null();
+  } else {
+    also.add_name(write_also(change.also));
+  }
 }
 
 void put_changes(const WorkingSet& set, std::vector<Request>& to) {
   constexpr auto i8 = Type::int8;
   constexpr auto flag = Type::boolean;
-  Table t{i8,         Type::int2, i8,         Type::int2, Type::int4, i8, i8,          i8,
-          i8,         i8,         i8,         i8,         i8,         i8, Type::bytea, Type::bytea,
-          Type::int4, i8,         Type::text, i8,         Type::text, i8, i8,          flag,
-          Type::text, flag,       flag,       Type::text, Type::uuid, i8, Type::uuid,  i8,
-          i8,         Type::uuid, i8,         i8,         flag};
+  Table t{i8,          Type::int2,  i8,         Type::int2, Type::int4, i8,         i8,
+          i8,          i8,          i8,         i8,         i8,         i8,         i8,
+          Type::bytea, Type::bytea, Type::int4, i8,         Type::text, i8,         Type::text,
+          i8,          i8,          flag,       Type::text, flag,       flag,       Type::text,
+          Type::uuid,  i8,          Type::uuid, i8,         i8,         Type::uuid, i8,
+          i8,          flag,        Type::text};
   for (const Change& change : set.changes()) add_change(t, change);
   if (!t.empty()) to.push_back(Request{kChanges, t.params(set)});
 }
@@ -311,8 +319,11 @@ Result<std::vector<Request>> rows_of(WorkingSet& set) {
   put_passing(set, requests);
   put_changes(set, requests);
   const Volume& volume = set.volume();
-  requests.push_back(Request{
-      kVolume, key(set).int8(volume.head.value).int8(volume.used_bytes).int8(volume.used_nodes)});
+  requests.push_back(Request{kVolume, key(set)
+                                          .int8(volume.head.value)
+                                          .int8(volume.used_bytes)
+                                          .int8(volume.used_nodes)
+                                          .int8(volume.used_versions)});
   return requests;
 }
 

@@ -81,6 +81,7 @@ Change read_change(const Rows& rows, std::size_t row, int first) {
   change.origin = read_origin(rows, row, first + 27);
   change.at = Timestamp{rows.number(row, first + 35)};
   change.warned = rows.flag(row, first + 36);
+  if (!rows.null(row, first + 37)) change.also = read_also(rows.name(row, first + 37));
   return change;
 }
 
@@ -160,6 +161,26 @@ Node take_node(Reader& from) {
 }
 
 }  // namespace
+
+std::string write_also(const std::vector<std::string>& paths) {
+  std::string text;
+  for (const std::string& path : paths) {
+    if (!text.empty()) text.push_back('/');
+    text.append(path);
+  }
+  return text;
+}
+
+std::vector<std::string> read_also(std::string_view text) {
+  std::vector<std::string> paths;
+  while (!text.empty()) {
+    const std::size_t end = text.find("//");
+    paths.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return paths;
+}
 
 std::string write_xattrs(const Xattrs& xattrs) {
   std::string bytes;

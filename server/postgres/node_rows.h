@@ -23,13 +23,17 @@ inline constexpr int kNodeColumns = 16;
   "seq, kind, inode, node_kind, mode, uid, gid, size, links, device, accessed, modified, "       \
   "changed, version, digest, target, xattr_bytes, before_parent, before_name, after_parent, "    \
   "after_name, other_inode, other_links, other_exchanged, path, conflict, redacted, principal, " \
-  "session, turn, op, epoch, generation, client, number, at, warned"
-inline constexpr int kChangeColumns = 37;
+  "session, turn, op, epoch, generation, client, number, at, warned, also"
+inline constexpr int kChangeColumns = 38;
 
 StoredNode read_node(const Rows& rows, std::size_t row, int first);
 Change read_change(const Rows& rows, std::size_t row, int first = 0);
 // principal, session, turn, op, epoch, generation, client, number.
 Origin read_origin(const Rows& rows, std::size_t row, int first);
+
+// Change::also as one text, and back.
+std::string write_also(const std::vector<std::string>& paths);
+std::vector<std::string> read_also(std::string_view text);
 
 // "name, value" pairs, each behind its length in four bytes.
 std::string write_xattrs(const Xattrs& xattrs);

@@ -5,6 +5,8 @@
 #include "core/ignored.h"
 #include "core/limits.h"
 #include "core/path.h"
+#include "core/scope.h"
+#include "server/postgres/administered.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/volume_rows.h"
 
@@ -13,8 +15,6 @@ namespace {
 
 #define OUTBOARD_NANOS(column) "(extract(epoch FROM " column ") * 1000000)::bigint * 1000"
 
-constexpr Sql kOrganisation{"admin_organisation",
-                            "SELECT id FROM organisations WHERE name = $1::text"};
 constexpr Sql kCreateOrganisation{
     "admin_create_organisation",
     "INSERT INTO organisations (name) VALUES ($1::text) "
@@ -37,10 +37,10 @@ constexpr Sql kCreateVolume{
     "admin_create_volume",
     "WITH v AS (INSERT INTO volumes (organisation, name, policy, strict, quota_bytes, "
     "quota_nodes, retention_versions, retention_seconds, retention_bytes, created, skill_lint, "
-    "secret_scan, ignored, mode, second_reviewer) "
+    "secret_scan, ignored, mode, second_reviewer, quota_versions) "
     "VALUES ($1::bigint, $2::text, $3::bigint::smallint, $4::boolean, $5::bigint, "
     "$6::bigint, $7::bigint, $8::bigint, $9::bigint, clock_timestamp(), $10::bigint::smallint, "
-    "$11::bigint::smallint, $12::text, $13::bigint::smallint, $14::boolean) "
+    "$11::bigint::smallint, $12::text, $13::bigint::smallint, $14::boolean, $15::bigint) "
     "ON CONFLICT DO NOTHING RETURNING id, created), "
     "now AS (SELECT " OUTBOARD_NANOS("v.created") " AS at FROM v), "
     "n AS (INSERT INTO inodes (volume, inode, kind, mode, uid, gid, size, links, accessed, "
@@ -55,33 +55,25 @@ constexpr Sql kChangeVolume{
     "retention_seconds = $8::bigint, retention_bytes = $9::bigint, "
     "skill_lint = $10::bigint::smallint, secret_scan = $11::bigint::smallint, "
     "ignored = $12::text, mode = $13::bigint::smallint, second_reviewer = $14::boolean, "
+    "quota_versions = $15::bigint, "
     "published_seq = CASE WHEN $13::bigint = 1 AND v.mode = 0 THEN v.head_seq "
     "ELSE v.published_seq END FROM organisations o "
     "WHERE o.id = v.organisation AND v.organisation = $1::bigint AND v.name = $2::text "
     "RETURNING " OUTBOARD_VOLUME_COLUMNS
     ", pg_notify('outboard', 'published ' || v.id || ':' || v.published_seq || ':' || v.mode)"};
+constexpr Sql kNamedVolume{"admin_named_volume",
+                           "SELECT " OUTBOARD_VOLUME_COLUMNS
+                           " FROM volumes v JOIN organisations o ON o.id = v.organisation "
+                           "WHERE o.name = $1::text AND v.name = $2::text"};
 constexpr Sql kVolumes{"admin_volumes", "SELECT " OUTBOARD_VOLUME_COLUMNS
                                         " FROM volumes v "
                                         "JOIN organisations o ON o.id = v.organisation "
                                         "WHERE v.organisation = $1::bigint ORDER BY v.name"};
-Error only_admins() {
-  return Error{Code::no_access, "this needs an administrator's token: ask yours for one"};
-}
-
-Error no_organisation(std::string_view name) {
-  return Error{Code::not_found, "there is no organisation \"" + std::string(name) + "\"",
-               std::string(name)};
-}
-
 Error taken(std::string_view what, std::string_view name) {
   return Error{
       Code::exists,
       std::string(what) + " \"" + std::string(name) + "\" exists already: choose another name",
       std::string(name)};
-}
-
-bool may_administer(const Caller& caller) {
-  return caller.admin || caller.token == 0;
 }
 
 struct VolumeName {
@@ -148,23 +140,15 @@ Params volume_params(std::uint64_t organisation, std::string_view name,
       .int8(static_cast<std::int64_t>(settings.secret_scan))
       .bytes(settings.ignored)
       .int8(static_cast<std::int64_t>(settings.mode))
-      .boolean(settings.second_reviewer);
+      .boolean(settings.second_reviewer)
+      .int8(settings.quota_versions);
   return params;
 }
 
 }  // namespace
 
 Result<std::uint64_t> PgAdmin::administered(const Call& call, std::string_view organisation) {
-  if (!may_administer(call.caller)) return only_admins();
-  if (!is_text(organisation)) return no_organisation(organisation);
-  auto rows = pool_.run(kOrganisation, Params().bytes(organisation), call.deadline);
-  if (!rows) return rows.error();
-  if (rows->empty()) return no_organisation(organisation);
-  const std::uint64_t id = rows->count(0, 0);
-  if (call.caller.organisation != 0 && call.caller.organisation != id) {
-    return no_organisation(organisation);
-  }
-  return id;
+  return server::administered(pool_, call, organisation);
 }
 
 Result<Organisation> PgAdmin::create_organisation(const Call& call, std::string_view name) {
@@ -242,12 +226,34 @@ Result<Volume> PgAdmin::create_volume(const Call& call, std::string_view name,
   return volume;
 }
 
+// Who may: an administrator, or whoever manages the volume. To all others it is not there when they
+// do not see it.
+Result<std::uint64_t> PgAdmin::managed(const Call& call, const std::string& name,
+                                       std::string_view organisation) {
+  if (may_administer(call.caller)) return administered(call, organisation);
+  auto rows = pool_.run(kNamedVolume,
+                        Params().bytes(organisation).bytes(name.substr(organisation.size() + 1)),
+                        call.deadline);
+  if (!rows) return rows.error();
+  std::vector<Grant> grants;
+  if (!rows->empty()) grants = grants_in(call.caller, read_volume(*rows, 0));
+  if (grants.empty()) {
+    return Error{Code::not_found, "there is no volume \"" + name + "\"", name};
+  }
+  const bool manages =
+      std::any_of(grants.begin(), grants.end(), [](const Grant& grant) { return grant.manage; });
+  if (manages) return rows->count(0, 1);
+  return Error{Code::no_access,
+               "changing the settings of " + name +
+                   " needs a grant to manage it, or an administrator's token: ask yours",
+               name};
+}
+
 Result<Volume> PgAdmin::change_volume(const Call& call, std::string_view name,
                                       const VolumeSettings& settings) {
-  if (!may_administer(call.caller)) return only_admins();
   auto parts = parse_volume(name);
   if (!parts) return parts.error();
-  auto id = administered(call, parts->organisation);
+  auto id = managed(call, std::string(name), parts->organisation);
   if (!id) return id.error();
   auto rows = pool_.run(kChangeVolume, volume_params(*id, parts->rest, settings), call.deadline);
   if (!rows) return rows.error();

@@ -24,6 +24,8 @@ class PgAdmin final : public Admin {
   Result<std::vector<Volume>> volumes(const Call& call, std::string_view organisation) override;
   Result<Collected> collect(const Call& call, std::string_view volume) override;
   Result<MintedToken> mint_token(const Call& call, const TokenRequest& request) override;
+  Result<TokenInfo> renew_token(const Call& call, std::uint64_t id,
+                                std::chrono::seconds life) override;
   Status revoke_token(const Call& call, std::uint64_t id) override;
   Result<std::vector<TokenInfo>> tokens(const Call& call, std::string_view organisation) override;
 
@@ -35,6 +37,14 @@ class PgAdmin final : public Admin {
   Result<std::uint64_t> administered(const Call& call, std::string_view organisation);
   Result<MintedToken> insert_token(const Call& call, std::uint64_t organisation,
                                    const TokenRequest& request, const std::vector<Grant>& grants);
+  // The same, when the caller may change the volume's settings.
+  Result<std::uint64_t> managed(const Call& call, const std::string& name,
+                                std::string_view organisation);
+  // The organisation's number, when the caller may mint what is asked; fills in what it must.
+  Result<std::uint64_t> minter(const Call& call, TokenRequest& request);
+  // no_access: the caller's own grants do not cover this one for the volume of that name.
+  static Status check_covered(const Call& call, const Grant& grant, const std::string& volume);
+  Result<std::vector<Grant>> inherited(const Call& call);
   Result<std::vector<Grant>> resolve(const Call& call, std::uint64_t organisation,
                                      const TokenRequest& request);
 

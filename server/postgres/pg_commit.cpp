@@ -315,7 +315,8 @@ void PgCommit::apply(Attempt& attempt) {
       }
     }
     const Origin origin = origin_of(write.call.caller, write.batch.request);
-    attempt.answers[i] = apply_batch(*attempt.set, origin, write.batch, rules_);
+    const Scope scope = Scope::of(write.call.caller, attempt.volume);
+    attempt.answers[i] = apply_batch(*attempt.set, origin, write.batch, scope, rules_);
     if (connection_->broken() || connection_->transaction_failed()) return;
   }
 }

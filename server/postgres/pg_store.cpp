@@ -53,6 +53,16 @@ constexpr Sql kList{"store_list",
 constexpr Sql kXattrs{"store_xattrs",
                       "SELECT n.inode, n.xattrs FROM inodes n "
                       "WHERE n.volume = $1::bigint AND n.inode = $2::bigint"};
+// Of nodes without a name the path at their last change.
+constexpr Sql kPathsOf{
+    "store_paths_of",
+    "SELECT v.head_seq, asked.place, coalesce(named.path, last.path) FROM volumes v "
+    "CROSS JOIN unnest($2::bigint[]) WITH ORDINALITY AS asked(inode, place) "
+    "LEFT JOIN LATERAL (SELECT d.path FROM dentries d WHERE d.volume = v.id "
+    "AND d.inode = asked.inode LIMIT $3::bigint) named ON true "
+    "LEFT JOIN LATERAL (SELECT c.path FROM changes c WHERE named.path IS NULL "
+    "AND c.volume = v.id AND c.inode = asked.inode ORDER BY c.seq DESC LIMIT 1) last ON true "
+    "WHERE v.id = $1::bigint"};
 constexpr int kAfterEntry = 3 + kNodeColumns;
 
 Params key(VolumeId volume) {
@@ -268,6 +278,26 @@ Result<SearchSummary> PgStore::search(const Call& call, VolumeId volume, const S
     if (!reached) return reached.error();
   }
   return search_.search(call, volume, query, take);
+}
+
+Result<At<std::vector<std::vector<std::string>>>> PgStore::paths(const Call& call, VolumeId volume,
+                                                                 const std::vector<Inode>& inodes) {
+  At<std::vector<std::vector<std::string>>> answer;
+  answer.value.resize(inodes.size());
+  if (inodes.empty()) return answer;
+  Column wanted(Column::Type::int8);
+  for (const Inode inode : inodes) wanted.add(inode.value);
+  auto rows = pool_.run(kPathsOf,
+                        key(volume).array(wanted).int8(static_cast<std::uint64_t>(kPathsOfNodeMax)),
+                        call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume(volume);
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    answer.seq = Seq{rows->count(row, 0)};
+    if (rows->null(row, 2)) continue;
+    answer.value[rows->count(row, 1) - 1].push_back(rows->name(row, 2));
+  }
+  return answer;
 }
 
 namespace {

@@ -1,7 +1,11 @@
 // PgStore's reading of contents: versions, snapshots, history.
 #include <algorithm>
+#include <set>
 
 #include "core/limits.h"
+#include "core/part_filter.h"
+#include "core/path.h"
+#include "server/postgres/name_text.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/pg_chunks.h"
 #include "server/postgres/pg_store.h"
@@ -42,6 +46,21 @@ constexpr Sql kPart{"content_part",
                     "JOIN inodes n ON n.volume = d.volume AND n.inode = d.inode "
                     "WHERE d.volume = $1::bigint AND left(d.path, 600) >= left($2::text, 600) "
                     "AND d.path > $2::text ORDER BY left(d.path, 600), d.path LIMIT $3::bigint"};
+// The same, below one path: "0" is the character behind "/".
+constexpr Sql kPartBelow{
+    "content_part_below",
+    "SELECT d.path, d.parent, d.name, " OUTBOARD_NODE_COLUMNS
+    " FROM dentries d JOIN inodes n ON n.volume = d.volume AND n.inode = d.inode "
+    "WHERE d.volume = $1::bigint AND left(d.path, 600) >= left($2::text, 600) "
+    "AND d.path > $2::text AND left(d.path, 600) <= left($4::text, 600) AND d.path < $4::text "
+    "ORDER BY left(d.path, 600), d.path LIMIT $3::bigint"};
+constexpr Sql kAt{"content_at",
+                  "SELECT d.path, d.parent, d.name, " OUTBOARD_NODE_COLUMNS
+                  " FROM unnest($2::text[]) WITH ORDINALITY AS wanted(path, place) "
+                  "JOIN dentries d ON d.volume = $1::bigint "
+                  "AND left(d.path, 600) = left(wanted.path, 600) AND d.path = wanted.path "
+                  "JOIN inodes n ON n.volume = d.volume AND n.inode = d.inode "
+                  "ORDER BY wanted.place"};
 constexpr Sql kBodies{"content_bodies",
                       "SELECT x.inode, x.version, x.data FROM unnest($2::bigint[], $3::bigint[]) "
                       "AS asked(inode, version) JOIN versions x ON x.volume = $1::bigint "
@@ -194,19 +213,27 @@ Status add_bodies(Connection& connection, const Call& call, VolumeId volume, Sna
 
 namespace {
 
-Status stream_parts(Connection& connection, const Call& call, VolumeId volume, std::uint64_t budget,
+Entry read_part_entry(const Rows& rows, std::size_t row) {
+  return Entry{Dentry{Inode{rows.count(row, 1)}, rows.name(row, 2)}, read_node(rows, row, 3).node};
+}
+
+// Everything, or what is strictly below `path`.
+Status stream_below(Connection& connection, const Call& call, VolumeId volume,
+                    const std::string& path, std::uint64_t& budget,
                     const std::function<void(SnapshotPart)>& take) {
-  std::string after;
+  const std::string end = path.empty() ? path : path + "0";
+  std::string after = path.empty() ? path : path + "/";
   for (;;) {
-    auto rows = connection.run(kPart, key(volume).bytes(after).int8(std::int64_t{kPageEntriesMax}),
-                               call.deadline);
+    Params params = key(volume);
+    params.bytes(after).int8(std::int64_t{kPageEntriesMax});
+    if (!path.empty()) params.bytes(end);
+    auto rows = connection.run(path.empty() ? kPart : kPartBelow, params, call.deadline);
     if (!rows) return rows.error();
     if (rows->empty()) return success();
     SnapshotPart part;
     part.entries.reserve(rows->size());
     for (std::size_t row = 0; row < rows->size(); ++row) {
-      part.entries.push_back(Entry{Dentry{Inode{rows->count(row, 1)}, rows->name(row, 2)},
-                                   read_node(*rows, row, 3).node});
+      part.entries.push_back(read_part_entry(*rows, row));
     }
     after = rows->text(rows->size() - 1, 0);
     const bool last = rows->size() < kPageEntriesMax;
@@ -214,6 +241,44 @@ Status stream_parts(Connection& connection, const Call& call, VolumeId volume, s
     take(std::move(part));
     if (last) return success();
   }
+}
+
+// The paths themselves and the directories above them, once each, from the top.
+Status stream_ways(Connection& connection, const Call& call, VolumeId volume,
+                   const std::vector<std::string>& within, std::uint64_t& budget,
+                   const std::function<void(SnapshotPart)>& take) {
+  std::set<std::string> paths(within.begin(), within.end());
+  for (const std::string& path : within) {
+    for (std::string_view at = path; at != "/";) {
+      at = split_last(at).first;
+      paths.emplace(at);
+    }
+  }
+  Column wanted(Column::Type::text);
+  for (const std::string& path : paths) wanted.add_name(path);
+  auto rows = connection.run(kAt, key(volume).array(wanted), call.deadline);
+  if (!rows) return rows.error();
+  SnapshotPart part;
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    Entry entry = read_part_entry(*rows, row);
+    const bool asked = std::binary_search(within.begin(), within.end(), rows->name(row, 0));
+    if (asked || entry.node.is(Kind::directory)) part.entries.push_back(std::move(entry));
+  }
+  if (auto added = add_bodies(connection, call, volume, part, budget); !added) return added;
+  take(std::move(part));
+  return success();
+}
+
+Status stream_parts(Connection& connection, const Call& call, VolumeId volume,
+                    const SnapshotQuery& query, const std::function<void(SnapshotPart)>& take) {
+  std::uint64_t budget = query.bodies_bytes_max;
+  if (query.within.empty()) return stream_below(connection, call, volume, {}, budget, take);
+  auto streamed = stream_ways(connection, call, volume, query.within, budget, take);
+  for (const std::string& path : query.within) {
+    if (!streamed) return streamed;
+    streamed = stream_below(connection, call, volume, to_text(path), budget, take);
+  }
+  return streamed;
 }
 
 }  // namespace
@@ -232,7 +297,7 @@ Result<Seq> snapshot_once(ConnectionPool& pool, const Call& call, VolumeId volum
   Result<Seq> head = no_volume(volume);
   if (!(*opened)[1].empty()) head = Seq{(*opened)[1].count(0, 0)};
   if (head && *head >= query.at.at_least) {
-    auto streamed = stream_parts(connection, call, volume, query.bodies_bytes_max, take);
+    auto streamed = stream_parts(connection, call, volume, query, take);
     if (!streamed) head = streamed.error();
   }
   auto ended = connection.run(kCommit, {}, call.deadline);
@@ -250,7 +315,12 @@ Result<Seq> PgStore::snapshot(const Call& call, VolumeId volume, const SnapshotQ
   if (query.at.as_of) {
     auto reached = reach(call, volume, query.at);
     if (!reached) return reached.error();
-    auto done = past_.snapshot(call, volume, *query.at.as_of, query.bodies_bytes_max, take);
+    PartFilter filter(query.within);
+    const auto filtered = [&](SnapshotPart part) {
+      filter.apply(part);
+      take(std::move(part));
+    };
+    auto done = past_.snapshot(call, volume, *query.at.as_of, query.bodies_bytes_max, filtered);
     if (!done) return done.error();
     return *query.at.as_of;
   }

@@ -1,5 +1,6 @@
-// PgTokens: secrets to Callers, from the table of tokens. Remembers an answer for kTokenCacheFor,
-// so a revocation takes effect within that time; every commit checks its token again.
+// PgTokens: secrets to Callers, from the table of tokens, and for bound ones from their principal's
+// standing grants. Remembers an answer for kTokenCacheFor, or until it is told to forget: a server
+// hears at once of what is revoked or withdrawn. Every commit checks its token again.
 //
 // Any thread may call.
 #pragma once
@@ -20,15 +21,21 @@ class PgTokens final : public TokenReader {
 
   Result<Caller> read(std::string_view secret, Moment deadline) override;
   void measure(Figures& to) const;
+  // Something that tokens stand for has changed.
+  void forget();
 
  private:
   struct Known {
     Caller caller;
     Moment until;
   };
+  struct Memory {
+    std::map<Sha256, Known> callers;
+    std::uint64_t forgotten = 0;  // how often
+  };
   ConnectionPool& pool_;
   const Clock& clock_;
-  Guarded<std::map<Sha256, Known>> known_;
+  Guarded<Memory> known_;
 };
 
 }  // namespace outboard::server

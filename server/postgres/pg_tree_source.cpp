@@ -1,5 +1,6 @@
 #include "server/postgres/pg_tree_source.h"
 
+#include "core/limits.h"
 #include "core/path.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/pg_chunks.h"
@@ -52,6 +53,9 @@ constexpr Sql kPathContents{
 constexpr Sql kChildren{"source_children",
                         "SELECT name, inode FROM dentries WHERE volume = $1::bigint "
                         "AND parent = $2::bigint ORDER BY name"};
+constexpr Sql kNamesOf{"source_names_of",
+                       "SELECT parent, name FROM dentries WHERE volume = $1::bigint "
+                       "AND inode = $2::bigint LIMIT $3::bigint"};
 constexpr Sql kHasChildren{"source_has_children",
                            "SELECT EXISTS (SELECT 1 FROM dentries WHERE volume = $1::bigint "
                            "AND parent = $2::bigint)"};
@@ -200,6 +204,18 @@ Result<Dentry> PgTreeSource::name_of(Inode inode) {
   take_entries(*rows);
   if (const auto known = names_.find(inode); known != names_.end()) return known->second;
   return Error{Code::not_found, "node " + to_string(inode) + " has no name", to_string(inode)};
+}
+
+Result<std::vector<Dentry>> PgTreeSource::names_of(Inode inode) {
+  auto rows =
+      run(kNamesOf, key().int8(inode.value).int8(static_cast<std::uint64_t>(kPathsOfNodeMax)));
+  if (!rows) return rows.error();
+  std::vector<Dentry> names;
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    names.push_back(Dentry{Inode{rows->count(row, 0)}, rows->name(row, 1)});
+    children_[names.back()] = inode;
+  }
+  return names;
 }
 
 Result<std::vector<std::pair<std::string, Inode>>> PgTreeSource::children(Inode directory) {

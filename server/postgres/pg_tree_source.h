@@ -37,6 +37,7 @@ class PgTreeSource final : public TreeSource {
   Result<std::optional<StoredNode>> node(Inode inode) override;
   Result<std::optional<Inode>> child(const Dentry& name) override;
   Result<Dentry> name_of(Inode inode) override;
+  Result<std::vector<Dentry>> names_of(Inode inode) override;
   Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory) override;
   Result<bool> has_children(Inode directory) override;
   Result<std::optional<StoredVersion>> version(Inode inode, Version version) override;

@@ -7,13 +7,13 @@
 namespace outboard::server {
 
 // The columns that read_volume() reads, of volumes v and organisations o.
-#define OUTBOARD_VOLUME_COLUMNS                                                         \
-  "v.id, v.organisation, o.name || '/' || v.name, v.policy, v.strict, v.quota_bytes, "  \
-  "v.quota_nodes, v.used_bytes, v.used_nodes, v.head_seq, v.pruned_seq, "               \
-  "v.retention_versions, v.retention_seconds, v.retention_bytes, v.skill_lint, "        \
-  "v.secret_scan, v.ignored, v.mode, v.second_reviewer, v.published_seq, "              \
-  "v.published_revision"
-inline constexpr int kVolumeColumns = 21;
+#define OUTBOARD_VOLUME_COLUMNS                                                        \
+  "v.id, v.organisation, o.name || '/' || v.name, v.policy, v.strict, v.quota_bytes, " \
+  "v.quota_nodes, v.used_bytes, v.used_nodes, v.head_seq, v.pruned_seq, "              \
+  "v.retention_versions, v.retention_seconds, v.retention_bytes, v.skill_lint, "       \
+  "v.secret_scan, v.ignored, v.mode, v.second_reviewer, v.published_seq, "             \
+  "v.published_revision, v.quota_versions, v.used_versions"
+inline constexpr int kVolumeColumns = 23;
 
 inline Volume read_volume(const Rows& rows, std::size_t row) {
   Volume volume;
@@ -36,6 +36,8 @@ inline Volume read_volume(const Rows& rows, std::size_t row) {
   volume.second_reviewer = rows.flag(row, 18);
   volume.published = Seq{rows.count(row, 19)};
   volume.revision = rows.count(row, 20);
+  volume.quota_versions = rows.count(row, 21);
+  volume.used_versions = rows.count(row, 22);
   return volume;
 }
 

@@ -38,9 +38,8 @@ TEST_F(WritingRulesTest, BothReadingsOfASkillAgree) {
         "---\nname: greet\ndescription: x\ncompatibility: " + std::string(501, 'x') +
             "\n---\nbody\n"}) {
     const bool here = publishing::HouseRules().skill_fault("/greet/SKILL.md", text).has_value();
-    const std::string there =
-        ask({"test_skill", "SELECT outboard.skill_fault($1::text, $2::text)"}, "/greet/SKILL.md",
-            text);
+    const std::string there = ask({"test_skill", "SELECT outboard.skill_fault($1::text, $2::text)"},
+                                  "/greet/SKILL.md", text);
     EXPECT_EQ(here, !there.empty()) << text.substr(0, 80) << ": " << there;
   }
 }
@@ -48,10 +47,21 @@ TEST_F(WritingRulesTest, BothReadingsOfASkillAgree) {
 TEST_F(WritingRulesTest, BothReadingsOfASecretAgree) {
   const std::string letters = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4";
   for (const std::string& text :
-       {"x gh" "p_" + letters.substr(0, 36), "AI" "za" + letters.substr(0, 35),
-        "sk-" "ant-" + letters.substr(0, 40), std::string("-----BEGIN " "EC PRIVATE KEY-----"),
+       {"x gh"
+        "p_" +
+            letters.substr(0, 36),
+        "AI"
+        "za" +
+            letters.substr(0, 35),
+        "sk-"
+        "ant-" +
+            letters.substr(0, 40),
+        std::string("-----BEGIN "
+                    "EC PRIVATE KEY-----"),
         "password = \"" + letters.substr(0, 28) + "\"", std::string("nothing of the kind"),
-        "gh" "p_" + letters.substr(0, 20) + "EXAMPLE" + letters.substr(0, 9),
+        "gh"
+        "p_" +
+            letters.substr(0, 20) + "EXAMPLE" + letters.substr(0, 9),
         "checksum: " + letters.substr(0, 40)}) {
     const auto here = publishing::HouseRules().secret_fault({"/a", text, 0, text.size()});
     const std::string kind =
@@ -68,7 +78,10 @@ TEST_F(WritingRulesTest, SqlIsRefusedByTheVolumesRules) {
   const VolumeId skills = volume("acme/skills", settings);
   EXPECT_NE(write(skills, "/greet/SKILL.md", "nothing").find("no frontmatter"), std::string::npos);
   EXPECT_EQ(write(skills, "/greet/notes.md", "nothing"), "no error");
-  const std::string token = "gh" "p_" "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
+  const std::string token =
+      "gh"
+      "p_"
+      "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
   const std::string said = write(skills, "/greet/notes.md", token);
   EXPECT_NE(said.find("what looks like a GitHub token"), std::string::npos) << said;
   EXPECT_EQ(said.find(token.substr(4)), std::string::npos);
@@ -86,8 +99,9 @@ TEST_F(WritingRulesTest, RemovedIgnoredFilesAreSwept) {
   Batch gone;
   gone.steps.push_back({Unlink{NameRef{std::string("/"), "a.swp"}}, {}});
   ASSERT_TRUE(store().apply(call(), memory, gone));
-  sql(*sql_, "SELECT outboard.drop_passing((extract(epoch from now()) * 1e9)::bigint + "
-             "3600000000000, 100)");
+  sql(*sql_,
+      "SELECT outboard.drop_passing((extract(epoch from now()) * 1e9)::bigint + "
+      "3600000000000, 100)");
   const auto left = [&](const char* name, const char* table) {
     auto rows = sql_->run({name, table}, {}, std::chrono::steady_clock::now() + kTestWait);
     return rows ? rows->count(0, 0) : 99;

@@ -1,28 +1,11 @@
 #include "server/rpc/admin_service.h"
 
-#include "proto/convert.h"
-#include "proto/convert_admin.h"
+#include "server/rpc/answers.h"
 
 namespace outboard::server {
 namespace {
 
 using wire::Faults;
-
-// Writes `answer` to `to`, or says why there is none.
-template <class T, class Message>
-Status answered(const Result<T>& answer, Message* to) {
-  if (!answer) return answer.error();
-  wire::write(*answer, to);
-  return success();
-}
-
-// The same for lists; `add` makes the next message.
-template <class T, class Add>
-Status listed(const Result<std::vector<T>>& answer, Add add) {
-  if (!answer) return answer.error();
-  for (const T& item : *answer) wire::write(item, add());
-  return success();
-}
 
 }  // namespace
 
@@ -119,6 +102,17 @@ grpc::ServerUnaryReactor* AdminService::MintToken(Context* context,
     wire::write(minted->info, response->mutable_token());
     response->set_secret(minted->secret);
     return success();
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::ExtendToken(Context* context,
+                                                    const v1::ExtendTokenRequest* request,
+                                                    v1::ExtendTokenResponse* response) {
+  return serve(desk_, context, [this, request, response](const Call& call) -> Status {
+    Faults faults;
+    const auto life = wire::read_life(request->life_s(), faults);
+    if (faults) return faults.error();
+    return answered(desk_.admin.renew_token(call, request->id(), life), response->mutable_token());
   });
 }
 

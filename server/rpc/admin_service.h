@@ -31,6 +31,8 @@ class AdminService final : public v1::AdminService::CallbackService {
                  v1::CollectResponse* response) override;
   Unary* MintToken(Context* context, const v1::MintTokenRequest* request,
                    v1::MintTokenResponse* response) override;
+  Unary* ExtendToken(Context* context, const v1::ExtendTokenRequest* request,
+                     v1::ExtendTokenResponse* response) override;
   Unary* RevokeToken(Context* context, const v1::RevokeTokenRequest* request,
                      v1::RevokeTokenResponse* response) override;
   Unary* ListTokens(Context* context, const v1::ListTokensRequest* request,

@@ -47,7 +47,7 @@ class ArrivingBatch final : public grpc::ServerReadReactor<v1::ApplyStreamReques
   void begin() {
     begun_ = true;
     const Moment deadline = deadline_of(context_->deadline(), kStreamDeadlineMax);
-    auto call = read_call(context_->client_metadata(), deadline, desk_.tokens);
+    auto call = admitted(desk_, *context_, deadline);
     if (!call) return refuse(call.error());
     call_ = *std::move(call);
     if (!message_.has_header()) return refuse(invalid("the first message must be the header"));

@@ -39,7 +39,7 @@ class ArrivingBlob final : public grpc::ServerReadReactor<v1::PutBlobRequest> {
   Call call() const { return {deadline_of(context_->deadline(), kCallDeadlineMax), caller_}; }
 
   Status begin() {
-    auto asked = read_call(context_->client_metadata(), call().deadline, desk_.tokens);
+    auto asked = admitted(desk_, *context_, call().deadline);
     if (!asked) return asked.error();
     caller_ = std::move(asked->caller);
     if (!message_.has_header()) {

@@ -18,6 +18,7 @@
 #include "core/limits.h"
 #include "core/store.h"
 #include "proto/status.h"
+#include "server/rates.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/worker_pool.h"
 #include "server/token_reader.h"
@@ -28,6 +29,7 @@ struct Desk {
   Store& store;  // an Access
   Admin& admin;
   TokenReader& tokens;
+  Rates& rates;
   WorkerPool& workers;    // calls
   WorkerPool& producers;  // streams of content: each holds its thread while the reader reads
   std::atomic<std::uint64_t> arriving_bytes{0};  // of batches that arrive in parts
@@ -40,6 +42,15 @@ inline Error too_busy() {
   error.message = "the server has more requests than it can take; try again a little later";
   error.retry_after_ms = static_cast<std::uint32_t>(kRpcRetryAfter.count());
   return error;
+}
+
+// Who asks and until when, unless they have asked for more than their share. Blocks as tokens do.
+inline Result<Call> admitted(Desk& desk, const grpc::CallbackServerContext& context,
+                             Moment deadline) {
+  auto call = read_call(context.client_metadata(), deadline, desk.tokens);
+  if (!call) return call;
+  if (auto fair = desk.rates.admit(call->caller); !fair) return fair.error();
+  return call;
 }
 
 // Answers one unary call, once, from any thread.
@@ -64,7 +75,7 @@ grpc::ServerUnaryReactor* serve_later(Desk& desk, grpc::CallbackServerContext* c
       return;
     }
     const Moment deadline = deadline_of(context->deadline(), kCallDeadlineMax);
-    auto call = read_call(context->client_metadata(), deadline, desk.tokens);
+    auto call = admitted(desk, *context, deadline);
     if (!call) {
       reactor->Finish(wire::to_status(call.error()));
       return;

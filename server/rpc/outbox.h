@@ -5,8 +5,8 @@
 // shared with all other watchers: nothing is copied here.
 //
 // What always holds: the changes of one subscription leave in the order they came; after its end
-// nothing leaves. Subscriptions take turns. Lists: a watcher that nothing waits for holds no buffer.
-// Not locked: its owner does that.
+// nothing leaves. Subscriptions take turns. Lists: a watcher that nothing waits for holds no
+// buffer. Not locked: its owner does that.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,7 @@ grpc::ServerWriteReactor<Message>* produced(Desk& desk, grpc::CallbackServerCont
   const Moment deadline = deadline_of(context->deadline(), kStreamDeadlineMax);
   auto* parts = new PartStream<Message>(deadline);  // deletes itself in OnDone
   const bool taken = desk.producers.post([&desk, context, parts, deadline, body] {
-    auto call = read_call(context->client_metadata(), deadline, desk.tokens);
+    auto call = admitted(desk, *context, deadline);
     const Status done = call ? body(*call, *parts) : Status(call.error());
     parts->finish(done ? grpc::Status() : wire::to_status(done.error()));
   });

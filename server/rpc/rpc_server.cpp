@@ -19,7 +19,9 @@
 #include "server/rpc/journal_service.h"
 #include "server/rpc/listening.h"
 #include "server/rpc/revision_service.h"
+#include "server/rpc/roster_service.h"
 #include "server/rpc/rpc_counts.h"
+#include "server/rpc/sign_in_service.h"
 #include "server/rpc/store_service.h"
 #include "server/rpc/watch_service.h"
 
@@ -62,22 +64,27 @@ void reflect_protos() {
 // Declaration order is the shutdown order, reversed: server_ goes first, by drain().
 struct RpcServer::Parts {
   Parts(const RpcConfig& config, Store& store, Admin& admin, TokenReader& tokens,
-        const Records& records, const Oversight& oversight)
-      : access(store, records.trail),
+        const Records& records, const Oversight& oversight, const People& people)
+      : rates(config.rates, clock),
+        access(store, records.trail, &rates),
         workers("outboard-rpc", std::max<std::size_t>(config.workers, 1), kRpcQueueMax),
         producers("outboard-stream", std::max<std::size_t>(config.workers / 4, 1), kRpcQueueMax),
-        desk{access, admin, tokens, workers, producers, {}, oversight.examiner},
+        desk{access, admin, tokens, rates, workers, producers, {}, oversight.examiner},
         store_service(desk),
         watch_service(desk),
         admin_service(desk) {
     if (records.audit != nullptr) audit_service.emplace(desk, *records.audit);
     if (records.revisions != nullptr) revision_service.emplace(desk, *records.revisions);
+    if (people.roster != nullptr) roster_service.emplace(desk, *people.roster);
+    if (people.sign_in != nullptr) sign_in_service.emplace(desk, *people.sign_in);
     if (records.journal == nullptr) return;
     journal_service.emplace(desk, *records.journal);
     blob_service.emplace(desk, *records.blobs);
   }
 
   RpcCounts counts;
+  SystemClock clock;
+  Rates rates;
   Access access;
   WorkerPool workers;
   WorkerPool producers;
@@ -87,6 +94,8 @@ struct RpcServer::Parts {
   AdminService admin_service;
   std::optional<AuditService> audit_service;
   std::optional<RevisionService> revision_service;
+  std::optional<RosterService> roster_service;
+  std::optional<SignInService> sign_in_service;
   std::optional<JournalService> journal_service;
   std::optional<BlobService> blob_service;
   std::vector<std::string> addresses;
@@ -97,9 +106,10 @@ struct RpcServer::Parts {
 Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Store& store,
                                                     Admin& admin, TokenReader& tokens,
                                                     const Records& records,
-                                                    const Oversight& oversight) {
+                                                    const Oversight& oversight,
+                                                    const People& people) {
   wire::keep_grpc_alive();
-  auto parts = std::make_unique<Parts>(config, store, admin, tokens, records, oversight);
+  auto parts = std::make_unique<Parts>(config, store, admin, tokens, records, oversight, people);
   grpc::EnableDefaultHealthCheckService(true);
   reflect_protos();
   grpc::ServerBuilder builder;
@@ -118,6 +128,8 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
   builder.RegisterService(&parts->admin_service);
   if (parts->audit_service) builder.RegisterService(&*parts->audit_service);
   if (parts->revision_service) builder.RegisterService(&*parts->revision_service);
+  if (parts->roster_service) builder.RegisterService(&*parts->roster_service);
+  if (parts->sign_in_service) builder.RegisterService(&*parts->sign_in_service);
   if (parts->journal_service) builder.RegisterService(&*parts->journal_service);
   if (parts->blob_service) builder.RegisterService(&*parts->blob_service);
   parts->server = builder.BuildAndStart();
@@ -163,6 +175,10 @@ void RpcServer::measure(Figures& to) {
            static_cast<double>(parts.desk.arriving_bytes.load()));
   to.level("outboard_serving", "1 while the health service says SERVING.",
            !parts.health || parts.health->serving() ? 1 : 0);
+}
+
+void RpcServer::recheck_tokens() {
+  parts_->watch_service.recheck();
 }
 
 void RpcServer::drain(Moment until) {

@@ -19,10 +19,13 @@
 #include "core/diagnosis.h"
 #include "core/result.h"
 #include "core/revisions.h"
+#include "core/roster.h"
 #include "core/store.h"
 #include "server/blobs.h"
 #include "server/journal.h"
+#include "server/rates.h"
 #include "server/readiness.h"
+#include "server/sign_in.h"
 #include "server/token_reader.h"
 #include "server/trail.h"
 
@@ -39,6 +42,7 @@ struct RpcConfig {
   // Threads for calls that block, and as many streams of content at a time as a quarter of it.
   std::size_t workers = 64;
   bool count_calls = false;  // for measure(); costs each call a microsecond
+  RateLimits rates;          // of each principal
 };
 
 // What a server keeps beside its store: of sessions both or none, of the audit both or none.
@@ -56,6 +60,13 @@ struct Oversight {
   Examiner* examiner = nullptr;    // without it Diagnose is unsupported
 };
 
+// Who belongs here, and how they come in; each may be missing, and its service is then
+// unimplemented.
+struct People {
+  Roster* roster = nullptr;
+  SignIn* sign_in = nullptr;
+};
+
 class RpcServer {
  public:
   // Wraps `store` in Access itself. All that is given must outlive the server. What is not given
@@ -63,13 +74,18 @@ class RpcServer {
   static Result<std::unique_ptr<RpcServer>> start(const RpcConfig& config, Store& store,
                                                   Admin& admin, TokenReader& tokens,
                                                   const Records& records = {},
-                                                  const Oversight& oversight = {});
+                                                  const Oversight& oversight = {},
+                                                  const People& people = {});
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
   // As clients dial them: the real port where 0 was asked for.
   std::vector<std::string> addresses() const;
+
+  // What tokens allow may have changed: live streams of those that lost something are cut, soon.
+  // Does not block.
+  void recheck_tokens();
 
   // Accepts nothing more, ends watches with server_stopping, waits for calls in flight until
   // `until`, then cancels them.

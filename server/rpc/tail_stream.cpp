@@ -19,7 +19,7 @@ void TailStream::start() {
 void TailStream::begin() {
   const Moment deadline = std::chrono::steady_clock::now() + kReadDeadline;
   secret_ = bearer_of(context_->client_metadata()).value_or("");
-  auto call = read_call(context_->client_metadata(), deadline, desk_.tokens);
+  auto call = admitted(desk_, *context_, deadline);
   wire::Faults faults;
   session_ = read_session("session", session_bytes_, faults);
   const auto follow = [&]() -> Result<std::unique_ptr<Hook>> {

@@ -68,14 +68,21 @@ void WatchService::stop() {
   for (const auto& stream : streams()) stream->close(FeedEnd::server_stopping, stopping());
 }
 
+void WatchService::recheck() {
+  const Lock lock(mutex_);
+  doubtful_ = true;
+  stopped_.notify_all();
+}
+
 void WatchService::recheck_all() {
   for (;;) {
     {
       const Lock lock(mutex_);
       const Moment next = std::chrono::steady_clock::now() + kTokenCacheFor;
-      while (!ended_ && stopped_.wait_until(mutex_, next)) {
+      while (!ended_ && !doubtful_ && stopped_.wait_until(mutex_, next)) {
       }
       if (ended_) return;
+      doubtful_ = false;
     }
     // The reader remembers what it read a moment ago, so streams of one token cost one question.
     for (const auto& stream : streams()) {

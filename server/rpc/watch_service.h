@@ -1,7 +1,8 @@
 // WatchService: all watch streams of this server, and the thread that asks for their tokens again.
 //
-// Every kTokenCacheFor each distinct token in use is read anew, so that a revoked one ends its
-// streams within about a second; while tokens cannot be read, streams go on.
+// When it is told that what tokens allow has changed, and every kTokenCacheFor besides, each
+// distinct token in use is read anew, so that a revoked one ends its streams within a second; while
+// tokens cannot be read, streams go on.
 #pragma once
 
 #include <memory>
@@ -24,6 +25,8 @@ class WatchService final : public v1::WatchService::CallbackService {
   grpc::ServerBidiReactor<v1::WatchRequest, v1::WatchResponse>* Watch(
       grpc::CallbackServerContext* context) override;
 
+  // Has the tokens of all streams asked for again, soon. From any thread; does not block.
+  void recheck();
   // Ends every stream with server_stopping, and each new one.
   void stop();
   // Streams that are open now.
@@ -42,6 +45,7 @@ class WatchService final : public v1::WatchService::CallbackService {
   Guarded<Streams> streams_;
   Mutex mutex_;
   Condition stopped_;
+  bool doubtful_ GUARDED_BY(mutex_) = false;  // tokens are to be asked for again, at once
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool ended_ GUARDED_BY(mutex_) = false;  // the thread must end
   std::thread rechecker_;

@@ -47,7 +47,7 @@ void WatchStream::start() {
 void WatchStream::begin() {
   secret_ = bearer_of(context_->client_metadata()).value_or("");
   const Moment deadline = std::chrono::steady_clock::now() + kReadDeadline;
-  auto call = read_call(context_->client_metadata(), deadline, desk_.tokens);
+  auto call = admitted(desk_, *context_, deadline);
   if (!call) return close(FeedEnd::access_revoked, wire::to_status(call.error()));
   const Lock lock(mutex_);
   caller_ = std::move(call->caller);

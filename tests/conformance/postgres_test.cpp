@@ -1,5 +1,7 @@
+#include "server/access.h"
 #include "server/postgres/database.h"
-#include "tests/conformance/store_suite.h"
+#include "tests/conformance/part_suite.h"
+#include "tests/support/rpc_parts.h"
 #include "tests/support/test_postgres.h"
 
 namespace outboard::tests {
@@ -38,6 +40,13 @@ class PostgresFixture final : public StoreFixture {
     return made->id;
   }
   Call call() override { return internal_call(clock_.now() + kCallWait); }
+  Guest guest(std::vector<Grant> grants) override {
+    Guest who{&access_, call()};
+    who.call.caller = everything("guest");
+    who.call.caller.token = 0;  // the transaction looks for others' in the table
+    who.call.caller.grants = std::move(grants);
+    return who;
+  }
   // As retention will: the log up to `upto`, and the contents that only it shows.
   bool forget(VolumeId volume, Seq upto) override {
     const std::string where =
@@ -54,12 +63,14 @@ class PostgresFixture final : public StoreFixture {
 
  private:
   SystemClock clock_;
+  server::Access access_{shared_database().store()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Postgres, StoreSuite,
-                         ::testing::Values(StoreMaker{
-                             "postgres", [] { return std::make_unique<PostgresFixture>(); }}),
-                         store_name);
+const auto kMakers =
+    ::testing::Values(StoreMaker{"postgres", [] { return std::make_unique<PostgresFixture>(); }});
+INSTANTIATE_TEST_SUITE_P(Postgres, StoreSuite, kMakers, store_name);
+INSTANTIATE_TEST_SUITE_P(Postgres, PartSuite, kMakers, store_name);
+INSTANTIATE_TEST_SUITE_P(Postgres, PartFeedSuite, kMakers, store_name);
 
 }  // namespace
 }  // namespace outboard::tests

@@ -34,6 +34,12 @@ namespace outboard::tests {
 // Far longer than any call takes: reaching it is a failure, not a wait.
 inline constexpr std::chrono::seconds kCallWait{60};
 
+// Somebody with grants of their own, and the store as it is theirs.
+struct Guest {
+  Store* store;  // the fixture's
+  Call call;
+};
+
 class StoreFixture {
  public:
   virtual ~StoreFixture() = default;
@@ -42,6 +48,8 @@ class StoreFixture {
   virtual VolumeId make_volume(const VolumeSettings& settings) = 0;
   // What a test's requests carry: all grants on all its volumes.
   virtual Call call() = 0;
+  // Somebody in the same organisation with these grants. Good for the fixture's life.
+  virtual Guest guest(std::vector<Grant> grants) = 0;
   // Forgets the log up to `upto` with the contents that only it shows; false: the store cannot yet.
   virtual bool forget(VolumeId, Seq) { return false; }
 };

@@ -396,6 +396,66 @@ class Faults(MountsCase):
         site.meet("memory", self.a)
         self.assertEqual(get(self.a.at("memory", "known")), b"overwritten")
 
+    def test_S41_AnExpiredTokenServesWhatIsCachedAndLivesAgain(self):
+        put(self.a.at("memory", "lasting"), "cached")
+        token, number = site.mint("visitor", "ada", ["memory"])
+        mount = Mount(site, "visitor", ["memory"], token)
+        site.mounts.append(mount)
+        self.addCleanup(self.end_mount, mount)
+        self.assertEqual(get(mount.at("memory", "lasting")), b"cached")
+        site.sql(f"UPDATE outboard.tokens SET expires = clock_timestamp() WHERE id = {number}")
+        self.wait_for_end(mount)
+        self.assertEqual(get(mount.at("memory", "lasting")), b"cached")
+        self.refused(errno.EACCES, put, mount.at("memory", "too late"), "x")
+        site.outboard("token", "renew", str(number), "--life", "1h")  # the file stays as it is
+        put(self.a.at("memory", "meanwhile"), "news")
+        site.meet("memory", mount)
+        self.assertEqual(get(mount.at("memory", "meanwhile")), b"news")
+        put(mount.at("memory", "in time"), "x")
+
+    def guest(self, name, *grants):
+        """A mount of acme/memory with a token that has these grants."""
+        token = os.path.join(site.root, name + ".token")
+        words = [word for grant in grants for word in ("--grant", grant)]
+        site.outboard("token", "mint", "acme/ada", *words, "--to-file", token)
+        mount = Mount(site, name, ["memory"], token)
+        site.mounts.append(mount)
+        self.addCleanup(self.end_mount, mount)
+        self.assertTrue(mount.program.ready, mount.program.words())
+        return mount
+
+    def test_S40_AMountOfAPart(self):
+        inside, outside = self.a.at("memory", "part"), self.a.at("memory", "apart")
+        os.makedirs(os.path.join(outside, "tree"))
+        os.makedirs(inside)
+        put(os.path.join(inside, "seen"), "seen")
+        put(os.path.join(outside, "hidden"), "hidden")
+        put(os.path.join(outside, "tree", "leaf"), "leaf")
+        mount = self.guest("part", "acme/memory:/part:rw")
+        self.assertEqual(os.listdir(mount.at("memory")), ["part"])
+        self.refused(errno.ENOENT, os.stat, mount.at("memory", "apart"))
+        self.refused(errno.ENOENT, put, mount.at("memory", "new"), "x")
+        put(mount.at("memory", "part", "own"), "written")
+        site.meet("memory", self.a)
+        self.assertEqual(get(os.path.join(inside, "own")), b"written")
+        # Into view and out of it again: a file, then a whole tree.
+        os.rename(os.path.join(outside, "hidden"), os.path.join(inside, "hidden"))
+        put(os.path.join(outside, "more"), "hidden too")
+        site.meet("memory", mount)
+        self.assertEqual(get(mount.at("memory", "part", "hidden")), b"hidden")
+        os.rename(os.path.join(inside, "hidden"), os.path.join(outside, "hidden"))
+        os.rename(os.path.join(outside, "tree"), os.path.join(inside, "tree"))
+        self.eventually(lambda: os.path.exists(mount.at("memory", "part", "tree", "leaf")))
+        self.assertFalse(os.path.exists(mount.at("memory", "part", "hidden")))
+        self.assertEqual(get(mount.at("memory", "part", "tree", "leaf")), b"leaf")
+        os.rename(os.path.join(inside, "tree"), os.path.join(outside, "tree"))
+        self.eventually(lambda: not os.path.exists(mount.at("memory", "part", "tree")))
+
+    def eventually(self, holds):
+        until = time.monotonic() + 10
+        while not holds():
+            self.assertLess(time.monotonic(), until)
+
     def wait_for_end(self, mount):
         """Until the server has cut the mount's stream: within a second of the revocation."""
         until = time.monotonic() + 5

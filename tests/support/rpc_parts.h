@@ -90,10 +90,17 @@ class EchoAdmin final : public Admin {
     minted.info.principal = request.principal;
     minted.info.grants = request.grants;
     minted.info.admin = request.admin;
+    minted.info.bound = request.bound;
     minted.info.expires.nanoseconds = request.life.count();
     minted.secret = "ob_" + to_string(request.session) + to_string(request.epoch) +
                     to_string(request.generation);
     return minted;
+  }
+  Result<TokenInfo> renew_token(const Call&, std::uint64_t id, std::chrono::seconds life) override {
+    TokenInfo info;
+    info.id = id;
+    info.expires.nanoseconds = life.count();
+    return info;
   }
   Status revoke_token(const Call&, std::uint64_t id) override {
     if (id == 3) return success();

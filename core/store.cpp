@@ -1,0 +1,11 @@
+#include "core/store.h"
+
+namespace outboard {
+
+Result<At<std::vector<std::vector<std::string>>>> Store::paths(const Call&, VolumeId,
+                                                               const std::vector<Inode>&) {
+  return Error{Code::unsupported,
+               "this store does not say where a node stands: ask the server's own"};
+}
+
+}  // namespace outboard
