@@ -31,6 +31,7 @@ class MemoryVolume final : public TreeSource {
 
   // ── TreeSource ──
   Result<std::optional<StoredNode>> node(Inode inode) override;
+  Result<std::optional<StoredNode>> removed_node(Inode inode) override;
   Result<std::optional<Inode>> child(const Dentry& name) override;
   Result<Dentry> name_of(Inode inode) override;
   Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory) override;
@@ -62,6 +63,8 @@ class MemoryVolume final : public TreeSource {
   void prune(Seq upto);
 
  private:
+  void redact(const Redaction& redaction);
+
   Volume volume_;
   Inode last_inode_ = kRootInode;
   MemoryTree now_;

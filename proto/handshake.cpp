@@ -10,8 +10,8 @@ namespace outboard::wire {
 namespace {
 
 // What both sides of this build can do, and a client of this build needs.
-constexpr std::array<std::string_view, 4> kCapabilities = {"apply-stream", "read-many", "snapshot",
-                                                           "watch"};
+constexpr std::array<std::string_view, 5> kCapabilities = {"apply-stream", "read-many", "snapshot",
+                                                           "watch", "past"};
 
 Error too_old(const v1::HandshakeResponse& from, std::string lack) {
   Error error;

@@ -113,6 +113,12 @@ Result<Volume> Access::describe(const Call& call, VolumeId id) {
 
 Result<Applied> Access::apply(const Call& call, VolumeId volume, const Batch& batch) {
   if (auto may = may_write(call, volume); !may) return may.error();
+  for (const Step& step : batch.steps) {
+    if (std::holds_alternative<Redact>(step.op) && !call.caller.admin && call.caller.token != 0) {
+      return Error{Code::no_access,
+                   "redaction takes bytes away for good: only an administrator's token may"};
+    }
+  }
   return store_.apply(call, volume, batch);
 }
 

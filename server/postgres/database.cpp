@@ -3,6 +3,7 @@
 #include "core/limits.h"
 #include "server/committer.h"
 #include "server/feed.h"
+#include "server/postgres/collector.h"
 #include "server/postgres/connection_pool.h"
 #include "server/postgres/listener.h"
 #include "server/postgres/migrator.h"
@@ -53,7 +54,8 @@ struct Database::Parts {
                               }}),
         store(pool, committer, feed),
         admin(pool),
-        tokens(pool, clock) {}
+        tokens(pool, clock),
+        collector(pool) {}
 
   SystemClock clock;
   ConnectionPool pool;
@@ -67,6 +69,7 @@ struct Database::Parts {
   PgStore store;
   PgAdmin admin;
   PgTokens tokens;
+  Collector collector;
 };
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseConfig& config) {

@@ -4,6 +4,7 @@
 
 #include "core/limits.h"
 #include "core/path.h"
+#include "server/postgres/collector.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/volume_rows.h"
 
@@ -49,9 +50,14 @@ constexpr Sql kChangeVolume{
     "admin_change_volume",
     "UPDATE volumes v SET policy = $3::bigint::smallint, strict = $4::boolean, "
     "quota_bytes = $5::bigint, quota_nodes = $6::bigint, retention_versions = $7::bigint, "
-    "retention_seconds = $8::bigint, retention_bytes = $9::bigint FROM organisations o "
+    "retention_seconds = $8::bigint, retention_bytes = $9::bigint, collected_seq = CASE WHEN "
+    "v.retention_versions IS DISTINCT FROM $7::bigint THEN 0 ELSE v.collected_seq END "
+    "FROM organisations o "
     "WHERE o.id = v.organisation AND v.organisation = $1::bigint AND v.name = $2::text "
     "RETURNING " OUTBOARD_VOLUME_COLUMNS};
+constexpr Sql kVolumeId{"admin_volume_id",
+                        "SELECT id FROM volumes WHERE organisation = $1::bigint "
+                        "AND name = $2::text"};
 constexpr Sql kVolumes{"admin_volumes", "SELECT " OUTBOARD_VOLUME_COLUMNS
                                         " FROM volumes v "
                                         "JOIN organisations o ON o.id = v.organisation "
@@ -70,6 +76,11 @@ Error taken(std::string_view what, std::string_view name) {
       Code::exists,
       std::string(what) + " \"" + std::string(name) + "\" exists already: choose another name",
       std::string(name)};
+}
+
+Error no_volume_named(std::string_view name) {
+  return Error{Code::not_found, "there is no volume \"" + std::string(name) + "\"",
+               std::string(name)};
 }
 
 bool may_administer(const Caller& caller) {
@@ -125,6 +136,10 @@ Status check_settings(const VolumeSettings& settings) {
   if (settings.policy == Policy::merge) {
     return Error{Code::unsupported,
                  "the policy merge is not built yet: choose last-writer or refuse"};
+  }
+  if (settings.retention.bytes > 0) {
+    return Error{Code::unsupported,
+                 "retention by bytes is not built yet: say how many versions, or for how long"};
   }
   return success();
 }
@@ -250,10 +265,7 @@ Result<Volume> PgAdmin::change_volume(const Call& call, std::string_view name,
   if (auto good = check_settings(settings); !good) return good.error();
   auto rows = pool_.run(kChangeVolume, volume_params(*id, parts->rest, settings), call.deadline);
   if (!rows) return rows.error();
-  if (rows->empty()) {
-    return Error{Code::not_found, "there is no volume \"" + std::string(name) + "\"",
-                 std::string(name)};
-  }
+  if (rows->empty()) return no_volume_named(name);
   return read_volume(*rows, 0);
 }
 
@@ -267,8 +279,18 @@ Result<std::vector<Volume>> PgAdmin::volumes(const Call& call, std::string_view 
   return found;
 }
 
-Result<Collected> PgAdmin::collect(const Call&, std::string_view volume) {
-  return Error{Code::unsupported, "retention is not applied yet", std::string(volume)};
+Result<Collected> PgAdmin::collect(const Call& call, std::string_view name) {
+  if (!may_administer(call.caller)) return only_admins();
+  auto parts = parse_volume(name);
+  if (!parts) return parts.error();
+  auto id = administered(call, parts->organisation);
+  if (!id) return id.error();
+  auto rows = pool_.run(kVolumeId, Params().int8(*id).bytes(parts->rest), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume_named(name);
+  auto collected = Collector::collect(pool_, VolumeId{rows->count(0, 0)}, call.deadline);
+  if (collected) collected->volume = std::string(name);
+  return collected;
 }
 
 }  // namespace outboard::server
