@@ -29,6 +29,14 @@ Result<VolumeSettings> settings_from(VolumeSettings from, const VolumeOptions& o
   }
   if (options.quota_nodes) from.quota_nodes = *options.quota_nodes;
   if (options.strict) from.strict = *options.strict;
+  if (options.keep_versions) from.retention.versions = *options.keep_versions;
+  if (options.keep_for == "0") {
+    from.retention.seconds = 0;
+  } else if (options.keep_for) {
+    auto age = parse_duration(*options.keep_for);
+    if (!age) return age.error();
+    from.retention.seconds = static_cast<std::uint64_t>(age->count());
+  }
   return from;
 }
 
@@ -121,7 +129,8 @@ Status change_volume(Context& context, const VolumeOptions& options) {
   for (const Volume& one : *all) {
     if (one.name != options.name) continue;
     auto settings = settings_from(
-        VolumeSettings{one.policy, one.strict, one.quota_bytes, one.quota_nodes}, options);
+        VolumeSettings{one.policy, one.strict, one.quota_bytes, one.quota_nodes, one.retention},
+        options);
     if (!settings) return settings.error();
     auto changed = (*admin)->change_volume(context.call(), options.name, *settings);
     if (!changed) return changed.error();
@@ -155,6 +164,9 @@ Status list_volumes(Context& context, const std::string& organisation) {
                         {"quota_bytes", one.quota_bytes},
                         {"used_nodes", one.used_nodes},
                         {"quota_nodes", one.quota_nodes},
+                        {"keep_versions", one.retention.versions},
+                        {"keep_seconds", one.retention.seconds},
+                        {"pruned_seq", one.pruned.value},
                         {"seq", one.head.value}});
     table.add({one.name, used_of(one.used_bytes, one.quota_bytes, true),
                used_of(one.used_nodes, one.quota_nodes, false), to_string(one.head),

@@ -24,6 +24,8 @@ struct VolumeOptions {
   std::optional<std::string> quota_bytes;
   std::optional<std::uint64_t> quota_nodes;
   std::optional<bool> strict;
+  std::optional<std::uint64_t> keep_versions;
+  std::optional<std::string> keep_for;  // "90d"; "0": for ever
 };
 Status create_volume(Context& context, const VolumeOptions& options);
 Status change_volume(Context& context, const VolumeOptions& options);

@@ -148,6 +148,7 @@ int run(std::vector<std::string> words, const Surroundings& around) {
   Command chosen;
   add_globals(app, globals);
   add_file_verbs(app, chosen, globals.json);
+  add_past_verbs(app, chosen, globals.json);
   add_session_verbs(app, chosen, globals.json);
   add_admin_verbs(app, chosen, globals.json);
   bool version = false;

@@ -42,6 +42,7 @@ using Command = std::function<Status(Context&)>;
 
 void add_admin_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_file_verbs(CLI::App& app, Command& chosen, bool& json);
+void add_past_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_session_verbs(CLI::App& app, Command& chosen, bool& json);
 
 }  // namespace outboard::cli

@@ -13,6 +13,10 @@ struct LogOptions {
   std::string volume;  // empty: <organisation>/memory
   std::uint32_t limit = 20;
   std::uint64_t before = 0;  // only changes ahead of this seq; 0: from the newest
+  std::string since;         // a seq or a time; empty: from the first
+  std::string session;       // only by them; empty: by any
+  std::string op;
+  std::string author;
 };
 // Newest first.
 Status show_log(Context& context, const LogOptions& options);

@@ -60,6 +60,10 @@ void add_volume_options(CLI::App* verb, const std::shared_ptr<VolumeOptions>& op
                    "in history, merge joins lines, refuse refuses");
   verb->add_option("--quota-bytes", options->quota_bytes, "As in 10GiB; 0 for none");
   verb->add_option("--quota-nodes", options->quota_nodes, "Files and directories; 0 for none");
+  verb->add_option("--keep-versions", options->keep_versions,
+                   "Versions of each file that are kept, the current one counted; 0 for all");
+  verb->add_option("--keep-for", options->keep_for,
+                   "How long old versions and the log are kept, as in 90d; 0 for ever");
   verb->add_flag("--strict,!--no-strict", options->strict,
                  "A publish returns only when no mount shows the old bytes");
 }
