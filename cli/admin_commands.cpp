@@ -66,6 +66,14 @@ Result<VolumeSettings> settings_from(VolumeSettings from, const VolumeOptions& o
     from.mode = *mode;
   }
   if (options.second_reviewer) from.second_reviewer = *options.second_reviewer;
+  if (options.keep_versions) from.retention.versions = *options.keep_versions;
+  if (options.keep_for == "0") {
+    from.retention.seconds = 0;
+  } else if (options.keep_for) {
+    auto age = parse_duration(*options.keep_for);
+    if (!age) return age.error();
+    from.retention.seconds = static_cast<std::uint64_t>(age->count());
+  }
   return from;
 }
 
@@ -209,6 +217,9 @@ Status list_volumes(Context& context, const std::string& organisation) {
                         {"quota_bytes", one.quota_bytes},
                         {"used_nodes", one.used_nodes},
                         {"quota_nodes", one.quota_nodes},
+                        {"keep_versions", one.retention.versions},
+                        {"keep_seconds", one.retention.seconds},
+                        {"pruned_seq", one.pruned.value},
                         {"used_versions", one.used_versions},
                         {"quota_versions", one.quota_versions},
                         {"seq", one.head.value},

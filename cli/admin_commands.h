@@ -31,6 +31,8 @@ struct VolumeOptions {
   std::optional<std::vector<std::string>> ignored;
   std::optional<std::string> mode;
   std::optional<bool> second_reviewer;
+  std::optional<std::uint64_t> keep_versions;
+  std::optional<std::string> keep_for;  // "90d"; "0": for ever
 };
 Status create_volume(Context& context, const VolumeOptions& options);
 Status change_volume(Context& context, const VolumeOptions& options);

@@ -149,6 +149,7 @@ int run(std::vector<std::string> words, const Surroundings& around) {
   add_globals(app, globals);
   add_file_verbs(app, chosen, globals.json);
   add_exchange_verbs(app, chosen, globals.json);
+  add_past_verbs(app, chosen, globals.json);
   add_session_verbs(app, chosen, globals.json);
   add_admin_verbs(app, chosen, globals.json);
   add_audit_verbs(app, chosen, globals.json);

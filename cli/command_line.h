@@ -48,6 +48,7 @@ void add_access_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_file_verbs(CLI::App& app, Command& chosen, bool& json);
 // Those of `skills` that speak of revisions.
 void add_revision_verbs(CLI::App* skills, Command& chosen, bool& json);
+void add_past_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_session_verbs(CLI::App& app, Command& chosen, bool& json);
 
 }  // namespace outboard::cli

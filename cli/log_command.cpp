@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "cli/json_output.h"
+#include "cli/past_commands.h"
 #include "cli/table.h"
 #include "core/limits.h"
 #include "core/path.h"
@@ -37,20 +38,51 @@ std::string path_of(const Change& change) {
   return path;
 }
 
-Result<std::vector<Change>> read_log(Context& context, Store& store, VolumeId volume,
-                                     const LogOptions& options) {
+Result<Uuid> id_of(const std::string& text) {
+  const auto id = parse_uuid(text);
+  if (id) return *id;
+  return Error{Code::invalid, "\"" + text + "\" is no id: `outboard log --json` shows them whole",
+               text};
+}
+
+Result<HistoryQuery> query_of(Context& context, Store& store, const Volume& volume,
+                              const LogOptions& options) {
   HistoryQuery query;
   query.before = Seq{options.before};
+  query.principal = options.author;
   if (!options.path.empty()) {
     const std::string path = (options.path.starts_with('/') ? "" : "/") + options.path;
     if (auto good = check_path(path); !good) return good.error();
     query.node = path;
   }
+  if (!options.since.empty()) {
+    auto seq = parse_moment(context, store, volume, options.since);
+    if (!seq) return seq.error();
+    query.after = *seq;
+  }
+  if (!options.session.empty()) {
+    auto id = id_of(options.session);
+    if (!id) return id.error();
+    query.session = SessionId{*id};
+  }
+  if (!options.op.empty()) {
+    auto id = id_of(options.op);
+    if (!id) return id.error();
+    query.op = OpId{*id};
+  }
+  return query;
+}
+
+Result<std::vector<Change>> read_log(Context& context, Store& store, const Volume& volume,
+                                     const LogOptions& options) {
+  auto asked = query_of(context, store, volume, options);
+  if (!asked) return asked.error();
+  HistoryQuery query = *std::move(asked);
   std::vector<Change> changes;
   while (changes.size() < options.limit) {
     const std::size_t missing = options.limit - changes.size();
     query.limit = static_cast<std::uint32_t>(std::min<std::size_t>(missing, kPageEntriesMax));
-    auto page = store.history(context.call(), volume, query);
+    auto page = store.history(context.call(), volume.id, query);
     if (!page) return page.error();
     if (page->value.empty()) break;
     query.before = page->value.back().seq;
@@ -86,7 +118,7 @@ Status show_log(Context& context, const LogOptions& options) {
   if (!volume) return volume.error();
   auto store = context.store();
   if (!store) return store.error();
-  auto changes = read_log(context, **store, volume->id, options);
+  auto changes = read_log(context, **store, *volume, options);
   if (!changes) return changes.error();
   Json document = Json::array();
   Table table({{"SEQ", Align::right, Colour::yellow},

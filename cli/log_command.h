@@ -14,6 +14,10 @@ struct LogOptions {
   std::string volume;  // empty: <organisation>/memory
   std::uint32_t limit = 20;
   std::uint64_t before = 0;  // only changes ahead of this seq; 0: from the newest
+  std::string since;         // a seq or a time; empty: from the first
+  std::string session;       // only by them; empty: by any
+  std::string op;
+  std::string author;
 };
 // A change as the JSON of every command has it.
 Json json_of(const Change& change);

@@ -76,6 +76,10 @@ void add_volume_options(CLI::App* verb, const std::shared_ptr<VolumeOptions>& op
                    "direct: all see a change at once; reviewed: readers see what is published");
   verb->add_flag("--second-reviewer,!--no-second-reviewer", options->second_reviewer,
                  "Reviewed: nobody publishes what nobody else has approved");
+  verb->add_option("--keep-versions", options->keep_versions,
+                   "Versions of each file that are kept, the current one counted; 0 for all");
+  verb->add_option("--keep-for", options->keep_for,
+                   "How long old versions and the log are kept, as in 90d; 0 for ever");
   verb->add_flag("--strict,!--no-strict", options->strict,
                  "A publish returns only when no mount shows the old bytes");
 }

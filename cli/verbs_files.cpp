@@ -137,8 +137,16 @@ void add_log_verb(CLI::App& app, Command& chosen, bool& json) {
   add_volume(log, options->volume, "memory");
   log->add_option("--limit", options->limit, "Changes to show; default 20");
   log->add_option("--before", options->before, "Only changes ahead of this seq");
+  log->add_option(
+      "--since", options->since,
+      "Only changes behind a seq (120), a while ago (90m) or a time in UTC (2026-01-31)");
+  log->add_option("--author", options->author, "Only by this person or service");
+  log->add_option("--session", options->session, "Only by this session of an agent");
+  log->add_option("--op", options->op, "Only by this tool call of one");
   add_json(log, json);
-  log->footer("Example:\n  outboard log --volume acme/skills --limit 5");
+  log->footer(
+      "Example:\n  outboard log --volume acme/skills --limit 5\n"
+      "  outboard log --since 12h --author ada");
   log->callback([&chosen, options] {
     chosen = [options](Context& context) { return show_log(context, *options); };
   });

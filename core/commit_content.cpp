@@ -20,10 +20,12 @@ struct Plan {
   std::vector<Extent> extents;
   std::uint64_t size = 0;
   bool conflict = false;  // the base is not the current version
+  Inode base_inode;       // whose the base is, when it is another's
+  bool restores = false;  // the base is brought back as it was
 
   bool from_scratch() const { return keep == 0; }
   bool grows_only() const {
-    return !conflict && keep == base.size && size >= keep &&
+    return !conflict && !restores && keep == base.size && size >= keep &&
            std::all_of(extents.begin(), extents.end(),
                        [&](const Extent& extent) { return extent.offset >= keep; });
   }
@@ -33,7 +35,9 @@ struct Plan {
 ContentEdit edit_of_chunks(Plan& plan) {
   ContentEdit edit;
   edit.base = plan.base.version;
+  edit.base_inode = plan.base_inode;
   edit.keep = plan.keep;
+  if (plan.restores) edit.digest = plan.base.digest;
   edit.append = plan.grows_only() && plan.extents.size() == 1 &&
                 plan.extents.front().offset == plan.keep && plan.extents.front().end() == plan.size;
   edit.extents = std::move(plan.extents);
@@ -59,7 +63,8 @@ ContentEdit edit_of_bytes(Plan& plan, std::string kept) {
 Result<ContentEdit> edit_of(Work& work, Inode inode, Plan& plan) {
   if (plan.from_scratch()) return edit_of_bytes(plan, {});
   if (plan.base.chunked) return edit_of_chunks(plan);
-  auto content = work.set.inline_content(inode, plan.base.version);
+  auto content =
+      work.set.inline_content(plan.base_inode ? plan.base_inode : inode, plan.base.version);
   if (!content) return content.error();
   content->resize(plan.keep);
   return edit_of_bytes(plan, std::move(*content));
@@ -161,6 +166,38 @@ Result<Outcome> write_on(Work& work, Target& target, const Write& op) {
   return put_times(work, target);
 }
 
+// The first version of a new file, and the file itself.
+Result<Outcome> place_file(Work& work, const Place& place, StoredNode& stored, ContentEdit edit,
+                           bool conflict) {
+  Node& node = stored.node;
+  node.version = Version{1};
+  node.digest = edit.digest;
+  node.attributes.size = edit.size;
+  stored.chunked = !edit.bytes;
+  auto outcome = place_new(work, place, stored);
+  if (!outcome) return outcome;
+  if (conflict) {
+    work.set.flag_last();
+    outcome->conflict = true;
+  }
+  edit.inode = node.inode;
+  edit.version = node.version;
+  edit.conflict = conflict;
+  edit.seq = outcome->seq;
+  work.set.put_content(std::move(edit));
+  return outcome;
+}
+
+Plan plan_of(Inode from, const StoredVersion& content) {
+  Plan plan;
+  plan.base = content;
+  plan.base_inode = from;
+  plan.keep = content.size;
+  plan.size = content.size;
+  plan.restores = true;
+  return plan;
+}
+
 Result<Outcome> publish_at_empty(Work& work, const Place& place, const Publish& op) {
   auto verdict = judge_base(work, op.base, Version{}, place.path);
   if (!verdict) return verdict.error();
@@ -180,7 +217,7 @@ Result<StoredVersion> base_of(Work& work, const Target& target, std::optional<Ve
   if (!version || !needed) return StoredVersion{};
   auto kept = work.set.version(node.inode, version);
   if (!kept) return kept.error();
-  if (*kept) return **kept;
+  if (*kept && !(*kept)->redacted) return **kept;
   const std::string subject = path_for_log(work, target);
   Error error = refuse(Code::conflict, subject,
                        "version " + to_string(version) + " of " + subject +
@@ -197,24 +234,8 @@ Result<Outcome> publish_new(Work& work, const Place& place, const Publish& op, b
   if (!op.bytes.empty()) plan.extents.push_back(Extent{0, op.bytes});
   plan.size = op.bytes.size();
   ContentEdit edit = edit_of_bytes(plan, {});
-  Node& node = stored->node;
-  node.version = Version{1};
-  node.digest = edit.digest;
-  node.attributes.size = edit.size;
-  stored->chunked = !edit.bytes;
-  auto outcome = place_new(work, place, *stored);
-  if (!outcome) return outcome;
-  if (conflict) {
-    work.set.flag_last();
-    outcome->conflict = true;
-  }
-  edit.inode = node.inode;
-  edit.version = node.version;
-  edit.conflict = conflict;
-  edit.seq = outcome->seq;
   edit.passing = is_ignored(work.set.volume().ignored, place.path);
-  work.set.put_content(std::move(edit));
-  return outcome;
+  return place_file(work, place, *stored, std::move(edit), conflict);
 }
 
 Result<Outcome> rewrite_from(Work& work, Target& target, std::uint64_t keep, std::string rest) {
@@ -226,6 +247,22 @@ Result<Outcome> rewrite_from(Work& work, Target& target, std::uint64_t keep, std
   plan.size = keep + rest.size();
   if (!rest.empty()) plan.extents.push_back(Extent{keep, std::move(rest)});
   return put_version(work, target, std::move(plan));
+}
+
+Result<Outcome> put_restored(Work& work, Target& target, Inode from, const StoredVersion& content) {
+  const bool own = from == target.stored.node.inode;
+  return put_version(work, target, plan_of(own ? Inode{} : from, content));
+}
+
+Result<Outcome> place_restored(Work& work, const Place& place, const Node& like,
+                               const StoredVersion& content) {
+  const Attributes& a = like.attributes;
+  auto stored = new_node(work, Kind::file, a.mode, a.uid, a.gid);
+  if (!stored) return stored.error();
+  Plan plan = plan_of(like.inode, content);
+  auto edit = edit_of(work, stored->node.inode, plan);
+  if (!edit) return edit.error();
+  return place_file(work, place, *stored, std::move(*edit), false);
 }
 
 Result<Outcome> apply(Work& work, const Write& op) {

@@ -103,6 +103,12 @@ Result<Outcome> set_aside(Work& work, const Place& place, const Publish& op);
 // An empty place beside `place` for a node that cannot stand there.
 Result<Place> place_beside(Work& work, const Place& place, const Sha256& mark);
 
+// Makes `content`, a version of the node `from`, the new version of the file at `target`.
+Result<Outcome> put_restored(Work& work, Target& target, Inode from, const StoredVersion& content);
+// A new file at the empty `place` with that content, and the mode and owner of `like`.
+Result<Outcome> place_restored(Work& work, const Place& place, const Node& like,
+                               const StoredVersion& content);
+
 // Removes the name at `place`, and the node when it was the last; the parent's times too.
 Result<Outcome> remove_name(Work& work, const Place& place);
 

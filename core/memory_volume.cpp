@@ -31,6 +31,12 @@ Result<std::optional<StoredNode>> MemoryVolume::node(Inode inode) {
   return std::optional(found->second);
 }
 
+Result<std::optional<StoredNode>> MemoryVolume::removed_node(Inode inode) {
+  const auto found = now_.nodes.find(inode);
+  if (found == now_.nodes.end()) return std::optional<StoredNode>{};
+  return std::optional(found->second);
+}
+
 Result<std::optional<Inode>> MemoryVolume::child(const Dentry& name) {
   const auto found = now_.names.find(name);
   return found == now_.names.end() ? std::optional<Inode>{} : std::optional(found->second);
@@ -66,8 +72,8 @@ Result<std::optional<StoredVersion>> MemoryVolume::version(Inode inode, Version 
   const auto found = contents_.find(ContentKey{inode, version});
   if (found == contents_.end()) return std::optional<StoredVersion>{};
   const MemoryContent& content = found->second;
-  return std::optional(
-      StoredVersion{version, content.info.size, content.info.digest, content.chunked});
+  return std::optional(StoredVersion{version, content.info.size, content.info.digest,
+                                     content.chunked, content.info.redacted});
 }
 
 Result<std::string> MemoryVolume::inline_content(Inode inode, Version version) {
@@ -119,6 +125,12 @@ Result<const MemoryContent*> MemoryVolume::content(Inode inode, Version version)
   }
   const auto found = contents_.find(ContentKey{inode, version ? version : node->version});
   if (found == contents_.end()) return not_found(what + " at version " + to_string(version));
+  if (found->second.info.redacted) {
+    Error error = not_found(what);
+    error.message = "the bytes of version " + to_string(found->first.version) + " of " + what +
+                    " were redacted: write the file whole";
+    return error;
+  }
   return &found->second;
 }
 
@@ -180,7 +192,10 @@ void MemoryVolume::absorb(const WorkingSet& set) {
   for (const ContentEdit& edit : set.contents()) {
     MemoryContent made;
     std::string_view base;
-    if (!edit.bytes && edit.base) base = *contents_.at(ContentKey{edit.inode, edit.base}).bytes;
+    if (!edit.bytes && edit.base) {
+      const Inode from = edit.base_inode ? edit.base_inode : edit.inode;
+      base = *contents_.at(ContentKey{from, edit.base}).bytes;
+    }
     made.bytes = std::make_shared<const std::string>(apply_edit(edit, base));
     CHECK(made.bytes->size() == edit.size);
     made.chunked = !edit.bytes;
@@ -197,6 +212,22 @@ void MemoryVolume::absorb(const WorkingSet& set) {
     if (edit.passing) drop_passing(edit.inode, edit.version);
   }
   log_.insert(log_.end(), set.changes().begin(), set.changes().end());
+  for (const Redaction& redaction : set.redactions()) redact(redaction);
+}
+
+void MemoryVolume::redact(const Redaction& redaction) {
+  for (auto& [key, content] : contents_) {
+    if (!redaction.covers(key.inode, key.version)) continue;
+    content.bytes = std::make_shared<const std::string>();
+    content.chunked = false;
+    content.info.digest.reset();
+    content.info.redacted = true;
+  }
+  const auto blank = [&](Node& node) {
+    if (redaction.covers(node.inode, node.version)) node.digest.reset();
+  };
+  for (Change& change : log_) blank(change.node);
+  for (auto& [inode, stored] : base_.nodes) blank(stored.node);
 }
 
 void MemoryVolume::drop_passing(Inode inode, Version newest) {
@@ -231,9 +262,11 @@ void MemoryVolume::prune(Seq upto) {
   oldest_ = Seq{upto.value + 1};
   volume_.pruned = upto;
   volume_.used_versions -= std::erase_if(contents_, [&](const auto& kept) {
-    const Node* node = now_.find_node(kept.first.inode);
-    const bool shown = !node->removed() && node->version == kept.first.version;
-    return !shown && kept.second.info.seq <= upto;
+    const auto shows = [&](const MemoryTree& tree) {
+      const Node* node = tree.find_node(kept.first.inode);
+      return node != nullptr && !node->removed() && node->version == kept.first.version;
+    };
+    return !shows(now_) && !shows(base_) && kept.second.info.seq <= upto;
   });
 }
 

@@ -32,6 +32,7 @@ class MemoryVolume final : public TreeSource {
 
   // ── TreeSource ──
   Result<std::optional<StoredNode>> node(Inode inode) override;
+  Result<std::optional<StoredNode>> removed_node(Inode inode) override;
   Result<std::optional<Inode>> child(const Dentry& name) override;
   Result<Dentry> name_of(Inode inode) override;
   Result<std::vector<Dentry>> names_of(Inode inode) override;
@@ -71,6 +72,7 @@ class MemoryVolume final : public TreeSource {
   // Forgets what no history wants: passing versions before the one before `newest`, which may
   // still be read by who has the file open.
   void drop_passing(Inode inode, Version newest);
+  void redact(const Redaction& redaction);
 
   Volume volume_;
   Inode last_inode_ = kRootInode;

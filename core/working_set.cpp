@@ -14,6 +14,13 @@ Error missing(Inode inode) {
                to_string(inode)};
 }
 
+Error redacted_bytes(Inode inode, Version version) {
+  return Error{Code::not_found,
+               "the bytes of version " + to_string(version) + " of node " + to_string(inode) +
+                   " were redacted: nothing can be made from them, write the file whole",
+               to_string(inode)};
+}
+
 std::uint64_t moved_by(std::uint64_t value, std::int64_t by) {
   const auto step = static_cast<std::uint64_t>(by);  // wraps as two's complement does
   CHECK(by >= 0 || value >= -step);
@@ -60,6 +67,17 @@ Result<std::optional<StoredNode>> WorkingSet::node(Inode inode) {
   const auto& value = (*slot)->value;
   if (value && value->node.removed()) return std::optional<StoredNode>{};
   return value;
+}
+
+Result<std::optional<StoredNode>> WorkingSet::known_node(Inode inode) {
+  auto slot = load_node(inode);
+  if (!slot) return slot.error();
+  if (!(*slot)->value) {
+    auto read = source_.removed_node(inode);
+    if (!read) return read.error();
+    (*slot)->value = std::move(*read);
+  }
+  return (*slot)->value;
 }
 
 Result<std::optional<Inode>> WorkingSet::child(const Dentry& name) {
@@ -182,15 +200,26 @@ const ContentEdit* WorkingSet::edit_of(Inode inode, Version version) const {
 }
 
 Result<std::optional<StoredVersion>> WorkingSet::version(Inode inode, Version version) {
+  Result<std::optional<StoredVersion>> found = std::optional<StoredVersion>{};
   if (const ContentEdit* edit = edit_of(inode, version)) {
-    return std::optional(StoredVersion{version, edit->bytes ? edit->bytes->size() : edit->size,
-                                       edit->digest, !edit->bytes});
+    found = std::optional(StoredVersion{version, edit->bytes ? edit->bytes->size() : edit->size,
+                                        edit->digest, !edit->bytes});
+  } else if (!is_new(inode)) {
+    found = source_.version(inode, version);
   }
-  if (is_new(inode)) return std::optional<StoredVersion>{};
-  return source_.version(inode, version);
+  if (found && *found && is_redacted(inode, version)) {
+    **found = StoredVersion{version, (*found)->size, {}, false, true};
+  }
+  return found;
+}
+
+bool WorkingSet::is_redacted(Inode inode, Version version) const {
+  return std::any_of(redactions_.begin(), redactions_.end(),
+                     [&](const Redaction& one) { return one.covers(inode, version); });
 }
 
 Result<std::string> WorkingSet::inline_content(Inode inode, Version version) {
+  if (is_redacted(inode, version)) return redacted_bytes(inode, version);
   const ContentEdit* edit = edit_of(inode, version);
   if (edit == nullptr) return source_.inline_content(inode, version);
   CHECK(edit->bytes);
@@ -306,8 +335,15 @@ void WorkingSet::use(std::int64_t bytes, std::int64_t nodes) {
 // ── Savepoints ───────────────────────────────────────────────────────────────────────────────────
 
 WorkingSet::Savepoint WorkingSet::savepoint() const {
-  return Savepoint{undo_.size(),  changes_.size(),  contents_.size(),
-                   moves_.size(), historic_.size(), volume_};
+  Savepoint savepoint;
+  savepoint.undo = undo_.size();
+  savepoint.changes = changes_.size();
+  savepoint.contents = contents_.size();
+  savepoint.moves = moves_.size();
+  savepoint.historic = historic_.size();
+  savepoint.redactions = redactions_.size();
+  savepoint.volume = volume_;
+  return savepoint;
 }
 
 void WorkingSet::undo_to(const Savepoint& savepoint) {
@@ -329,6 +365,7 @@ void WorkingSet::undo_to(const Savepoint& savepoint) {
   changes_.resize(savepoint.changes);
   moves_.resize(savepoint.moves);
   historic_.resize(savepoint.historic);
+  redactions_.resize(savepoint.redactions);
   volume_ = savepoint.volume;
 }
 

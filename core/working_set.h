@@ -39,6 +39,7 @@ struct StoredVersion {
   std::uint64_t size = 0;
   std::optional<Sha256> digest;
   bool chunked = false;
+  bool redacted = false;  // its bytes were purged; then it is not chunked
 };
 
 // What the rules read. The root (kRootInode) always exists. All may fail with unavailable.
@@ -47,6 +48,8 @@ class TreeSource {
   virtual ~TreeSource() = default;
   // Nothing when there is no such node, or it was removed.
   virtual Result<std::optional<StoredNode>> node(Inode inode) = 0;
+  // A node that was removed, while its record is kept.
+  virtual Result<std::optional<StoredNode>> removed_node(Inode inode) = 0;
   virtual Result<std::optional<Inode>> child(const Dentry& name) = 0;
   // One name of a node (any, when it has several). REQUIRES: not the root, not removed.
   virtual Result<Dentry> name_of(Inode inode) = 0;
@@ -75,6 +78,7 @@ struct ContentEdit {
   // When `bytes` is unset: take the content of `base` ({0}: none), drop all from `keep` on, lay the
   // extents over it, make it `size` long. `current` is the version whose chunks are now in force.
   Version base;
+  Inode base_inode;  // whose version `base` is; 0: its own
   Version current;
   std::uint64_t keep = 0;
   std::vector<Extent> extents;
@@ -84,6 +88,17 @@ struct ContentEdit {
   Seq seq;                       // of the change that made it
   bool conflict = false;
   bool passing = false;  // written under an ignored name: goes when it is replaced
+};
+
+// Bytes and digests to purge: of one version, or (Version{0}) of all up to `upto`.
+struct Redaction {
+  Inode inode;
+  Version version;
+  Version upto;
+
+  bool covers(Inode of, Version one) const {
+    return of == inode && (version ? one == version : one <= upto);
+  }
 };
 
 // A directory whose path changed: every dentry strictly below `from` now lies below `to`. Apply in
@@ -103,6 +118,8 @@ class WorkingSet {
 
   // ── Reading: this transaction's own changes over the source ──
   Result<std::optional<StoredNode>> node(Inode inode);
+  // The same, or the node as it was when it was removed (links 0).
+  Result<std::optional<StoredNode>> known_node(Inode inode);
   Result<std::optional<Inode>> child(const Dentry& name);
   Result<std::vector<std::pair<std::string, Inode>>> children(Inode directory);
   Result<bool> has_children(Inode directory);
@@ -130,6 +147,7 @@ class WorkingSet {
   void put_xattrs(Inode inode, Xattrs xattrs);
   void put_content(ContentEdit edit);
   void move_subtree(SubtreeMove move);
+  void redact(Redaction redaction) { redactions_.push_back(redaction); }
   // Uses up the next seq and gives it to the change.
   Seq record(Change change);
   // The change recorded last overrode a version its writer had not seen. [S4]
@@ -147,7 +165,7 @@ class WorkingSet {
 
   // ── Savepoints, for batches of a group ──
   struct Savepoint {
-    std::size_t undo = 0, changes = 0, contents = 0, moves = 0, historic = 0;
+    std::size_t undo = 0, changes = 0, contents = 0, moves = 0, historic = 0, redactions = 0;
     Volume volume;
   };
   Savepoint savepoint() const;
@@ -162,6 +180,8 @@ class WorkingSet {
   std::vector<std::pair<Inode, Xattrs>> changed_xattrs() const;
   const std::vector<ContentEdit>& contents() const { return contents_; }
   const std::vector<SubtreeMove>& moves() const { return moves_; }
+  // To be done last: they reach what the set itself has made.
+  const std::vector<Redaction>& redactions() const { return redactions_; }
   const std::vector<Change>& changes() const { return changes_; }
   const std::vector<std::pair<Inode, Version>>& historic() const { return historic_; }
 
@@ -189,6 +209,7 @@ class WorkingSet {
   bool is_new(Inode inode) const;
   // The edit in this set that makes the version; none: it is the source's, if any.
   const ContentEdit* edit_of(Inode inode, Version version) const;
+  bool is_redacted(Inode inode, Version version) const;
   // Whether the name leads to the node, by this set.
   Result<bool> leads_to(const Dentry& name, Inode inode);
 
@@ -202,6 +223,7 @@ class WorkingSet {
   std::vector<ContentEdit> contents_;
   std::map<std::pair<Inode, Version>, std::size_t> content_at_;  // index into contents_
   std::vector<SubtreeMove> moves_;
+  std::vector<Redaction> redactions_;
   std::vector<Change> changes_;
   std::vector<std::pair<Inode, Version>> historic_;
   std::vector<Undo> undo_;

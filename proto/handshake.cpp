@@ -13,7 +13,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kNeeded = {"apply-stream", "read-many", "snapshot",
                                                      "watch"};
 // What both sides of this build can do besides: without it a client is refused one thing, not all.
-constexpr std::array<std::string_view, 1> kBesides = {"search"};
+constexpr std::array<std::string_view, 2> kBesides = {"past", "search"};
 
 Error too_old(const v1::HandshakeResponse& from, std::string lack) {
   Error error;

@@ -118,7 +118,7 @@ Result<Volume> Access::describe(const Call& call, VolumeId id) {
 }
 
 Result<Applied> Access::apply(const Call& call, VolumeId volume, const Batch& batch) {
-  auto checked = admitted(call, volume);
+  auto checked = admitted(call, volume, batch);
   if (!checked) {
     refused(call, volume, batch, Error{Code::no_access, {}});
     return checked.error();
@@ -132,7 +132,7 @@ Result<Applied> Access::apply(const Call& call, VolumeId volume, const Batch& ba
 }
 
 void Access::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
-  auto checked = admitted(call, volume);
+  auto checked = admitted(call, volume, batch);
   if (!checked) {
     refused(call, volume, batch, Error{Code::no_access, {}});
     return done(checked.error());
@@ -142,11 +142,18 @@ void Access::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone do
   store_.submit(*checked, volume, std::move(batch), std::move(told));
 }
 
-Result<Call> Access::admitted(const Call& call, VolumeId volume) {
+Result<Call> Access::admitted(const Call& call, VolumeId volume, const Batch& batch) {
   Call here = call;
   auto scope = scope_of(here, volume);
   if (!scope) return scope.error();
   if (!scope->writes()) return read_only(to_string(volume));
+  const bool redacts = std::any_of(batch.steps.begin(), batch.steps.end(), [](const Step& step) {
+    return std::holds_alternative<Redact>(step.op);
+  });
+  if (redacts && !call.caller.admin && call.caller.token != 0) {
+    return Error{Code::no_access,
+                 "redaction takes bytes away for good: only an administrator's token may"};
+  }
   return here;
 }
 

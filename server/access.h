@@ -80,8 +80,9 @@ class Access final : public Store {
   // What the caller sees of it. The call's grants become those in this volume, by number.
   // not_found: nothing.
   Result<Scope> scope_of(Call& call, VolumeId volume);
-  // The call with its grants in this volume; read_only: none of them writes.
-  Result<Call> admitted(const Call& call, VolumeId volume);
+  // The call with its grants in this volume, when it may send such a batch there. read_only: no
+  // grant writes. no_access: only administrators redact.
+  Result<Call> admitted(const Call& call, VolumeId volume, const Batch& batch);
   // The volume as the caller may know of it.
   Result<Volume> shown(const Call& call, Volume volume, std::string subject);
   void refused(const Call& call, VolumeId volume, const Batch& batch, const Error& error);

@@ -65,6 +65,25 @@ class AccessTest : public ::testing::Test {
   const VolumeId theirs_ = store_.add_volume("umbrella/skills", {}, 2);
 };
 
+// [S30] Who may write may not take bytes away for good.
+TEST_F(AccessTest, S30_OnlyAdministratorsRedact) {
+  Call call = as(1, {Grant{ours_, "/", true}});
+  call.caller.token = 7;
+  Batch batch;
+  Publish publish;
+  publish.at = NameRef{std::string("/"), "f"};
+  publish.bytes = "secret";
+  batch.steps.push_back({publish, {}});
+  const auto made = access_.apply(call, ours_, batch);
+  ASSERT_TRUE(made);
+  const Inode inode = made->outcomes[0].node.inode;
+  batch.steps.push_back({Redact{inode, {}}, {}});
+  EXPECT_EQ(access_.apply(call, ours_, batch).error().code, Code::no_access);
+  call.caller.admin = true;
+  EXPECT_TRUE(access_.apply(call, ours_, batch));
+  EXPECT_FALSE(access_.read(call, ours_, inode, {}, 0, 10));
+}
+
 TEST_F(AccessTest, WithoutAGrantAVolumeIsNotThere) {
   const Call call = as(1, {});
   EXPECT_EQ(reads(call, ours_), "hidden");

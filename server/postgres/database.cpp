@@ -6,6 +6,7 @@
 #include "publishing/house_rules.h"
 #include "server/committer.h"
 #include "server/feed.h"
+#include "server/postgres/collector.h"
 #include "server/postgres/connection_pool.h"
 #include "server/postgres/doorbell.h"
 #include "server/postgres/listener.h"
@@ -123,7 +124,8 @@ struct Database::Parts {
         trail(pool),
         roster(pool),
         examiner(pool, clock, connections_for(config), migrations().size()),
-        readiness(config.url, migrations().size()) {}
+        readiness(config.url, migrations().size()),
+        collector(pool) {}
 
   void heard(std::string_view payload) {
     VolumeId volume;
@@ -174,6 +176,7 @@ struct Database::Parts {
   PgRoster roster;
   PgExaminer examiner;
   PgReadiness readiness;
+  Collector collector;
 };
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseConfig& config) {

@@ -87,6 +87,26 @@ constexpr Sql kChanges{
     "$25::boolean[], $26::text[], $27::boolean[], $28::boolean[], $29::text[], $30::uuid[], "
     "$31::bigint[], $32::uuid[], $33::bigint[], $34::bigint[], $35::uuid[], $36::bigint[], "
     "$37::bigint[], $38::boolean[], $39::text[]) AS t"};
+// $3 is the version, 0 for all up to $4. What is redacted has no chunks.
+constexpr Sql kRedactVersions{"write_redact_versions",
+                              "UPDATE versions SET data = NULL, digest = NULL, chunked = false, "
+                              "is_text = false, redacted = true WHERE volume = $1::bigint "
+                              "AND inode = $2::bigint AND version <= $4::bigint "
+                              "AND ($3::bigint = 0 OR version = $3::bigint)"};
+constexpr Sql kRedactChunks{
+    "write_redact_chunks",
+    "DELETE FROM chunks c WHERE c.volume = $1::bigint AND c.inode = $2::bigint AND NOT EXISTS ("
+    "SELECT 1 FROM versions x WHERE x.volume = c.volume AND x.inode = c.inode AND x.chunked "
+    "AND x.version >= c.from_version AND (c.to_version IS NULL OR x.version < c.to_version))"};
+// A hash of the digest stays, for the seal of the change.
+constexpr Sql kRedactLog{
+    "write_redact_log",
+    "WITH old AS (SELECT volume, seq, digest FROM changes WHERE volume = $1::bigint "
+    "AND inode = $2::bigint AND version <= $4::bigint AND digest IS NOT NULL "
+    "AND ($3::bigint = 0 OR version = $3::bigint)), "
+    "kept AS (INSERT INTO redacted_changes (volume, seq, digest_hash) "
+    "SELECT volume, seq, sha256(digest) FROM old ON CONFLICT DO NOTHING) "
+    "UPDATE changes c SET digest = NULL FROM old WHERE c.volume = old.volume AND c.seq = old.seq"};
 constexpr Sql kVolume{"write_volume",
                       "UPDATE volumes SET head_seq = $2::bigint, used_bytes = $3::bigint, "
                       "used_nodes = $4::bigint, used_versions = $5::bigint "
@@ -288,6 +308,16 @@ void put_passing(const WorkingSet& set, std::vector<Request>& to) {
   to.push_back(Request{kDropPieces, replaced.params(set)});
 }
 
+void put_redactions(const WorkingSet& set, std::vector<Request>& to) {
+  for (const Redaction& one : set.redactions()) {
+    const auto versions =
+        key(set).int8(one.inode.value).int8(one.version.value).int8(one.upto.value);
+    to.push_back(Request{kRedactVersions, versions});
+    to.push_back(Request{kRedactChunks, key(set).int8(one.inode.value)});
+    to.push_back(Request{kRedactLog, versions});
+  }
+}
+
 Status put_names(WorkingSet& set, std::vector<Request>& to) {
   Table gone{Type::int8, Type::text};
   Table put{Type::int8, Type::text, Type::int8, Type::text};
@@ -316,14 +346,15 @@ Result<std::vector<Request>> rows_of(WorkingSet& set) {
   if (auto named = put_names(set, requests); !named) return named.error();
   put_nodes(set, requests);
   put_versions(set, requests);
-  put_passing(set, requests);
   put_changes(set, requests);
+  put_redactions(set, requests);
   const Volume& volume = set.volume();
   requests.push_back(Request{kVolume, key(set)
                                           .int8(volume.head.value)
                                           .int8(volume.used_bytes)
                                           .int8(volume.used_nodes)
                                           .int8(volume.used_versions)});
+  put_passing(set, requests);  // counts what goes in the volume's row
   return requests;
 }
 

@@ -7,6 +7,7 @@
 #include "core/path.h"
 #include "core/scope.h"
 #include "server/postgres/administered.h"
+#include "server/postgres/collector.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/volume_rows.h"
 
@@ -55,7 +56,8 @@ constexpr Sql kChangeVolume{
     "retention_seconds = $8::bigint, retention_bytes = $9::bigint, "
     "skill_lint = $10::bigint::smallint, secret_scan = $11::bigint::smallint, "
     "ignored = $12::text, mode = $13::bigint::smallint, second_reviewer = $14::boolean, "
-    "quota_versions = $15::bigint, "
+    "quota_versions = $15::bigint, collected_seq = CASE WHEN "
+    "v.retention_versions IS DISTINCT FROM $7::bigint THEN 0 ELSE v.collected_seq END, "
     "published_seq = CASE WHEN $13::bigint = 1 AND v.mode = 0 THEN v.head_seq "
     "ELSE v.published_seq END FROM organisations o "
     "WHERE o.id = v.organisation AND v.organisation = $1::bigint AND v.name = $2::text "
@@ -65,6 +67,9 @@ constexpr Sql kNamedVolume{"admin_named_volume",
                            "SELECT " OUTBOARD_VOLUME_COLUMNS
                            " FROM volumes v JOIN organisations o ON o.id = v.organisation "
                            "WHERE o.name = $1::text AND v.name = $2::text"};
+constexpr Sql kVolumeId{"admin_volume_id",
+                        "SELECT id FROM volumes WHERE organisation = $1::bigint "
+                        "AND name = $2::text"};
 constexpr Sql kVolumes{"admin_volumes", "SELECT " OUTBOARD_VOLUME_COLUMNS
                                         " FROM volumes v "
                                         "JOIN organisations o ON o.id = v.organisation "
@@ -74,6 +79,11 @@ Error taken(std::string_view what, std::string_view name) {
       Code::exists,
       std::string(what) + " \"" + std::string(name) + "\" exists already: choose another name",
       std::string(name)};
+}
+
+Error no_volume_named(std::string_view name) {
+  return Error{Code::not_found, "there is no volume \"" + std::string(name) + "\"",
+               std::string(name)};
 }
 
 struct VolumeName {
@@ -119,6 +129,10 @@ Result<VolumeName> parse_volume(std::string_view name) {
 Status check_settings(const VolumeSettings& settings) {
   if (!is_text(settings.ignored)) {
     return Error{Code::invalid, "a pattern of ignored names is no text: write it in UTF-8"};
+  }
+  if (settings.retention.bytes > 0) {
+    return Error{Code::unsupported,
+                 "retention by bytes is not built yet: say how many versions, or for how long"};
   }
   return check_ignored(settings.ignored);
 }
@@ -257,10 +271,7 @@ Result<Volume> PgAdmin::change_volume(const Call& call, std::string_view name,
   if (!id) return id.error();
   auto rows = pool_.run(kChangeVolume, volume_params(*id, parts->rest, settings), call.deadline);
   if (!rows) return rows.error();
-  if (rows->empty()) {
-    return Error{Code::not_found, "there is no volume \"" + std::string(name) + "\"",
-                 std::string(name)};
-  }
+  if (rows->empty()) return no_volume_named(name);
   return read_volume(*rows, 0);
 }
 
@@ -274,8 +285,18 @@ Result<std::vector<Volume>> PgAdmin::volumes(const Call& call, std::string_view 
   return found;
 }
 
-Result<Collected> PgAdmin::collect(const Call&, std::string_view volume) {
-  return Error{Code::unsupported, "retention is not applied yet", std::string(volume)};
+Result<Collected> PgAdmin::collect(const Call& call, std::string_view name) {
+  if (!may_administer(call.caller)) return only_admins();
+  auto parts = parse_volume(name);
+  if (!parts) return parts.error();
+  auto id = administered(call, parts->organisation);
+  if (!id) return id.error();
+  auto rows = pool_.run(kVolumeId, Params().int8(*id).bytes(parts->rest), call.deadline);
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_volume_named(name);
+  auto collected = Collector::collect(pool_, VolumeId{rows->count(0, 0)}, call.deadline);
+  if (collected) collected->volume = std::string(name);
+  return collected;
 }
 
 }  // namespace outboard::server

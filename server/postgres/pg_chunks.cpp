@@ -34,6 +34,13 @@ constexpr Sql kRevive{"chunks_revive",
                       "WHERE volume = $1::bigint AND inode = $2::bigint "
                       "AND from_version <= $4::bigint AND to_version > $4::bigint "
                       "AND to_version < $3::bigint"};
+// The content of another file's version, within the database.
+constexpr Sql kCopy{"chunks_copy",
+                    "INSERT INTO chunks (volume, inode, chunk, piece, from_version, data) "
+                    "SELECT volume, $2::bigint, chunk, piece, $3::bigint, data FROM chunks "
+                    "WHERE volume = $1::bigint AND inode = $4::bigint "
+                    "AND from_version <= $5::bigint "
+                    "AND (to_version IS NULL OR to_version > $5::bigint)"};
 constexpr Sql kDropRevived{"chunks_drop_revived",
                            "DELETE FROM chunks WHERE volume = $1::bigint AND inode = $2::bigint "
                            "AND from_version = $3::bigint "
@@ -92,12 +99,20 @@ struct ChunkEdit {
 Status ChunkEdit::start_from(WorkingSet& set) {
   std::optional<StoredVersion> base;
   if (edit.base) {
-    auto found = set.version(edit.inode, edit.base);
+    auto found = set.version(edit.base_inode ? edit.base_inode : edit.inode, edit.base);
     if (!found) return found.error();
     base = *found;
   }
   kept = std::min({edit.keep, base ? base->size : 0, edit.size});
   cut = base && kept < base->size;
+  if (edit.base_inode) {
+    // What is in force goes; the other's pieces come, without a way through this server.
+    auto retired = run(kRetireNewer, key().int8(edit.version.value).int8(std::int64_t{0}));
+    if (!retired) return retired;
+    revived = true;
+    return run(kCopy,
+               key().int8(edit.version.value).int8(edit.base_inode.value).int8(edit.base.value));
+  }
   if (edit.base == edit.current && base && base->chunked) return success();
   const bool chunked = base && base->chunked;
   if (auto done =

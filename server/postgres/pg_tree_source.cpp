@@ -42,14 +42,14 @@ constexpr Sql kContents{"source_contents",
                         "SELECT n.inode, n.version, x.data FROM inodes n JOIN versions x "
                         "ON x.volume = n.volume AND x.inode = n.inode AND x.version = n.version "
                         "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[]) "
-                        "AND NOT x.chunked"};
+                        "AND NOT x.chunked AND NOT x.redacted"};
 constexpr Sql kPathContents{
     "source_path_contents",
     "SELECT n.inode, n.version, x.data FROM unnest($2::text[]) AS wanted(path) "
     "JOIN dentries d ON d.volume = $1::bigint AND left(d.path, 600) = left(wanted.path, 600) "
     "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN
     "JOIN versions x ON x.volume = n.volume AND x.inode = n.inode AND x.version = n.version "
-    "WHERE NOT x.chunked"};
+    "WHERE NOT x.chunked AND NOT x.redacted"};
 constexpr Sql kChildren{"source_children",
                         "SELECT name, inode FROM dentries WHERE volume = $1::bigint "
                         "AND parent = $2::bigint ORDER BY name"};
@@ -59,10 +59,10 @@ constexpr Sql kNamesOf{"source_names_of",
 constexpr Sql kHasChildren{"source_has_children",
                            "SELECT EXISTS (SELECT 1 FROM dentries WHERE volume = $1::bigint "
                            "AND parent = $2::bigint)"};
-constexpr Sql kVersion{"source_version",
-                       "SELECT size, digest, chunked FROM versions WHERE volume = $1::bigint "
-                       "AND inode = $2::bigint AND version = $3::bigint "
-                       "AND NOT redacted"};
+constexpr Sql kVersion{
+    "source_version",
+    "SELECT size, digest, chunked, redacted FROM versions WHERE volume = $1::bigint "
+    "AND inode = $2::bigint AND version = $3::bigint"};
 constexpr Sql kContent{"source_content",
                        "SELECT data, redacted FROM versions WHERE volume = $1::bigint "
                        "AND inode = $2::bigint AND version = $3::bigint AND NOT chunked"};
@@ -183,6 +183,15 @@ Result<std::optional<StoredNode>> PgTreeSource::node(Inode inode) {
   return nodes_[inode] = found;
 }
 
+Result<std::optional<StoredNode>> PgTreeSource::removed_node(Inode inode) {
+  Column wanted(Column::Type::int8);
+  wanted.add(inode.value);
+  auto rows = run(kNodes, key().array(wanted));
+  if (!rows) return rows.error();
+  if (rows->empty()) return std::optional<StoredNode>{};
+  return std::optional(read_node(*rows, 0, 0));
+}
+
 Result<std::optional<Inode>> PgTreeSource::child(const Dentry& name) {
   if (const auto known = children_.find(name); known != children_.end()) return known->second;
   Column parent(Column::Type::int8);
@@ -239,8 +248,8 @@ Result<std::optional<StoredVersion>> PgTreeSource::version(Inode inode, Version 
   auto rows = run(kVersion, key().int8(inode.value).int8(version.value));
   if (!rows) return rows.error();
   if (rows->empty()) return std::optional<StoredVersion>{};
-  return std::optional(
-      StoredVersion{version, rows->count(0, 0), rows->digest(0, 1), rows->flag(0, 2)});
+  return std::optional(StoredVersion{version, rows->count(0, 0), rows->digest(0, 1),
+                                     rows->flag(0, 2), rows->flag(0, 3)});
 }
 
 Result<std::string> PgTreeSource::inline_content(Inode inode, Version version) {
@@ -250,6 +259,12 @@ Result<std::string> PgTreeSource::inline_content(Inode inode, Version version) {
   auto rows = run(kContent, key().int8(inode.value).int8(version.value));
   if (!rows) return rows.error();
   if (rows->empty()) return no_version(inode, version);
+  if (rows->flag(0, 1)) {
+    return Error{Code::not_found,
+                 "the bytes of version " + to_string(version) + " of node " + to_string(inode) +
+                     " were redacted: nothing can be made from them, write the file whole",
+                 to_string(inode)};
+  }
   return rows->text(0, 0);
 }
 

@@ -35,6 +35,7 @@ class PgTreeSource final : public TreeSource {
   void take(const GroupNames& names, const std::vector<Rows>& answers, std::size_t first);
 
   Result<std::optional<StoredNode>> node(Inode inode) override;
+  Result<std::optional<StoredNode>> removed_node(Inode inode) override;
   Result<std::optional<Inode>> child(const Dentry& name) override;
   Result<Dentry> name_of(Inode inode) override;
   Result<std::vector<Dentry>> names_of(Inode inode) override;

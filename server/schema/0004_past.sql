@@ -174,3 +174,138 @@ create function outboard.still_needed(c outboard.changes, p_upto bigint) returns
       or outboard.is_last_touch(c.volume, c.before_parent, c.seq, p_upto)
       or outboard.is_last_touch(c.volume, c.after_parent, c.seq, p_upto)
 $$;
+
+-- ── Retention ────────────────────────────────────────────────────────────────────────────────────
+-- Up to here files have no more versions than retention_versions allows.
+alter table outboard.volumes add column collected_seq bigint not null default 0;
+
+-- Lets the log begin behind p_upto: takes the changes up to there that tell nothing of the tree as it was there, the
+-- versions that had been superseded there, and the nodes that had gone and did not come back.
+create function outboard.forget_changes(p_volume bigint, p_from bigint, p_upto bigint, out versions bigint,
+    out bytes bigint, out changes bigint) language plpgsql as $$
+declare
+  nodes bigint[];
+  firsts bigint[];                                  -- the first version of each that stays
+  none constant bigint := 9223372036854775807;
+  pieces bigint;
+begin
+  select coalesce(array_agg(w.inode), '{}'), coalesce(array_agg(w.first), '{}') into nodes, firsts from (
+    select t.inode, case when (w.links = 0 or exists (
+          select 1 from outboard.changes c where c.volume = p_volume and c.other_inode = t.inode and c.seq > w.seq
+            and c.seq <= p_upto and c.other_links = 0))
+        and not exists (select 1 from outboard.changes c where c.volume = p_volume and c.inode = t.inode
+            and c.seq > p_upto)
+      then none else w.version end as first
+    from (select c.inode from outboard.changes c where c.volume = p_volume and c.seq > p_from and c.seq <= p_upto
+          union select c.other_inode from outboard.changes c where c.volume = p_volume and c.seq > p_from
+            and c.seq <= p_upto and c.other_inode is not null) t
+    cross join lateral (select c.seq, c.version, c.links from outboard.changes c where c.volume = p_volume
+      and c.inode = t.inode and c.seq <= p_upto order by c.seq desc limit 1) w) w;
+  with gone as (delete from outboard.versions x using unnest(nodes, firsts) as t(inode, first)
+      where x.volume = p_volume and x.inode = t.inode and x.version < t.first returning x.size, x.chunked)
+    select count(*), coalesce(sum(g.size) filter (where not g.chunked), 0) into versions, bytes from gone g;
+  with gone as (delete from outboard.chunks c using unnest(nodes, firsts) as t(inode, first)
+      where c.volume = p_volume and c.inode = t.inode and coalesce(c.to_version, none) <= t.first
+      returning length(c.data) as size)
+    select coalesce(sum(g.size), 0) into pieces from gone g;
+  bytes := bytes + pieces;
+  delete from outboard.inodes i using unnest(nodes, firsts) as t(inode, first)
+    where i.volume = p_volume and i.inode = t.inode and t.first = none and i.links = 0;
+  -- Those of this stretch, and older ones that were the last word until something in it was said.
+  with stretch as materialized (
+      select c.seq, c.inode, c.other_inode, c.before_parent, c.after_parent from outboard.changes c
+      where c.volume = p_volume and c.seq > p_from and c.seq <= p_upto),
+    said as (select s.inode from stretch s union select s.other_inode from stretch s where s.other_inode is not null),
+    names as (select s.before_parent as inode from stretch s where s.before_parent is not null
+              union select s.after_parent from stretch s where s.after_parent is not null),
+    doubtful as (
+      select s.seq from stretch s
+      union select c.seq from said t join outboard.changes c on c.volume = p_volume and c.inode = t.inode and c.seq <= p_from
+      union select c.seq from said t join outboard.changes c on c.volume = p_volume and c.other_inode = t.inode
+        and c.seq <= p_from
+      union select c.seq from names t join outboard.changes c on c.volume = p_volume and c.before_parent = t.inode
+        and c.seq <= p_from
+      union select c.seq from names t join outboard.changes c on c.volume = p_volume and c.after_parent = t.inode
+        and c.seq <= p_from),
+    gone as (delete from outboard.changes c using doubtful d where c.volume = p_volume and c.seq = d.seq
+      and not outboard.still_needed(c, p_upto) returning 1)
+    select count(*) into changes from gone;
+  -- Last: it is the row that writers take in turn.
+  update outboard.volumes v set pruned_seq = p_upto where v.id = p_volume;
+end $$;
+
+-- Takes the versions that are over retention_versions of the files changed in (p_from, p_upto]; not those that were
+-- superseded at p_youngest or later.
+create function outboard.thin_versions(p_volume bigint, p_keep bigint, p_from bigint, p_upto bigint, p_youngest bigint,
+    out versions bigint, out bytes bigint) language plpgsql as $$
+declare
+  nodes bigint[];
+  pieces bigint;
+begin
+  select coalesce(array_agg(distinct c.inode), '{}') into nodes from outboard.changes c
+    where c.volume = p_volume and c.seq > p_from and c.seq <= p_upto and c.node_kind = 0 and c.version > p_keep;
+  with gone as (delete from outboard.versions x using outboard.inodes n
+      where x.volume = p_volume and x.inode = any(nodes) and n.volume = p_volume and n.inode = x.inode
+        and x.version <= n.version - p_keep
+        and exists (select 1 from outboard.versions s where s.volume = p_volume and s.inode = x.inode
+                    and s.version > x.version and s.at < p_youngest)
+      returning x.size, x.chunked)
+    select count(*), coalesce(sum(g.size) filter (where not g.chunked), 0) into versions, bytes from gone g;
+  with gone as (delete from outboard.chunks c where c.volume = p_volume and c.inode = any(nodes)
+      and c.to_version is not null and not exists (select 1 from outboard.versions x where x.volume = p_volume
+        and x.inode = c.inode and x.version >= c.from_version and x.version < c.to_version)
+      returning length(c.data) as size)
+    select coalesce(sum(g.size), 0) into pieces from gone g;
+  bytes := bytes + pieces;
+  update outboard.volumes v set collected_seq = p_upto where v.id = p_volume;
+end $$;
+
+-- The last seq of at most p_rows changes behind p_from that are all older than p_youngest; p_from: none is.
+create function outboard.older_upto(p_volume bigint, p_from bigint, p_rows bigint, p_youngest bigint) returns bigint
+language sql stable as $$
+  select coalesce(min(t.seq) filter (where t.at >= p_youngest) - 1, max(t.seq), p_from)
+  from (select c.seq, c.at from outboard.changes c where c.volume = p_volume and c.seq > p_from
+        order by c.seq limit p_rows) t
+$$;
+
+-- One step of applying a volume's retention, in a transaction of its own. `busy`: another server is at it.
+create function outboard.collect_step(p_volume bigint, p_rows bigint, p_age_min bigint, out versions bigint,
+    out bytes bigint, out changes bigint, out pruned bigint, out more boolean, out busy boolean)
+language plpgsql as $$
+declare
+  v record;
+  told bigint := outboard.nanoseconds();
+  youngest bigint;
+  upto bigint;
+  thinned record;
+begin
+  versions := 0; bytes := 0; changes := 0; more := false;
+  -- The number only keeps this lock apart from others' in the database.
+  busy := not pg_try_advisory_xact_lock(7305808869231650000 + p_volume);
+  select * into v from outboard.volumes where id = p_volume;
+  pruned := v.pruned_seq;
+  if busy then
+    return;
+  end if;
+  if v.retention_seconds is not null then
+    youngest := told - greatest(v.retention_seconds, p_age_min) * 1000000000;
+    upto := outboard.older_upto(p_volume, v.pruned_seq, p_rows, youngest);
+    if upto > v.pruned_seq then
+      select f.versions, f.bytes, f.changes into versions, bytes, changes
+        from outboard.forget_changes(p_volume, v.pruned_seq, upto) f;
+      pruned := upto;
+      more := upto - v.pruned_seq >= p_rows;
+    end if;
+  end if;
+  if v.retention_versions is not null then
+    youngest := told - p_age_min * 1000000000;
+    upto := outboard.older_upto(p_volume, v.collected_seq, p_rows, youngest);
+    if upto > v.collected_seq then
+      select * into thinned
+        from outboard.thin_versions(p_volume, v.retention_versions, v.collected_seq, upto, youngest);
+      versions := versions + thinned.versions;
+      bytes := bytes + thinned.bytes;
+      more := more or outboard.older_upto(p_volume, upto, 1, youngest) > upto;
+    end if;
+  end if;
+end $$;

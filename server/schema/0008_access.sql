@@ -11,6 +11,37 @@ alter table outboard.volumes
 update outboard.volumes v
   set used_versions = (select count(*) from outboard.versions x where x.volume = v.id);
 
+-- Who takes versions away need not count them.
+create function outboard.versions_gone() returns trigger language plpgsql security definer
+set search_path = outboard, pg_temp as $$
+begin
+  update volumes v set used_versions = v.used_versions - g.versions
+    from (select volume, count(*) as versions from gone group by volume) g where v.id = g.volume;
+  return null;
+end $$;
+create trigger versions_gone after delete on outboard.versions referencing old table as gone
+  for each statement execute function outboard.versions_gone();
+
+-- As in 0002, and with a quota on versions.
+create or replace function outboard.use_volume(p_volume bigint, p_changes bigint, p_bytes bigint, p_nodes bigint,
+    p_versions bigint) returns bigint language plpgsql as $$
+declare
+  v record;
+begin
+  select * into v from outboard.volumes where id = p_volume for no key update;
+  if (v.quota_bytes > 0 and p_bytes > 0 and v.used_bytes + p_bytes > v.quota_bytes)
+     or (v.quota_nodes > 0 and p_nodes > 0 and v.used_nodes + p_nodes > v.quota_nodes)
+     or (v.quota_versions > 0 and p_versions > 0 and v.used_versions + p_versions > v.quota_versions) then
+    raise exception 'the volume % would hold % bytes in % nodes and % kept versions, its quota is % bytes, % nodes and '
+        '% versions (0: none): remove something, keep fewer versions, or ask for a larger quota', v.name,
+        v.used_bytes + p_bytes, v.used_nodes + p_nodes, v.used_versions + p_versions, v.quota_bytes, v.quota_nodes,
+        v.quota_versions using errcode = 'disk_full';
+  end if;
+  update outboard.volumes set head_seq = v.head_seq + p_changes, used_bytes = v.used_bytes + p_bytes,
+      used_nodes = v.used_nodes + p_nodes, used_versions = v.used_versions + p_versions where id = p_volume;
+  return v.head_seq;
+end $$;
+
 -- ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
 -- A bound token allows what its principal's standing grants allow at the moment of use, and of that no more than its own
 -- grants when it has any.

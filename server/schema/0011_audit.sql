@@ -14,13 +14,24 @@ create table outboard.seals (
   primary key (volume, last_seq)
 );
 
--- What of a change is sealed. A column that is added to the log later does not belong to it: old seals stay true.
-create function outboard.digest_of(c outboard.changes) returns bytea language sql immutable parallel safe as $$
-  select sha256(convert_to(row(
+-- Of changes whose content was redacted: a hash of its digest, so that the seals of the rest hold.
+create table outboard.redacted_changes (
+  volume bigint not null,
+  seq bigint not null,
+  digest_hash bytea not null,
+  primary key (volume, seq)
+);
+
+-- What of a change is sealed: the hash of its columns, and that of its content's digest. A column that is added to the log
+-- later does not belong to it: old seals stay true.
+create function outboard.digest_of(c outboard.changes, digest_hash bytea) returns bytea
+language sql immutable parallel safe as $$
+  select sha256(sha256(convert_to(row(
     c.volume, c.seq, c.kind, c.inode, c.node_kind, c.mode, c.uid, c.gid, c.size, c.links, c.device, c.accessed,
-    c.modified, c.changed, c.version, encode(c.digest, 'hex'), encode(c.target, 'hex'), c.xattr_bytes, c.before_parent,
-    c.before_name, c.after_parent, c.after_name, c.other_inode, c.other_links, c.other_exchanged, c.path, c.conflict,
-    c.principal, c.session, c.turn, c.op, c.epoch, c.generation, c.client, c.number, c.at)::text, 'UTF8'))
+    c.modified, c.changed, c.version, encode(c.target, 'hex'), c.xattr_bytes, c.before_parent, c.before_name,
+    c.after_parent, c.after_name, c.other_inode, c.other_links, c.other_exchanged, c.path, c.conflict, c.principal,
+    c.session, c.turn, c.op, c.epoch, c.generation, c.client, c.number, c.at)::text, 'UTF8')) ||
+    coalesce(digest_hash, ''::bytea))
 $$;
 
 create function outboard.seal_changes() returns trigger language plpgsql security definer
@@ -31,7 +42,7 @@ begin
            sha256(coalesce((select s.digest from seals s where s.volume = f.volume and s.last_seq = f.first_seq - 1),
                            ''::bytea) || f.digests)
     from (select c.volume, min(c.seq) as first_seq, max(c.seq) as last_seq,
-                 string_agg(digest_of(c::outboard.changes), ''::bytea order by c.seq) as digests
+                 string_agg(digest_of(c::outboard.changes, sha256(c.digest)), ''::bytea order by c.seq) as digests
           from fresh c group by c.volume) f;
   return null;
 end $$;
@@ -65,9 +76,11 @@ returns table (first_seq bigint, last_seq bigint, digest bytea, fault text) lang
               when k.digest <> sha256(k.before_digest || l.digests)
                 then 'a change, or the seal before, is not as it was written' end
   from chained k
-  cross join lateral (select count(*) as changes, coalesce(string_agg(outboard.digest_of(c), ''::bytea order by c.seq),
-                                                          ''::bytea) as digests
+  cross join lateral (select count(*) as changes,
+                             coalesce(string_agg(outboard.digest_of(c, coalesce(sha256(c.digest), r.digest_hash)),
+                                                 ''::bytea order by c.seq), ''::bytea) as digests
                       from outboard.changes c
+                      left join outboard.redacted_changes r on r.volume = c.volume and r.seq = c.seq
                       where c.volume = p_volume and c.seq between k.first_seq and k.last_seq) l
   order by k.last_seq
 $$;

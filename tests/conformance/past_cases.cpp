@@ -210,5 +210,156 @@ TEST_P(StoreSuite, S28_TheLogIsAskedByWhoDidIt) {
   EXPECT_TRUE(store().history(call(), volume_, op)->value.empty());
 }
 
+// ── Restoring ────────────────────────────────────────────────────────────────────────────────────
+
+Restore restore(Inode inode, std::uint64_t version) {
+  Restore op;
+  op.inode = inode;
+  op.version = Version{version};
+  return op;
+}
+
+// [S29] An old version becomes the newest one; its bytes do not travel, and all versions stay.
+TEST_P(StoreSuite, S29_AnOldVersionBecomesTheNewest) {
+  for (const std::size_t size : {std::size_t{10}, kChunkBytes * 3 + 17}) {
+    const std::string path = "/f" + std::to_string(size);
+    const std::string one = pattern(size, 1);
+    const Node file = put(path, one);
+    done(Append{NodeRef{path}, "more"});
+    Write write;
+    write.node = NodeRef{path};
+    write.extents.push_back(Extent{3, "XYZ"});
+    done(write);
+    const std::string three = content(path);
+    const Outcome back = done(restore(file.inode, 1));
+    EXPECT_EQ(back.node.version, Version{4});
+    EXPECT_EQ(back.node.digest, sha256(one));
+    EXPECT_EQ(log().back().kind, ChangeKind::write);
+    EXPECT_EQ(log().back().path, path);
+    EXPECT_EQ(content(path), one);
+    EXPECT_EQ(content(file.inode, Version{3}), three);
+    EXPECT_EQ(done(restore(file.inode, 3)).node.version, Version{5});
+    EXPECT_EQ(content(path), three);
+    done(Append{NodeRef{path}, "!"});
+    EXPECT_EQ(content(path), three + "!");
+    EXPECT_EQ(done(restore(file.inode, 6)).seq, Seq{}) << "it is at that version";
+    EXPECT_EQ(refused(restore(file.inode, 60)), Code::not_found);
+    EXPECT_EQ(refused(restore(file.inode, 1), {false, Version{2}, {}}), Code::conflict);
+  }
+}
+
+// [S29] What was removed comes back as what it was, with its history; a tree too, in one batch.
+TEST_P(StoreSuite, S29_ARemovedTreeComesBackWithItsHistory) {
+  const Node file = put("/d/sub/f", "one");
+  const std::string big = pattern(kChunkBytes * 2, 5);
+  const Node large = put("/d/large", big);
+  put("/d/sub/f", "two");
+  MakeSymlink symlink;
+  symlink.at = at("/d/link");
+  symlink.target = "sub/f";
+  const Node link = done(symlink).node;
+  const Node directory = *node("/d");
+  const Node sub = *node("/d/sub");
+  const Volume before = *store().describe(call(), volume_);
+  done(RemoveDirectory{at("/d"), true});
+  const auto back = [](Inode inode, std::uint64_t version, NameRef to) {
+    Restore op = restore(inode, version);
+    op.to = std::move(to);
+    return Step{op, {true, {}, {}}};
+  };
+  auto applied = apply({back(directory.inode, 0, at("/d")),
+                        back(sub.inode, 0, NameRef{directory.inode, "sub"}),
+                        back(file.inode, 1, NameRef{sub.inode, "f"}),
+                        back(large.inode, 0, NameRef{directory.inode, "large"}),
+                        back(link.inode, 0, NameRef{directory.inode, "link"})});
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_EQ(applied->outcomes[0].node.attributes.links, 3U);
+  EXPECT_EQ(content("/d/sub/f"), "one");
+  EXPECT_EQ(content("/d/large"), big);
+  EXPECT_EQ(node("/d/link")->target, "sub/f");
+  EXPECT_EQ(node("/d/sub/f")->inode, file.inode);
+  EXPECT_EQ(content(file.inode, Version{2}), "two");
+  const Volume after = *store().describe(call(), volume_);
+  EXPECT_EQ(after.used_nodes, before.used_nodes);
+  EXPECT_EQ(after.used_bytes, before.used_bytes);
+  EXPECT_EQ(tree(store(), call(), volume_, as_of(after.head)), tree(store(), call(), volume_, {}));
+  EXPECT_EQ(refused(back(directory.inode, 0, at("/e")).op), Code::exists);
+}
+
+// [S29] The past of a file that stands elsewhere is copied, over another file too.
+TEST_P(StoreSuite, S29_ThePastOfAFileThatStandsElsewhereIsCopied) {
+  for (const std::size_t size : {std::size_t{10}, kChunkBytes + 9}) {
+    const std::string name = std::to_string(size);
+    const std::string one = pattern(size, 2);
+    const Node file = put("/a" + name, one);
+    put("/a" + name, "two");
+    const Node other = put("/o" + name, pattern(kChunkBytes * 2, 3));
+    Restore copy = restore(file.inode, 1);
+    copy.to = at("/new/deep/copy" + name);
+    copy.parents = true;
+    EXPECT_TRUE(done(copy).created);
+    EXPECT_EQ(content("/new/deep/copy" + name), one);
+    copy.to = at("/o" + name);
+    EXPECT_EQ(done(copy).node.inode, other.inode);
+    EXPECT_EQ(content("/o" + name), one);
+    EXPECT_EQ(content(other.inode, Version{1}), pattern(kChunkBytes * 2, 3));
+    EXPECT_EQ(content("/a" + name), "two");
+    copy.to = at("/new");
+    EXPECT_EQ(refused(copy), Code::exists);
+  }
+}
+
+// ── Redaction ────────────────────────────────────────────────────────────────────────────────────
+
+// [S30] The bytes of a redacted version are gone, its digest too; the record that it was stays.
+TEST_P(StoreSuite, S30_RedactedBytesAreGoneAndTheRecordStays) {
+  for (const std::size_t size : {std::size_t{10}, kChunkBytes * 2 + 5}) {
+    const std::string path = "/f" + std::to_string(size);
+    const std::string secret = pattern(size, 7);
+    const Node file = put(path, secret);
+    put(path, "harmless");
+    done(Redact{file.inode, Version{1}});
+    EXPECT_TRUE(log().back().redacted);
+    EXPECT_EQ(content(file.inode, Version{1}), "[not_found]");
+    EXPECT_EQ(content(path), "harmless");
+    auto kept = store().versions(call(), volume_, file.inode);
+    ASSERT_TRUE(kept);
+    ASSERT_EQ(kept->value.size(), 2U);
+    EXPECT_TRUE(kept->value[1].redacted);
+    EXPECT_FALSE(kept->value[1].digest);
+    EXPECT_FALSE(kept->value[0].redacted);
+    for (const Change& change : log()) {
+      if (change.node.inode == file.inode && change.node.version == Version{1}) {
+        EXPECT_FALSE(change.node.digest);
+      }
+    }
+    EXPECT_EQ(refused(restore(file.inode, 1)), Code::not_found);
+    EXPECT_EQ(refused(Redact{file.inode, Version{9}}), Code::not_found);
+  }
+}
+
+// [S30] Redacted whole, a file holds nothing that could be read or built upon until it is written.
+TEST_P(StoreSuite, S30_NothingIsMadeFromRedactedBytes) {
+  for (const std::size_t size : {std::size_t{10}, kChunkBytes * 2 + 5}) {
+    const std::string path = "/f" + std::to_string(size);
+    const Node file = put(path, pattern(size, 7));
+    done(Append{NodeRef{path}, "tail"});
+    done(Redact{file.inode, {}});
+    EXPECT_EQ(content(path), "[not_found]");
+    EXPECT_FALSE(node(path)->digest);
+    EXPECT_FALSE(apply(Append{NodeRef{path}, "x"}));
+    std::uint64_t bodies = 0;
+    const SnapshotQuery query;
+    ASSERT_TRUE(store().snapshot(call(), volume_, query,
+                                 [&](SnapshotPart part) { bodies += part.bodies.size(); }));
+    EXPECT_EQ(bodies, 0U);
+    put(path, "new");
+    EXPECT_EQ(content(path), "new");
+    done(Unlink{at(path)});
+    done(Redact{file.inode, {}});
+    EXPECT_EQ(content(file.inode, Version{3}), "[not_found]");
+  }
+}
+
 }  // namespace
 }  // namespace outboard::tests

@@ -49,16 +49,10 @@ class PostgresFixture final : public StoreFixture {
   }
   // As retention will: the log up to `upto`, and the contents that only it shows.
   bool forget(VolumeId volume, Seq upto) override {
-    const std::string where =
-        " WHERE volume = " + to_string(volume) + " AND seq <= " + to_string(upto);
     return TestPostgres::shared().execute(
-        shared_url(),
-        "UPDATE outboard.volumes SET pruned_seq = " + to_string(upto) +
-            " WHERE id = " + to_string(volume) + "; DELETE FROM outboard.changes c" + where +
-            " AND NOT outboard.still_needed(c, " + to_string(upto) +
-            "); DELETE FROM outboard.versions x" + where +
-            " AND NOT EXISTS (SELECT 1 FROM outboard.inodes n WHERE n.volume = x.volume "
-            "AND n.inode = x.inode AND n.version = x.version AND n.links > 0)");
+        shared_url(), "SELECT outboard.forget_changes(" + to_string(volume) +
+                          ", (SELECT pruned_seq FROM outboard.volumes WHERE id = " +
+                          to_string(volume) + "), " + to_string(upto) + ")");
   }
 
  private:

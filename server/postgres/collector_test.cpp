@@ -1,0 +1,148 @@
+// [S31] Retention over a real Postgres: what goes, what stays, and who goes on meanwhile.
+#include "server/postgres/collector.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "core/limits.h"
+#include "server/postgres/database_fixture.h"
+
+namespace outboard::server {
+namespace {
+
+class CollectorTest : public DatabaseTest {
+ protected:
+  // Everything that has happened so far happened `hours` earlier.
+  void age(int hours) {
+    auto connection = connect();
+    const std::string by = std::to_string(hours) + " * 3600000000000";
+    sql(*connection, "UPDATE outboard.changes SET at = at - " + by);
+    sql(*connection, "UPDATE outboard.versions SET at = at - " + by);
+  }
+  Applied apply(VolumeId volume, const Batch& batch) {
+    auto applied = store().apply(call(), volume, batch);
+    EXPECT_TRUE(applied) << applied.error().message;
+    return applied ? *applied : Applied{};
+  }
+  Collected collect(const std::string& name) {
+    auto collected = admin().collect(call(), name);
+    EXPECT_TRUE(collected) << collected.error().message;
+    return collected ? *collected : Collected{};
+  }
+  std::size_t versions(VolumeId volume, Inode inode) {
+    auto kept = store().versions(call(), volume, inode);
+    return kept ? kept->value.size() : 0;
+  }
+  std::vector<Entry> tree(VolumeId volume, std::optional<Seq> as_of) {
+    std::vector<Entry> all;
+    SnapshotQuery query;
+    query.at.as_of = as_of;
+    auto seq = store().snapshot(call(), volume, query, [&](SnapshotPart part) {
+      all.insert(all.end(), part.entries.begin(), part.entries.end());
+    });
+    EXPECT_TRUE(seq) << seq.error().message;
+    std::sort(all.begin(), all.end(),
+              [](const Entry& a, const Entry& b) { return a.dentry < b.dentry; });
+    return all;
+  }
+};
+
+TEST_F(CollectorTest, S31_AgeTakesTheLogAndWhatItSuperseded) {
+  const VolumeId memory = volume("acme/memory", {.retention = {0, 24 * 3600, 0}});
+  const Inode file = apply(memory, put("/d/f", "one")).outcomes[0].node.inode;
+  apply(memory, put("/d/f", "two"));
+  const Inode gone =
+      apply(memory, put("/d/gone", std::string(kChunkBytes * 2, 'g'))).outcomes[0].node.inode;
+  apply(memory, Batch{{}, 0, {Step{Unlink{NameRef{std::string("/d"), "gone"}}, {}}}});
+  const Seq old = store().describe(call(), memory)->head;
+  age(25);
+  const std::vector<Entry> then = tree(memory, old);
+  apply(memory, put("/d/f", "three"));
+  apply(memory, put("/new", "new"));
+  const Collected went = collect("acme/memory");
+  EXPECT_EQ(went.pruned, old);
+  EXPECT_EQ(went.versions, 2U) << "one, and all of the removed file";
+  EXPECT_EQ(went.bytes, 3 + kChunkBytes * 2);
+  // What was current then is still there, as is its tree.
+  EXPECT_TRUE(tree(memory, old) == then);
+  EXPECT_EQ(store().read(call(), memory, file, Version{2}, 0, 10)->value.bytes, "two");
+  EXPECT_FALSE(store().read(call(), memory, file, Version{1}, 0, 10));
+  EXPECT_FALSE(store().attributes(call(), memory, gone, {}));
+  ReadAt before;
+  before.as_of = Seq{old.value - 1};
+  EXPECT_EQ(store().attributes(call(), memory, kRootInode, before).error().code,
+            Code::history_gone);
+  auto queue = std::make_shared<FeedQueue>();
+  EXPECT_EQ(store().subscribe(call(), memory, Seq{1}, queue).error().code, Code::history_gone);
+  EXPECT_EQ(collect("acme/memory").changes, 0U) << "there is nothing more to take";
+  EXPECT_EQ(content(memory, "/d/f"), "three");
+}
+
+TEST_F(CollectorTest, S31_TheNumberOfVersionsIsKeptAndNothingYoungIsTaken) {
+  const VolumeId memory = volume("acme/memory", {.retention = {3, 0, 0}});
+  Inode file;
+  for (int i = 0; i < 8; ++i) {
+    file = apply(memory, put("/f", std::to_string(i))).outcomes[0].node.inode;
+  }
+  const Inode large =
+      apply(memory, put("/large", std::string(kChunkBytes + 1, 'a'))).outcomes[0].node.inode;
+  for (int i = 0; i < 6; ++i) {
+    apply(memory, Batch{{}, 0, {Step{Append{large, std::to_string(i)}, {}}}});
+  }
+  EXPECT_EQ(collect("acme/memory").versions, 0U) << "nothing younger than an hour is taken";
+  age(2);
+  EXPECT_EQ(collect("acme/memory").versions, 5U + 4U);
+  EXPECT_EQ(versions(memory, file), 3U);
+  EXPECT_EQ(versions(memory, large), 3U);
+  for (const std::uint64_t version : {5U, 6U, 7U}) {
+    auto read = store().read(call(), memory, large, Version{version}, kChunkBytes, 100);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->value.bytes, "a" + std::string("012345").substr(0, version - 1));
+  }
+  EXPECT_EQ(store().describe(call(), memory)->pruned, Seq{}) << "the log stays";
+}
+
+TEST_F(CollectorTest, S31_WritersGoOnWhileItCollects) {
+  const VolumeId memory = volume("acme/memory", {.retention = {0, 3600, 0}});
+  for (int i = 0; i < 60; ++i) {
+    Batch batch;
+    for (int k = 0; k < 100; ++k) {
+      Batch one = put("/d" + std::to_string(k % 10) + "/f" + std::to_string(k), std::to_string(i));
+      batch.steps.push_back(one.steps[0]);
+    }
+    apply(memory, batch);
+  }
+  age(3);
+  const Seq old = store().describe(call(), memory)->head;
+  const std::vector<Entry> then = tree(memory, old);
+  std::atomic<bool> done{false};
+  std::atomic<int> written{0};
+  std::thread writer([&] {
+    while (!done) {
+      apply(memory, put("/busy", std::to_string(written.load())));
+      ++written;
+    }
+  });
+  const Collected went = collect("acme/memory");
+  done = true;
+  writer.join();
+  EXPECT_EQ(went.pruned, old);
+  EXPECT_EQ(went.versions, 5'900U);
+  EXPECT_GT(written, 3);
+  EXPECT_TRUE(tree(memory, old) == then);
+  EXPECT_EQ(content(memory, "/busy"), std::to_string(written - 1));
+}
+
+TEST_F(CollectorTest, OfTwoOneCollects) {
+  const VolumeId memory = volume("acme/memory", {.retention = {1, 0, 0}});
+  auto other = connect();
+  sql(*other, "BEGIN");
+  sql(*other, "SELECT pg_advisory_xact_lock(7305808869231650000 + " + to_string(memory) + ")");
+  EXPECT_EQ(admin().collect(call(), "acme/memory").error().code, Code::unavailable);
+  sql(*other, "ROLLBACK");
+  EXPECT_TRUE(admin().collect(call(), "acme/memory"));
+}
+
+}  // namespace
+}  // namespace outboard::server
