@@ -83,6 +83,10 @@ TEST_F(SqlFaultsTest, S37_ANameIsMadeOnce) {
                 .find("exists already"),
             std::string::npos);
   EXPECT_EQ(content(memory_, "/y.md"), "theirs");
+  EXPECT_EQ(meets(insert("/z.md", "theirs"),
+                  "SELECT outboard.write_file('acme', 'memory', '/z.md', 'mine')"),
+            "no error");
+  EXPECT_EQ(content(memory_, "/z.md"), "mine");
   expect_log_tells_tree(memory_);
 }
 

@@ -141,6 +141,23 @@ TEST_F(SqlRolesTest, S38_NothingElseIsOpen) {
   EXPECT_EQ(text(*editor, "SELECT count(*)::text FROM outboard.tokens"), "0");
 }
 
+// No setting of a session's own leads around the log or the rules.
+TEST_F(SqlRolesTest, S38_SettingsChangeNoRule) {
+  grant("acme", "editor", "write");
+  const auto editor = log_in("editor");
+  sql(*editor,
+      "SET search_path = pg_temp, outboard; "
+      "SET standard_conforming_strings = off; SET plan_cache_mode = force_generic_plan; "
+      "SET \"outboard.staged\" = '1'; SET \"outboard.applied\" = '999999999'");
+  sql(*editor, insert("/a/b.md", "1"));
+  refused_to(*editor, insert("/a/.history", ""), "reserved");
+  refused_to(*editor,
+             "INSERT INTO outboard.memory_files (org, path) VALUES ('acme', '/' || chr(1114089))",
+             "stands here for a byte");
+  EXPECT_EQ(content(memory_, "/a/b.md"), "1");
+  expect_log_tells_tree(memory_);
+}
+
 TEST_F(SqlRolesTest, S38_ARoleThatWasUntiedSeesNothing) {
   grant("acme", "editor", "write");
   grant("globex", "editor", "read");

@@ -181,8 +181,12 @@ alter table outboard.staged_changes
   add column more_nodes bigint not null default 0;
 create index staged_changes_of_transaction on outboard.staged_changes (xid, volume, inode, version);
 
--- One row for each transaction that has staged something: what the deferred trigger hangs on.
-create unlogged table outboard.staged_transactions (xid xid8 primary key);
+-- One row for each transaction that has staged something: what the deferred trigger hangs on. A table, not a setting of the
+-- session: a client could set that, and write around the log.
+create unlogged table outboard.staged_transactions (
+  xid xid8 primary key,
+  applied bigint not null default 0                 -- noted rows up to this one are done
+);
 
 -- ── Reading ──────────────────────────────────────────────────────────────────────────────────────
 -- SQL finds a file by its volume and whole path, and a subtree by path >= '/a/' and path < '/a0'. An entry of a B-tree has
@@ -370,24 +374,16 @@ begin
              when p_kind = 2 and n.links = 0 then -n.size - n.xattr_bytes else 0 end,
         case when p_kind = 0 then 1 when p_kind = 2 and n.links = 0 then -1 else 0 end
     from unnest(p_rows) r join outboard.inodes n on n.volume = r.volume and n.inode = r.inode order by r.ordinal;
-  -- A savepoint that is rolled back takes the setting and the row with it.
-  if coalesce(current_setting('outboard.staged', true), '') <> pg_current_xact_id()::text then
-    perform set_config('outboard.staged', pg_current_xact_id()::text, true);
-    insert into outboard.staged_transactions (xid) values (pg_current_xact_id()) on conflict do nothing;
-    -- Left open it would hold its rows for ever; limits.h says kIdleTransactionMax.
-    if current_setting('idle_in_transaction_session_timeout') = '0' then
-      perform set_config('idle_in_transaction_session_timeout', '60s', true);
-    end if;
+  insert into outboard.staged_transactions (xid) values (pg_current_xact_id()) on conflict do nothing;
+  -- Left open it would hold its rows for ever; limits.h says kIdleTransactionMax.
+  if current_setting('idle_in_transaction_session_timeout') = '0' then
+    perform set_config('idle_in_transaction_session_timeout', '60s', true);
   end if;
 end $$;
 
 -- ── Applied: a statement's rows as one set ───────────────────────────────────────────────────────
 -- Everybody takes locks in one order: directories by their paths, then files by their names, then new names. So of two
 -- statements on the same rows one waits for the other, whatever order each found them in.
-
--- Noted rows up to this one are done. A savepoint that is rolled back takes the setting back with them.
-create function outboard.applied() returns bigint language sql stable as
-$$ select coalesce(nullif(current_setting('outboard.applied', true), ''), '0')::bigint $$;
 
 -- Somebody else was faster: the statement is to look again.
 create function outboard.refuse_changed(path text, what text) returns void language plpgsql as $$
@@ -407,15 +403,15 @@ end $$;
 -- The volumes that the noted rows name, each by what names it.
 create type outboard.noted_volume as (org text, volume text, holds text, id bigint);
 
--- `p_strict`: strict ones too.
-create function outboard.find_volumes(p_strict boolean) returns outboard.noted_volume[] language plpgsql as $$
+-- `p_strict`: strict ones too. Noted rows up to `p_after`, here and below, are done.
+create function outboard.find_volumes(p_after bigint, p_strict boolean) returns outboard.noted_volume[] language plpgsql as $$
 declare
   v record;
   id bigint;
   volumes outboard.noted_volume[] := '{}';
 begin
   for v in select distinct n.org, n.volume, n.holds from outboard.noted_rows n
-           where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() loop
+           where n.xid = pg_current_xact_id() and n.ordinal > p_after loop
     id := outboard.writable_volume(v.org, v.volume, v.holds);
     if not p_strict then
       perform outboard.refuse_strict(id);
@@ -426,10 +422,10 @@ begin
 end $$;
 
 -- The rules that look at one row by itself.
-create function outboard.check_rows(p_volumes outboard.noted_volume[]) returns void language plpgsql as $$
+create function outboard.check_rows(p_after bigint, p_volumes outboard.noted_volume[]) returns void language plpgsql as $$
 begin
   perform outboard.check_path(n.path), outboard.refuse_bytes(n.path) from outboard.noted_rows n
-    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied()
+    where n.xid = pg_current_xact_id() and n.ordinal > p_after
       and (n.action = 0 or n.action = 1 and n.path is distinct from n.old_path);
   perform outboard.check_write(v.id, n.path, case
       when n.content is not null then n.content
@@ -437,7 +433,7 @@ begin
         where f.org = n.org and f.volume = n.volume and f.path = n.old_path) end)
     from outboard.noted_rows n
     join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action <> 2;
+    where n.xid = pg_current_xact_id() and n.ordinal > p_after and n.action <> 2;
 end $$;
 
 -- A directory by its path.
@@ -484,7 +480,8 @@ begin
 end $$;
 
 -- The directories that new names stand in, made with those above them when missing.
-create function outboard.enter_directories(p_volumes outboard.noted_volume[]) returns void language plpgsql as $$
+create function outboard.enter_directories(p_after bigint, p_volumes outboard.noted_volume[]) returns void
+language plpgsql as $$
 declare
   wanted outboard.place[];
   known outboard.place[];
@@ -493,7 +490,7 @@ begin
   wanted := array(
     select distinct (v.id, outboard.parent_path(n.path), null)::outboard.place from outboard.noted_rows n
     join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-    where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied()
+    where n.xid = pg_current_xact_id() and n.ordinal > p_after
       and (n.action = 0 or n.action = 1 and n.path <> n.old_path));
   known := outboard.lock_directories(wanted);
   if cardinality(known) = cardinality(wanted) then
@@ -523,7 +520,7 @@ end $$;
 
 -- What the noted rows mean: each with its file, whose name is locked until the transaction ends, and with the directory
 -- that it goes to.
-create function outboard.plan_rows(p_volumes outboard.noted_volume[]) returns outboard.planned_row[]
+create function outboard.plan_rows(p_after bigint, p_volumes outboard.noted_volume[]) returns outboard.planned_row[]
 language plpgsql as $$
 declare
   rows outboard.planned_row[];
@@ -535,7 +532,7 @@ begin
       from outboard.noted_rows n
       join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
       join outboard.dentries d on d.volume = v.id and left(d.path, 600) = left(n.old_path, 600) and d.path = n.old_path
-      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action <> 0
+      where n.xid = pg_current_xact_id() and n.ordinal > p_after and n.action <> 0
       order by d.volume, d.parent, d.name for update of d)
   select array_agg(p::outboard.planned_row) into rows from (
     select k.ordinal, k.action, coalesce(k.renames, false) as renames, k.size is not null as rewrites, k.id as volume,
@@ -554,7 +551,7 @@ begin
         outboard.nanoseconds(n.at)
       from outboard.noted_rows n
       join unnest(p_volumes) v on v.org = n.org and v.volume = n.volume and v.holds = n.holds
-      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.action = 0) p;
+      where n.xid = pg_current_xact_id() and n.ordinal > p_after and n.action = 0) p;
   return rows;
 end $$;
 
@@ -712,6 +709,8 @@ end $$;
 -- Does what was noted and not yet done; `p_strict`: in strict volumes too.
 create function outboard.apply_noted(p_strict boolean) returns void language plpgsql as $$
 declare
+  done_before constant bigint :=
+    coalesce((select t.applied from outboard.staged_transactions t where t.xid = pg_current_xact_id()), 0);
   volumes outboard.noted_volume[];
   rows outboard.planned_row[];
   asked record;
@@ -720,20 +719,20 @@ begin
   select count(*) as rows, count(*) filter (where action = 0) as makes, count(*) filter (where action = 2) as removes,
       count(*) filter (where path <> old_path) as renames,
       count(*) filter (where action = 1 and content is not null) as rewrites, max(ordinal) as last
-    into asked from outboard.noted_rows where xid = pg_current_xact_id() and ordinal > outboard.applied();
+    into asked from outboard.noted_rows where xid = pg_current_xact_id() and ordinal > done_before;
   if asked.rows = 0 then
     return;
   end if;
   perform outboard.plan_for(asked.rows);
-  volumes := outboard.find_volumes(p_strict);
-  perform outboard.check_rows(volumes);
+  volumes := outboard.find_volumes(done_before, p_strict);
+  perform outboard.check_rows(done_before, volumes);
   if asked.makes + asked.renames > 0 then
-    perform outboard.enter_directories(volumes);
+    perform outboard.enter_directories(done_before, volumes);
   end if;
-  rows := outboard.plan_rows(volumes);
+  rows := outboard.plan_rows(done_before, volumes);
   if coalesce(cardinality(rows), 0) < asked.rows then
     select n.old_path into gone from outboard.noted_rows n
-      where n.xid = pg_current_xact_id() and n.ordinal > outboard.applied() and n.ordinal <> all (array(select r.ordinal from unnest(rows) r)) limit 1;
+      where n.xid = pg_current_xact_id() and n.ordinal > done_before and n.ordinal <> all (array(select r.ordinal from unnest(rows) r)) limit 1;
     perform outboard.refuse_changed(gone, 'moved or removed');
   end if;
   if asked.removes > 0 then
@@ -752,14 +751,15 @@ begin
     perform outboard.rewrite_files(case when asked.rewrites = asked.rows then rows
                                         else array(select r from unnest(rows) r where r.rewrites) end);
   end if;
-  perform set_config('outboard.applied', asked.last::text, true);
-  if current_setting('outboard.staged') = '' then  -- SET CONSTRAINTS … IMMEDIATE: it is committed already
+  update outboard.staged_transactions t set applied = asked.last where t.xid = pg_current_xact_id();
+  if not found then  -- SET CONSTRAINTS … IMMEDIATE: it is committed already
     delete from outboard.noted_rows where xid = pg_current_xact_id();
   end if;
 end $$;
 
 create function outboard.apply_statement() returns trigger language plpgsql security definer
-set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off as $$
+set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off
+set standard_conforming_strings = on as $$
 begin
   perform apply_noted(false);
   return null;
@@ -826,7 +826,8 @@ end $$;
 
 -- Runs once in each transaction, inside COMMIT.
 create function outboard.commit_staged() returns trigger language plpgsql security definer
-set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off as $$
+set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off
+set standard_conforming_strings = on as $$
 declare
   r record;
   head bigint;
@@ -844,9 +845,9 @@ begin
     perform pg_notify('outboard', r.volume || ':' || (head + r.changes));
   end loop;
   delete from staged_changes where xid = new.xid;
-  delete from noted_rows where xid = new.xid and ordinal <= applied();
+  delete from noted_rows n using staged_transactions t
+    where t.xid = new.xid and n.xid = t.xid and n.ordinal <= t.applied;
   delete from staged_transactions where xid = new.xid;
-  perform set_config('outboard.staged', '', true);  -- what is staged after SET CONSTRAINTS … IMMEDIATE counts anew
   return null;
 end $$;
 create constraint trigger commit_staged after insert on outboard.staged_transactions
@@ -859,32 +860,44 @@ create constraint trigger commit_staged after insert on outboard.staged_transact
 -- Makes the file or writes it anew; the version that it then has. Whoever wrote it last before is not asked.
 create function outboard.write_file(org text, volume text, path text, content text) returns bigint
 language plpgsql security definer
-set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off as $$
+set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off
+set standard_conforming_strings = on as $$
 declare
   v constant bigint := writable_volume(org, volume, '');
   old_version bigint;
   old_size bigint;
 begin
-  perform check_path(path);
   if content is null or octet_length(content) > 67108864 then
     raise exception 'the content of "%" is null or over 64 MiB: give up to 64 MiB of text', path
       using errcode = 'invalid_parameter_value';
   end if;
-  select n.version, n.size into old_version, old_size
-    from dentries d join inodes n on n.volume = d.volume and n.inode = d.inode
-    where d.volume = v and left(d.path, 600) = left(write_file.path, 600) and d.path = write_file.path and n.kind = 0
-    for update of d for no key update of n;
-  insert into noted_rows (action, org, volume, holds, old_path, old_version, old_size, path, content, digest, at)
-    select case when old_version is null then 0 else 1 end, write_file.org, write_file.volume, '',
-      case when old_version is not null then write_file.path end, old_version, old_size, write_file.path,
-      write_file.content, sha256(convert_to(write_file.content, 'UTF8')), clock_timestamp();
-  perform apply_noted(true);
-  return coalesce(old_version, 0) + 1;
+  loop
+    begin
+      select n.version, n.size into old_version, old_size
+        from dentries d join inodes n on n.volume = d.volume and n.inode = d.inode
+        where d.volume = v and left(d.path, 600) = left(write_file.path, 600) and d.path = write_file.path and n.kind = 0
+        for update of d for no key update of n;
+      insert into noted_rows (action, org, volume, holds, old_path, old_version, old_size, path, content, digest, at)
+        select case when old_version is null then 0 else 1 end, write_file.org, write_file.volume, '',
+          case when old_version is not null then write_file.path end, old_version, old_size, write_file.path,
+          write_file.content, sha256(convert_to(write_file.content, 'UTF8')), clock_timestamp();
+      perform apply_noted(true);
+      return coalesce(old_version, 0) + 1;
+    exception when unique_violation then
+      -- Somebody made it meanwhile: now it is there to be rewritten. Anything else in the way would be so again.
+      if not exists (select from dentries d join inodes n on n.volume = d.volume and n.inode = d.inode
+                     where d.volume = v and d.path = write_file.path and left(d.path, 600) = left(write_file.path, 600)
+                       and n.kind = 0) then
+        raise;
+      end if;
+    end;
+  end loop;
 end $$;
 
 -- Removes the file; the version that it had, which stays in history. Null: there was none.
 create function outboard.delete_file(org text, volume text, path text) returns bigint language plpgsql security definer
-set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off as $$
+set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off
+set standard_conforming_strings = on as $$
 declare
   v constant bigint := writable_volume(org, volume, '');
   old_version bigint;
