@@ -5,8 +5,8 @@
 // shared with all other watchers: nothing is copied here.
 //
 // What always holds: the changes of one subscription leave in the order they came; after its end
-// nothing leaves. Subscriptions take turns. Lists: a watcher that nothing waits for holds no buffer.
-// Not locked: its owner does that.
+// nothing leaves. Subscriptions take turns. Lists: a watcher that nothing waits for holds no
+// buffer. Not locked: its owner does that.
 #pragma once
 
 #include <cstdint>
@@ -69,8 +69,8 @@ class Outbox {
     std::size_t changes = 0;  // in items, less those already taken from the first
     std::size_t taken = 0;    // of the first item's changes
     std::optional<FeedEnd> end;
-    std::optional<Error> error;
-    bool ready = false;  // stands in ready_
+    std::unique_ptr<Error> error;  // rare, and large
+    bool ready = false;            // stands in ready_
   };
 
   void make_ready(std::uint64_t subscription, Line& line);
