@@ -59,7 +59,7 @@ void Outbox::end(std::uint64_t subscription, FeedEnd reason, std::optional<Error
   line.taken = 0;
   line.confirm = false;
   line.end = reason;
-  line.error = std::move(error);
+  if (error) line.error = std::make_unique<Error>(*std::move(error));
   make_ready(subscription, line);
 }
 
@@ -126,7 +126,7 @@ std::optional<Parcel> Outbox::take() {
   const bool bare = !parcel.subscribed && parcel.slices.empty() && !parcel.mark;
   if (bare && line.end) {
     parcel.end = line.end;
-    parcel.error = std::move(line.error);
+    if (line.error) parcel.error = std::move(*line.error);
     lines_.erase(found);
     return parcel;
   }

@@ -70,8 +70,8 @@ class Outbox {
     std::size_t changes = 0;  // in items, less those already taken from the first
     std::size_t taken = 0;    // of the first item's changes
     std::optional<FeedEnd> end;
-    std::optional<Error> error;
-    bool ready = false;  // stands in ready_
+    std::unique_ptr<Error> error;  // rare, and large
+    bool ready = false;            // stands in ready_
   };
 
   void make_ready(std::uint64_t subscription, Line& line);
