@@ -227,7 +227,7 @@ class Writers:
         self.volume = first.open_volume("acme/memory")
         self.reader = first
         self.create()
-        self.threads = [threading.Thread(target=self.write, name=f"writer-{i}",
+        self.threads = [threading.Thread(target=self.write, name=f"writer-{i}", daemon=True,
                                          args=(i, token, addresses[i % len(addresses)],
                                                addresses[(i + 1) % len(addresses)]))
                         for i in range(count)]

@@ -9,6 +9,7 @@ all held.
 
 import os
 import pathlib
+import signal
 import sys
 import time
 import traceback
@@ -50,4 +51,5 @@ def main(words):
     return 1 if failed else 0
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
 sys.exit(main(sys.argv[1:]))

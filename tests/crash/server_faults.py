@@ -157,6 +157,13 @@ def clocks_are_wrong():
         assert report["server clock"]["verdict"] == "doubtful", report["server clock"]
         writers.finish()
         lines = writers.check()
+        ada = os.path.join(site.root, "ada.token")
+        for shift in ("+365d", "-365d"):
+            said = subprocess.run(
+                [os.path.join(BIN, "outboard"), "--server", site.address, "--token-file", ada, "--org",
+                 "acme", "memory", "put", "late" + shift, "-"], input="here\n", text=True,
+                capture_output=True, env=wrong(shift), check=False)
+            assert said.returncode == 0, said.stderr
         file = os.path.join(site.root, "short.token")
         site.outboard("token", "mint", "acme/ada", "--grant", "acme/memory:rw", "--life", "3s",
                       "--to-file", file)
@@ -167,7 +174,8 @@ def clocks_are_wrong():
         off = float(cluster.sql("SELECT max(abs(extract(epoch FROM now()) - changed / 1e9)) "
                                 "FROM outboard.changes"))
         assert off < 600, f"a change bears a time that is {off:.0f} s off the database's"
-        return f"{lines} lines at servers a year ahead and a year behind; a token ended in time"
+        return (f"{lines} lines at servers a year ahead and a year behind, with commands as far off; a "
+                "token ended in time")
 
 
 def refused(site, token):

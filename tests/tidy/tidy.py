@@ -34,7 +34,7 @@ class Tree:
             folders[:] = sorted(f for f in folders if f not in SKIPPED)
             for name in sorted(names):
                 path = os.path.join(folder, name)
-                if os.path.islink(path):
+                if os.path.islink(path) or name in SKIPPED:  # .git is a file in a worktree
                     continue
                 try:
                     with open(path, encoding="utf-8") as text:
