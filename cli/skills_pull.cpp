@@ -6,7 +6,6 @@
 #include "cli/local_tree.h"
 #include "cli/progress.h"
 #include "cli/remote_tree.h"
-#include "cli/skill_document.h"
 #include "cli/skills_commands.h"
 #include "core/limits.h"
 #include "core/path.h"

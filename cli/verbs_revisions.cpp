@@ -29,13 +29,14 @@ void add_review(CLI::App* skills, Command& chosen) {
   review->add_option("NUMBER", options->number, "As `skills revisions` shows it")->required();
   CLI::Option_group* verdict = review->add_option_group("verdict");
   verdict->add_flag("--approve", options->approve, "It may be published");
-  verdict->add_flag("--reject", "It may not");
+  auto reject = std::make_shared<bool>(false);
+  verdict->add_flag("--reject", *reject, "It may not");
   verdict->require_option(1);
   review->add_option("--remark", options->remark, "For its author");
   add_volume(review, options->volume);
   review->footer(
       "Example:\n  outboard skills diff published 7\n  outboard skills review 7 --approve");
-  review->callback([&chosen, options] {
+  review->callback([&chosen, options, reject] {
     chosen = [options](Context& context) { return review_revision(context, *options); };
   });
 }

@@ -83,27 +83,28 @@ create function outboard.secret_kind(content text) returns text language sql imm
   where substring(content from shape) !~* '(example|placeholder|your|xxxx|changeme)' limit 1
 $$;
 
--- Called for each row that plain SQL writes, as the servers ask their rules within the transaction. [S22, S32]
+-- Called for each file that plain SQL makes, renames or rewrites, as the servers ask their rules within the transaction.
+-- Every name is qualified: a `set search_path` would cost each row more than the question. [S22, S32]
 create or replace function outboard.check_write(volume bigint, path text, content text) returns void
-language plpgsql stable set search_path = outboard, pg_temp as $$
+language plpgsql stable as $$
 declare
-  rules record;
+  lint smallint;
+  scan smallint;
   fault text;
   kind text;
 begin
-  perform check_path(path);
-  select v.skill_lint, v.secret_scan into rules from volumes v where v.id = check_write.volume;
-  if rules.skill_lint > 0 and base_name(path) = 'SKILL.md' then
-    fault := skill_fault(path, content);
-    if fault is not null and rules.skill_lint = 2 then
+  select v.skill_lint, v.secret_scan into lint, scan from outboard.volumes v where v.id = check_write.volume;
+  if lint > 0 and path like '%/SKILL.md' then
+    fault := outboard.skill_fault(path, content);
+    if fault is not null and lint = 2 then
       raise exception '%', fault using errcode = 'check_violation';
     elsif fault is not null then
       raise warning '%', fault;
     end if;
   end if;
-  if rules.secret_scan > 0 then
-    kind := secret_kind(content);
-    if kind is not null and rules.secret_scan = 2 then
+  if scan > 0 then
+    kind := outboard.secret_kind(content);
+    if kind is not null and scan = 2 then
       raise exception '% holds what looks like %: keep it out of shared files and write down where it is kept; in a '
         'made-up one write EXAMPLE', path, kind using errcode = 'check_violation';
     elsif kind is not null then
