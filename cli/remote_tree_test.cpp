@@ -18,6 +18,10 @@ class Alone final : public Server {
     return Error{Code::unavailable, "none here"};
   }
   Result<client::Agent*> agent() override { return Error{Code::unsupported, "there is none"}; }
+  Result<Roster*> roster() override { return Error{Code::unsupported, "there is none"}; }
+  Result<MintedToken> sign_in(const Call&, const std::string&) override {
+    return Error{Code::unsupported, "nobody signs in"};
+  }
   ClientId client() const override { return {}; }
   std::string version() const override { return {}; }
 

@@ -45,15 +45,16 @@ bool Follower::follow_once() {
     if (stop_) return false;
     queue_ = queue;
   }
-  if (reload_ && !load()) return false;
+  if (behind_ && !load()) return false;
   auto subscription = store_.subscribe(Call::until(clock_.now() + kReadDeadline),
                                        volume_.volume().id, volume_.seq(), queue);
   if (!subscription) {
     const Code code = subscription.error().code;
     if (code == Code::history_gone) handle_end(FeedEnd::history_gone);
-    if (code == Code::unauthenticated || code == Code::not_found) reload_ = true;
+    if (code == Code::unauthenticated || code == Code::not_found) doubtful_ = true;
     return code == Code::history_gone;
   }
+  if (doubtful_ && !load()) return false;
   bool worked = false;
   while (!stopping()) {
     const auto item = queue->next(Moment::max());
@@ -76,14 +77,16 @@ void Follower::handle_end(FeedEnd end) {
   if (end == FeedEnd::closed) return;
   log(Severity::info, "the feed ended; connecting again",
       {{"volume", volume_.volume().name}, {"why", std::string(name_of(end))}});
+  behind_ = behind_ || end == FeedEnd::history_gone;
   // A grant that was withdrawn takes names away of which no change tells.
-  reload_ = reload_ || end == FeedEnd::history_gone || end == FeedEnd::access_revoked;
+  doubtful_ = doubtful_ || end == FeedEnd::access_revoked;
 }
 
 bool Follower::load() {
   const auto loaded = volume_.resynchronise(clock_.now() + kBarrierDeadline);
   if (loaded) {
-    reload_ = false;
+    behind_ = false;
+    doubtful_ = false;
     complained_ = false;
     return true;
   }

@@ -38,7 +38,9 @@ class Follower {
   Store& store_;
   MountedVolume& volume_;
   const Clock& clock_;
-  bool reload_ = false;      // before following on; the thread's own, as the next
+  // The thread's own:
+  bool behind_ = false;      // the log does not reach back: load before following on
+  bool doubtful_ = false;    // the token may allow something else: load once it is followed again
   bool complained_ = false;  // that it could not be loaded: once is enough
   mutable Mutex mutex_;
   Condition woken_;
