@@ -25,7 +25,7 @@ Result<LockAnswer> MemoryStore::take_lock(const Call& call, VolumeId volume,
   auto found = shelf(volume);
   if (!found) return found.error();
   Shelf& shelf = **found;
-  if (auto node = shelf.tree.resolve(query.inode); !node) return node.error();
+  if (auto node = shelf.tree.now().resolve(query.inode); !node) return node.error();
   MemoryLocks& locks = shelf.locks;
   locks.expire(clock_.now());
   LockAnswer answer{shelf.tree.volume().head, {}};

@@ -157,6 +157,10 @@ struct LockAnswer {
   std::optional<LockHolder> holder;  // of a test: one that is in the way
 };
 
+// Takes the answer to a submitted batch: once, perhaps before submit() has returned, else on a
+// thread of the store. Must not block.
+using ApplyDone = std::function<void(Result<Applied>)>;
+
 // Takes the answer to a lock: once, perhaps before lock() has returned, else from a thread of the
 // store. Must not block.
 using LockDone = std::function<void(Result<LockAnswer>)>;

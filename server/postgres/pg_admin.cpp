@@ -219,6 +219,7 @@ Result<Volume> PgAdmin::create_volume(const Call& call, std::string_view name,
   if (!parts) return parts.error();
   auto id = administered(call, parts->organisation);
   if (!id) return id.error();
+  if (auto good = check_settings(settings); !good) return good.error();
   if (parts->user) {
     auto user = pool_.run(kHasUser, Params().int8(*id).bytes(*parts->user), call.deadline);
     if (!user) return user.error();
@@ -269,6 +270,7 @@ Result<Volume> PgAdmin::change_volume(const Call& call, std::string_view name,
   if (!parts) return parts.error();
   auto id = managed(call, std::string(name), parts->organisation);
   if (!id) return id.error();
+  if (auto good = check_settings(settings); !good) return good.error();
   auto rows = pool_.run(kChangeVolume, volume_params(*id, parts->rest, settings), call.deadline);
   if (!rows) return rows.error();
   if (rows->empty()) return no_volume_named(name);

@@ -192,7 +192,7 @@ Result<Caller> PgTokens::read(std::string_view secret, Moment deadline) {
 }
 
 void PgTokens::measure(Figures& to) const {
-  const std::size_t known = known_.with([](const auto& all) { return all.size(); });
+  const std::size_t known = known_.with([](const Memory& memory) { return memory.callers.size(); });
   to.level("outboard_tokens_cached", "Verified tokens that are remembered.",
            static_cast<double>(known));
 }

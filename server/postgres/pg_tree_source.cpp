@@ -279,8 +279,8 @@ Result<Sha256> PgTreeSource::digest(Inode inode, Version version) {
   if (!stored) return stored.error();
   if (!*stored) return no_version(inode, version);
   if ((*stored)->digest) return *(*stored)->digest;
-  auto bytes =
-      (*stored)->chunked ? chunked_content(inode, **stored) : inline_content(inode, version);
+  auto bytes = (*stored)->chunked ? chunked_content(inode, **stored, 0, (*stored)->size)
+                                  : inline_content(inode, version);
   if (!bytes) return bytes.error();
   return sha256(*bytes);
 }
