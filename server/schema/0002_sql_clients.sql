@@ -270,7 +270,7 @@ create view outboard.files as
 create view outboard.log with (security_barrier) as
   select o.name as org, v.name as volume, c.seq, to_timestamp(c.at / 1000000000.0) as at, c.principal as author,
          (array['create', 'link', 'unlink', 'rename', 'write', 'append', 'attributes', 'xattrs'])[c.kind + 1] as change,
-         c.path, c.before_name as old_name, c.inode, c.version, c.size, encode(c.digest, 'hex') as sha256, c.conflict,
+         c.path, c.before_name as old_name, c.version, c.size, encode(c.digest, 'hex') as sha256, c.conflict,
          c.redacted, c.session, c.turn, c.op as tool_call
   from outboard.volumes v
   join outboard.organisations o on o.id = v.organisation
