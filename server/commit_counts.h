@@ -5,8 +5,8 @@
 #include <chrono>
 
 #include "core/counters.h"
-#include "core/store.h"
 #include "core/result.h"
+#include "core/store.h"
 
 namespace outboard::server {
 

@@ -122,8 +122,8 @@ void PgExaminer::token(const Call& call, Diagnosis& to) {
   auto rows = pool_.run(kToken, Params().int8(call.caller.token), call.deadline);
   if (!rows || rows->empty()) return;
   const std::int64_t left = rows->number(0, 0);
-  std::string found = "acts for " + call.caller.principal + ", grants: " +
-                      std::to_string(rows->number(0, 1)) + ", " +
+  std::string found = "acts for " + call.caller.principal +
+                      ", grants: " + std::to_string(rows->number(0, 1)) + ", " +
                       std::to_string(rows->number(0, 2)) + " of them to write" +
                       (call.caller.admin ? ", may administer" : "") + "; expires in " + span(left);
   if (rows->number(0, 1) == 0 && !call.caller.admin) {
