@@ -97,6 +97,25 @@ class Operations(unittest.TestCase):
         for check in ("fsync", "synchronous_commit", "full_page_writes", "clock", "disk", "feed"):
             self.assertRegex(done.stdout, rf"(✓|ok|!) +{check}")
 
+    def test_doctor_looks_at_a_mount(self):
+        mount = site.add_mount("m", "ada", ["memory"])
+
+        def doctor():
+            done = subprocess.run(
+                [os.path.join(BIN, "outboard"), "--server", site.address, "--token-file",
+                 site.site_token, "doctor", "--json", "--control", mount.control],
+                capture_output=True, text=True, check=False)
+            return {one["check"]: one for one in json.loads(done.stdout)["findings"]}
+
+        try:
+            found = doctor()
+            self.assertEqual(found["mount"]["verdict"], "fine")
+            self.assertEqual(found["view"]["verdict"], "fine")
+            self.assertIn(mount.at("memory"), found["view"]["found"])
+        finally:
+            mount.program.end()
+        self.assertEqual(doctor()["mount"]["verdict"], "wrong")
+
     def test_doctor_says_that_a_server_is_away(self):
         done = subprocess.run([os.path.join(BIN, "outboard"), "--server", f"unix:{site.root}/nobody",
                                "--token-file", site.site_token, "--timeout", "1s", "doctor"],
