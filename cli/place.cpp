@@ -22,6 +22,11 @@ Result<Place> parse_place(std::string_view typed) {
   return place;
 }
 
+std::string path_within(const std::string& top, const std::string& path) {
+  if (top == "/") return path;
+  return path == top ? "/" : path.substr(top.size());
+}
+
 Result<OpenPlace> open_place(Context& context, std::string_view typed) {
   auto place = parse_place(typed);
   if (!place) return place.error();

@@ -21,6 +21,10 @@ struct OpenPlace {
   std::string path;
 };
 
+// A path in the volume as one from `top` on: ("/notes", "/notes/a.md") → "/a.md"; the top is "/".
+// REQUIRES: is_within(path, top).
+std::string path_within(const std::string& top, const std::string& path);
+
 // Looks the volume up; "memory" is `<organisation>/memory`.
 Result<OpenPlace> open_place(Context& context, std::string_view typed);
 

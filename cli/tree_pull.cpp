@@ -68,12 +68,6 @@ class TreePull {
   }
 
  private:
-  // "/notes/a.md" of acme/memory:notes → "/a.md".
-  std::string within(const std::string& path) const {
-    if (place_.path == "/") return path;
-    return path == place_.path ? "/" : path.substr(place_.path.size());
-  }
-
   Status make_plan(const RemoteTree& remote) {
     LocalTree local;
     FolderRules rules;
@@ -84,7 +78,7 @@ class TreePull {
       if (auto added = add_folder(local, options_.folder, "/", rules); !added) return added;
     }
     for (const auto& [path, node] : remote.nodes) {
-      if (auto done = consider(within(path), node, local); !done) return done;
+      if (auto done = consider(path_within(place_.path, path), node, local); !done) return done;
     }
     for (auto here = local.rbegin(); here != local.rend(); ++here) {
       if (!seen_.contains(here->first)) consider_removal(here->first, here->second);
@@ -286,8 +280,7 @@ Status write_archive(Context& context, Store& store, const OpenPlace& place,
   for (const auto& [path, node] : remote.nodes) {
     if (!node.is(Kind::file) && !node.is(Kind::directory) && !node.is(Kind::symlink)) continue;
     tar::TarEntry entry;
-    entry.path = place.path == "/" ? path : path.substr(place.path.size());
-    if (entry.path.empty()) entry.path = "/";
+    entry.path = path_within(place.path, path);
     entry.kind = node.kind;
     entry.mode = node.attributes.mode;
     entry.size = node.attributes.size;
@@ -329,9 +322,7 @@ Result<RemoteTree> read_wanted(Context& context, Store& store, const OpenPlace& 
   auto exclusions = Exclusions::compile(excluded);
   if (!exclusions) return exclusions.error();
   std::erase_if(tree->nodes, [&](const auto& one) {
-    const std::string& path = one.first;
-    return path != place.path &&
-           exclusions->take(place.path == "/" ? path : path.substr(place.path.size()));
+    return exclusions->take(path_within(place.path, one.first));
   });
   return tree;
 }

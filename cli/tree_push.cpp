@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <ostream>
+#include <set>
 
 #include "cli/place.h"
 #include "cli/progress.h"
@@ -18,10 +19,10 @@ Sha256 digest_of(const LocalNode& node) {
 }
 
 // What speaks against a step, by what folder and volume had in common; empty: nothing.
-std::string_view objection(const TreeBase& base, const PushStep& step) {
+std::string_view objection(const TreeBase& base, const std::string& top, const PushStep& step) {
   const bool directory = step.remote ? step.remote->is(Kind::directory) : step.local.is_directory();
   if (!base.met() || directory) return {};
-  const auto common = base.at(step.path);
+  const auto common = base.at(path_within(top, step.path));
   if (!step.remote) {
     const bool replaces_link = step.local.kind == Kind::symlink;
     return common && !replaces_link ? "was removed there since the last pull" : "";
@@ -35,10 +36,11 @@ std::string_view objection(const TreeBase& base, const PushStep& step) {
   return {};
 }
 
-std::vector<TreeConflict> conflicts_of(const TreeBase& base, const PushPlan& plan) {
+std::vector<TreeConflict> conflicts_of(const TreeBase& base, const std::string& top,
+                                       const PushPlan& plan) {
   std::vector<TreeConflict> conflicts;
   for (const PushStep& step : plan.steps) {
-    const std::string_view why = objection(base, step);
+    const std::string_view why = objection(base, top, step);
     if (!why.empty()) conflicts.push_back({step.path, std::string(why)});
   }
   return conflicts;
@@ -63,15 +65,15 @@ void print_plan(Screen& screen, const PushPlan& plan) {
 }
 
 // What is the same on both sides is common from now on.
-void note_unchanged(TreeBase& base, const LocalTree& local, const RemoteTree& remote,
-                    const PushPlan& plan) {
-  std::map<std::string_view, bool> touched;
-  for (const PushStep& step : plan.steps) touched.emplace(step.path, true);
+void note_unchanged(TreeBase& base, const std::string& top, const LocalTree& local,
+                    const RemoteTree& remote, const PushPlan& plan) {
+  std::set<std::string_view> touched;
+  for (const PushStep& step : plan.steps) touched.insert(step.path);
   for (const auto& [path, node] : local) {
     if (node.is_directory() || touched.contains(path)) continue;
     const auto there = remote.nodes.find(path);
     if (there == remote.nodes.end()) continue;
-    base.set(path, {there->second.version, digest_of(node)});
+    base.set(path_within(top, path), {there->second.version, digest_of(node)});
   }
 }
 
@@ -85,7 +87,8 @@ class TreePush {
     if (auto read = read_source(); !read) return read;
     auto plan = make_plan();
     if (!plan) return plan.error();
-    const auto conflicts = base_ ? conflicts_of(*base_, *plan) : std::vector<TreeConflict>();
+    const auto conflicts =
+        base_ ? conflicts_of(*base_, place_.path, *plan) : std::vector<TreeConflict>();
     if (options_.dry_run) print_plan(context_.screen(), *plan);
     if (!conflicts.empty() && !options_.force) {
       return refuse_conflicts(context_.screen(), conflicts,
@@ -132,7 +135,7 @@ class TreePush {
       return has_content(context_, store_, place_.volume.id, there, here.size, here.digest);
     };
     auto plan = plan_push(source_->tree, remote->nodes, place_.path, rules, same);
-    if (plan && base_) note_unchanged(*base_, source_->tree, *remote, *plan);
+    if (plan && base_) note_unchanged(*base_, place_.path, source_->tree, *remote, *plan);
     return plan;
   }
 
@@ -163,8 +166,9 @@ class TreePush {
 
   void note(const PushStep& step, const Node* now) {
     if (!base_ || step.local.is_directory()) return;
-    if (now == nullptr) return base_->drop(step.path);
-    base_->set(step.path, {now->version, digest_of(step.local)});
+    const std::string path = path_within(place_.path, step.path);
+    if (now == nullptr) return base_->drop(path);
+    base_->set(path, {now->version, digest_of(step.local)});
   }
 
   Status report(const PushPlan& plan, const Pushed& pushed, Moment start) {

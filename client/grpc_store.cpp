@@ -365,11 +365,11 @@ Result<SearchSummary> GrpcStore::search(const Call& call, VolumeId volume, const
     }
     const grpc::Status status = reader->Finish();
     // What was taken cannot be given back: from here on the caller must begin anew.
-    const bool begun = taken && wire::to_error(status).code == Code::unavailable;
+    const bool begun = !status.ok() && taken && wire::to_error(status).code == Code::unavailable;
     return enough || begun ? grpc::Status(grpc::StatusCode::OK, "") : status;
   };
-  const Status asked = ask(*parts_->channel, bounded(call.deadline, kStreamDeadlineMax), Again::yes,
-                           attempt);
+  const Status asked =
+      ask(*parts_->channel, bounded(call.deadline, kStreamDeadlineMax), Again::yes, attempt);
   if (faults) return faults.error();
   if (!asked) return asked.error();
   if (enough && !summary) summary.emplace();

@@ -121,7 +121,7 @@ inline constexpr std::uint64_t kSearchLagMax = 16'384;
 inline constexpr std::size_t kTarEntriesMax = 1'000'000;
 // A larger file is sent in pieces of this size beside its name, then renamed: never in memory
 // whole.
-inline constexpr std::uint64_t kPushPieceBytes = 64ULL << 20U;
+inline constexpr std::uint64_t kPushPieceBytes = 16ULL << 20U;
 
 // ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 // A person or a program waits this long at the most for a read or a write through the mount.

@@ -35,6 +35,11 @@ Status check_search(const SearchQuery& query) {
         "a pattern of " + std::to_string(std::max(query.pattern.size(), query.glob.size())) +
         " bytes, the limit is " + std::to_string(kPatternBytesMax) + ": search for a part of it");
   }
+  if (query.kind != SearchKind::words && query.pattern.find('\n') != std::string::npos) {
+    return refuse(
+        "the pattern has a line's end in it, and a match lies within one line: search "
+        "for one of its lines");
+  }
   if (query.context > kSearchContextMax) {
     return refuse(std::to_string(query.context) + " lines of context, the limit is " +
                   std::to_string(kSearchContextMax) + ": read the file around the match");

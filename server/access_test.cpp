@@ -28,6 +28,8 @@ class AccessTest : public ::testing::Test {
   // What each function answers, in one word.
   std::string reads(const Call& call, VolumeId volume) {
     const auto sink = std::make_shared<FeedQueue>();
+    SearchQuery query;
+    query.pattern = "x";
     const std::vector<std::optional<Error>> errors = {
         error_of(access_.describe(call, volume)),
         error_of(access_.lookup(call, volume, NameRef{Inode{}, ""})),
@@ -37,6 +39,7 @@ class AccessTest : public ::testing::Test {
         error_of(access_.snapshot(call, volume, {}, [](const SnapshotPart&) {})),
         error_of(access_.xattrs(call, volume, kRootInode)),
         error_of(access_.history(call, volume, {})),
+        error_of(access_.search(call, volume, query, [](const SearchedFile&) { return true; })),
         error_of(access_.subscribe(call, volume, Seq{}, sink))};
     std::size_t hidden = 0;
     for (const auto& error : errors) hidden += error && is_hidden(*error, volume) ? 1 : 0;

@@ -47,6 +47,7 @@ constexpr Sql kReached{"index_reached",
                        "VALUES ($1::bigint, $2::bigint, $3::bigint) ON CONFLICT (volume) "
                        "DO UPDATE SET indexed_seq = excluded.indexed_seq, "
                        "built_inode = excluded.built_inode"};
+constexpr Sql kSettle{"index_settle", "SELECT gin_clean_pending_list('search_files_by_gram')"};
 
 Moment soon() {
   return std::chrono::steady_clock::now() + kReadDeadline;
@@ -205,19 +206,34 @@ Result<bool> SearchIndexer::step(VolumeId volume) {
     // A step lost in a crash is made again: its commit need not wait for the disk.
     auto opened = Connection::open(url_, soon(),
                                    {"application_name=outboard-indexer", "jit=off",
-                                    "synchronous_commit=off", "enable_seqscan=off"});
+                                    "synchronous_commit=off", "enable_seqscan=off",
+                                    // Many rows' grams are sorted into the index together.
+                                    "work_mem=64MB", "gin_pending_list_limit=32768"});
     if (!opened) return opened.error();
     connection_ = *std::move(opened);
   }
   return step(*connection_, collector_, volume);
 }
 
+// What waits to be sorted into the index is looked through by every search: it goes in when the
+// volume is done.
+Status SearchIndexer::settle() {
+  auto done = connection_->run(kSettle, {}, std::chrono::steady_clock::now() + kReadStatementMax);
+  return done ? success() : Status(done.error());
+}
+
 void SearchIndexer::run() {
   pthread_setname_np(pthread_self(), "search-index");
   VolumeId volume;
   while (next(volume)) {
-    const auto more = step(volume);
-    if (more && *more) want(volume);
+    auto more = step(volume);
+    if (more && *more) {
+      want(volume);
+      continue;
+    }
+    if (more) {
+      if (auto settled = settle(); !settled) more = settled.error();
+    }
     // Not tried again by itself: the next search asks for it.
     if (!more) {
       log(Severity::warning, "the search index was not brought up to date",

@@ -43,6 +43,7 @@ class SearchIndexer {
   void run();
   bool next(VolumeId& volume);
   Result<bool> step(VolumeId volume);
+  Status settle();
 
   const std::string url_;
   Mutex mutex_;

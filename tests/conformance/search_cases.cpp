@@ -243,6 +243,8 @@ TEST_P(StoreSuite, S47_WhatIsNoPatternIsRefusedWithItsPlace) {
   EXPECT_NE(refused.error().message.find("at byte 2"), std::string::npos);
   query.pattern.clear();
   EXPECT_EQ(search.attempt(query).error().code, Code::invalid);
+  query.pattern = "two\nlines";
+  EXPECT_EQ(search.attempt(query).error().code, Code::invalid);
   query.pattern = "x";
   query.glob = "[a";
   EXPECT_EQ(search.attempt(query).error().code, Code::invalid);
