@@ -64,6 +64,7 @@ TEST_F(CollectorTest, S31_AgeTakesTheLogAndWhatItSuperseded) {
   EXPECT_EQ(went.pruned, old);
   EXPECT_EQ(went.versions, 2U) << "one, and all of the removed file";
   EXPECT_EQ(went.bytes, 3 + kChunkBytes * 2);
+  EXPECT_EQ(went.changes, 2U) << "but not the last word of a node, nor of a directory's times";
   // What was current then is still there, as is its tree.
   EXPECT_TRUE(tree(memory, old) == then);
   EXPECT_EQ(store().read(call(), memory, file, Version{2}, 0, 10)->value.bytes, "two");

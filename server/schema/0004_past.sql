@@ -196,7 +196,7 @@ $$;
 -- the last word about a node that was there, or about the times of a directory.
 create function outboard.still_needed(c outboard.changes, p_upto bigint) returns boolean language sql stable as $$
   select (c.links > 0 and outboard.is_last_word(c.volume, c.inode, c.seq, p_upto))
-      or (c.other_links > 0 and outboard.is_last_word(c.volume, c.other_inode, c.seq, p_upto))
+      or (coalesce(c.other_links, 0) > 0 and outboard.is_last_word(c.volume, c.other_inode, c.seq, p_upto))
       or outboard.is_last_touch(c.volume, c.before_parent, c.seq, p_upto)
       or outboard.is_last_touch(c.volume, c.after_parent, c.seq, p_upto)
 $$;
