@@ -51,6 +51,7 @@ Result<std::pair<std::uint64_t, std::string>> BlockCache::fetch(const VersionRef
   const bool whole = version.size <= kReadAheadBytes;
   const std::uint64_t from = whole ? 0 : offset / kChunkBytes * kChunkBytes;
   const std::uint64_t size = std::min(kReadAheadBytes, version.size - from);
+  const std::uint64_t before = drops();
   auto read = store_.read(Call::until(deadline), volume_, version.inode, version.version, from,
                           static_cast<std::size_t>(size));
   if (!read) return std::move(read).error();
@@ -67,15 +68,43 @@ Result<std::pair<std::uint64_t, std::string>> BlockCache::fetch(const VersionRef
   }
   for (std::uint64_t at = 0; at < size; at += kChunkBytes) {
     const Key key{version.inode, version.version, (from + at) / kChunkBytes};
-    put(key, std::string_view(bytes).substr(at, kChunkBytes));
+    put(key, std::string_view(bytes).substr(at, kChunkBytes), before);
   }
   return std::pair{from, std::move(bytes)};
 }
 
 void BlockCache::put_whole(Inode inode, Version version, std::string_view bytes) {
+  const std::uint64_t now = drops();
   for (std::uint64_t at = 0; at < bytes.size(); at += kChunkBytes) {
-    put({inode, version, at / kChunkBytes}, bytes.substr(at, kChunkBytes));
+    put({inode, version, at / kChunkBytes}, bytes.substr(at, kChunkBytes), now);
   }
+}
+
+void BlockCache::drop(Inode inode) {
+  drop_where([inode](const Key& key) { return key.inode == inode; });
+}
+
+void BlockCache::drop_all() {
+  drop_where([](const Key&) { return true; });
+}
+
+void BlockCache::drop_where(const std::function<bool(const Key&)>& gone) {
+  state_.with([&](State& state) {
+    ++state.drops;
+    for (auto slot = state.used.begin(); slot != state.used.end();) {
+      if (!gone(slot->key)) {
+        ++slot;
+        continue;
+      }
+      state.bytes -= slot->block->size();
+      state.slots.erase(slot->key);
+      slot = state.used.erase(slot);
+    }
+  });
+}
+
+std::uint64_t BlockCache::drops() const {
+  return state_.with([](const State& state) { return state.drops; });
 }
 
 std::uint64_t BlockCache::bytes() const {
@@ -91,10 +120,10 @@ BlockCache::Block BlockCache::find(const Key& key) {
   });
 }
 
-void BlockCache::put(const Key& key, std::string_view bytes) {
+void BlockCache::put(const Key& key, std::string_view bytes, std::uint64_t drops) {
   auto block = std::make_shared<const std::string>(bytes);
   state_.with([&](State& state) {
-    if (state.slots.contains(key)) return;
+    if (state.drops != drops || state.slots.contains(key)) return;
     state.used.push_front({key, std::move(block)});
     state.slots[key] = state.used.begin();
     state.bytes += bytes.size();

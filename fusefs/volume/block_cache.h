@@ -1,10 +1,12 @@
 // BlockCache: content of versions in blocks of kChunkBytes, least recently used out first.
 //
 // volume_io → read() → a block here, or Store::read. A version's bytes never change, so nothing
-// here is ever stale. Any thread may call it; the store is called with no lock held.
+// here is ever stale; what is redacted is dropped. Any thread may call it; the store is called with
+// no lock held.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -37,6 +39,9 @@ class BlockCache {
                            Moment deadline);
   // The whole content of a version, known from elsewhere (snapshot, own publish).
   void put_whole(Inode inode, Version version, std::string_view bytes);
+  // Nothing of the file stays, nor comes in by a read that is under way. [S30]
+  void drop(Inode inode);
+  void drop_all();
   std::uint64_t bytes() const;
 
  private:
@@ -58,10 +63,14 @@ class BlockCache {
     std::list<Slot> used;  // most recent first
     std::unordered_map<Key, std::list<Slot>::iterator, KeyHash> slots;
     std::uint64_t bytes = 0;
+    std::uint64_t drops = 0;  // how often something was dropped
   };
 
   Block find(const Key& key);
-  void put(const Key& key, std::string_view bytes);
+  // Unless something was dropped since `drops` was read.
+  void put(const Key& key, std::string_view bytes, std::uint64_t drops);
+  std::uint64_t drops() const;
+  void drop_where(const std::function<bool(const Key&)>& gone);
   // Fetches a window around `offset` and keeps it; the answer starts at the returned offset.
   Result<std::pair<std::uint64_t, std::string>> fetch(const VersionRef& version,
                                                       std::uint64_t offset, Moment deadline);

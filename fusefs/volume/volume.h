@@ -223,6 +223,8 @@ class MountedVolume {
     std::uint64_t number = 0;  // of the own request
   };
   void absorb(const Change& change, const Source& source, Notices& notices) REQUIRES_LOCK(mutex_);
+  // Bytes were purged: whatever shows the file, in whichever version, asks the store again.
+  void absorb_redacted(Inode inode, Notices& notices) REQUIRES_LOCK(mutex_);
   void absorb_content(const Change& change, const Node& old, const Source& source, Notices& notices)
       REQUIRES_LOCK(mutex_);
   void absorb_removed(const Node& old, const Dentry& name, const Source& source)

@@ -53,6 +53,7 @@ void MountedVolume::absorb(const Change& change, const Source& source, Notices& 
       announce_attributes(change.node.inode, notices);
     }
   }
+  if (change.redacted) absorb_redacted(change.node.inode, notices);
   if (source.from_feed) settle_parcels(change, source);
   if (displaced_old && state_.tree.find(displaced_old->inode) == nullptr) {
     absorb_removed(*displaced_old, change.after.value_or(Dentry{}), source);
@@ -60,6 +61,18 @@ void MountedVolume::absorb(const Change& change, const Source& source, Notices& 
     announce_attributes(displaced_old->inode, notices);
   }
   if (source.announce) announce_names(change, effect, moved, displaced, notices);
+}
+
+void MountedVolume::absorb_redacted(Inode inode, Notices& notices) {
+  blocks_.drop(inode);
+  for (const Binding& binding : state_.inodes.rows()) {
+    if (binding.inode != inode) continue;
+    Notice notice;
+    notice.kind = NoticeKind::content;
+    notice.node = binding.id;
+    notice.names = known_names(inode);
+    notices.push_back(std::move(notice));
+  }
 }
 
 void MountedVolume::absorb_content(const Change& change, const Node& old, const Source& source,
@@ -188,7 +201,15 @@ Status MountedVolume::resynchronise(Moment deadline) {
 }
 
 void MountedVolume::compare(const TreeCache& before, Notices& notices) {
+  blocks_.drop_all();  // among the changes that were missed may be a redaction
   for (const Binding& binding : state_.inodes.rows()) {
+    const TreeNode* shown = before.find(binding.inode);
+    if (binding.pinned || (shown != nullptr && shown->node.is(Kind::file))) {
+      Notice notice;
+      notice.kind = NoticeKind::content;
+      notice.node = binding.id;
+      notices.push_back(std::move(notice));
+    }
     if (binding.pinned) continue;
     const TreeNode* old = before.find(binding.inode);
     const TreeNode* now = state_.tree.find(binding.inode);

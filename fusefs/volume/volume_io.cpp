@@ -139,6 +139,11 @@ Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::
       continue;
     }
     auto read = blocks_.read(version, span.offset, span.size, read_deadline());
+    if (!read && read.error().code == Code::not_found) {
+      // The name is there, its bytes are not: an error of the medium, to a program.
+      return Error{Code::corrupt, "the bytes of this version were redacted or are no longer kept",
+                   to_string(node)};
+    }
     if (!read) return std::move(read).error();
     bytes.append(*read);
   }

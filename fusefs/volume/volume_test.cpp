@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/feed.h"
 #include "core/memory_store.h"
 
@@ -345,6 +347,39 @@ TEST_F(MergingVolumeTest, ARenameOverWhatWasNotSeenShowsBoth) {
   EXPECT_FALSE(there->lookup(kRootId, "f.new"));
   EXPECT_EQ(there.load(there.id("f")), "theirs\n");
   EXPECT_EQ(there->list(kRootId, 2, 10, false)->size(), 2U);
+}
+
+// [S30] Redacted bytes are dropped here too, whoever shows them: by name or through a descriptor.
+TEST_F(VolumeTest, S30_RedactedBytesAreReadNoMore) {
+  Seat here(store_, clock_);
+  Seat there(store_, clock_);
+  here.save("f", "the old secret");
+  here.save("g", "harmless");
+  there.pump();
+  const NodeId old = there.id("f");
+  const HandleId handle = there->open_file(old, OpenMode{true, false, false, false})->handle;
+  EXPECT_EQ(there.load(old), "the old secret");
+  EXPECT_EQ(there.load(there.id("g")), "harmless");
+  here.save("f", "the new secret");
+  there.pump();
+  const NodeId now = there.id("f");
+  EXPECT_EQ(there.load(now), "the new secret");
+  EXPECT_EQ(there.load(old), "the old secret");
+  there.notices.seen.clear();
+  const Inode inode = store_.lookup({}, volume_, NameRef{kRootInode, "f"}, {})->value.node.inode;
+  Batch batch;
+  batch.steps.push_back(Step{Redact{inode, {}}, {}});
+  ASSERT_TRUE(store_.apply(internal_call(Moment::max()), volume_, batch));
+  there.pump();
+  for (const NodeId node : {old, now}) {
+    EXPECT_EQ(there->read(node, 0, 100).error().code, Code::corrupt);
+    EXPECT_TRUE(std::any_of(
+        there.notices.seen.begin(), there.notices.seen.end(), [&](const Notice& notice) {
+          return notice.kind == NoticeKind::content && notice.node == node && notice.from == 0;
+        }));
+  }
+  EXPECT_EQ(there.load(there.id("g")), "harmless");
+  there->release(handle);
 }
 
 }  // namespace

@@ -57,13 +57,14 @@ TEST_F(CollectorTest, S31_AgeTakesTheLogAndWhatItSuperseded) {
   apply(memory, Batch{{}, 0, {Step{Unlink{NameRef{std::string("/d"), "gone"}}, {}}}});
   const Seq old = store().describe(call(), memory)->head;
   age(25);
-  const std::vector<Entry> then = tree(memory, old);
   apply(memory, put("/d/f", "three"));
-  apply(memory, put("/new", "new"));
+  apply(memory, put("/d/new", "new"));
+  const std::vector<Entry> then = tree(memory, old);
   const Collected went = collect("acme/memory");
   EXPECT_EQ(went.pruned, old);
   EXPECT_EQ(went.versions, 2U) << "one, and all of the removed file";
   EXPECT_EQ(went.bytes, 3 + kChunkBytes * 2);
+  EXPECT_EQ(went.changes, 2U) << "but not the last word of a node, nor of a directory's times";
   // What was current then is still there, as is its tree.
   EXPECT_TRUE(tree(memory, old) == then);
   EXPECT_EQ(store().read(call(), memory, file, Version{2}, 0, 10)->value.bytes, "two");
@@ -115,6 +116,7 @@ TEST_F(CollectorTest, S31_WritersGoOnWhileItCollects) {
   }
   age(3);
   const Seq old = store().describe(call(), memory)->head;
+  apply(memory, put("/busy", "0"));
   const std::vector<Entry> then = tree(memory, old);
   std::atomic<bool> done{false};
   std::atomic<int> written{0};

@@ -40,20 +40,18 @@ constexpr Sql kInDirectory{
     "WHERE v.id = $1::bigint"};
 constexpr Sql kPage{
     "past_page", OUTBOARD_PAST
-    "p.kind, p.links, d.name, " OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM OUTBOARD_PAST_PARENT
-    "LEFT JOIN LATERAL outboard.names_at(v.id, $3::bigint, $4::text, $5::bigint, $2::bigint) d "
-    "ON true LEFT JOIN LATERAL outboard.node_at(v.id, d.inode, $2::bigint) n ON true "
-    "WHERE v.id = $1::bigint ORDER BY d.name COLLATE \"C\""};
+    "p.kind, p.links, n.name, " OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM OUTBOARD_PAST_PARENT
+    "LEFT JOIN LATERAL outboard.entries_at(v.id, $3::bigint, $4::text, $5::bigint, $2::bigint) n "
+    "ON true WHERE v.id = $1::bigint ORDER BY n.name COLLATE \"C\""};
 constexpr Sql kBegin{"past_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
 constexpr Sql kCommit{"past_commit", "COMMIT"};
 // The next names of several directories at once.
 constexpr Sql kLevel{
     "past_level",
-    "SELECT a.place, d.name, " OUTBOARD_NODE_COLUMNS
+    "SELECT a.place, n.name, " OUTBOARD_NODE_COLUMNS
     " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS a(directory, after, place) "
-    "CROSS JOIN LATERAL outboard.names_at($1::bigint, a.directory, a.after, $5::bigint, "
-    "$2::bigint) d CROSS JOIN LATERAL outboard.node_at($1::bigint, d.inode, $2::bigint) n "
-    "ORDER BY a.place, d.name COLLATE \"C\""};
+    "CROSS JOIN LATERAL outboard.entries_at($1::bigint, a.directory, a.after, $5::bigint, "
+    "$2::bigint) n ORDER BY a.place, n.name COLLATE \"C\""};
 
 Params key(VolumeId volume, Seq seq) {
   Params params;

@@ -142,6 +142,32 @@ begin
   return next;
 end $$;
 
+-- names_at() with their nodes. What has not been touched since, all but directories, is taken from today's rows at once.
+-- `limit 1` keeps the look at each node a probe: the planner would read a whole volume for a page of it.
+create function outboard.entries_at(p_volume bigint, p_parent bigint, p_after text, p_limit bigint, p_seq bigint)
+returns table (name text, inode bigint, kind smallint, mode integer, uid bigint, gid bigint, size bigint, links bigint,
+  device bigint, accessed bigint, modified bigint, changed bigint, version bigint, digest bytea, target bytea,
+  xattr_bytes integer, chunked boolean) language plpgsql stable as $$
+begin
+  return query
+    with named as materialized (
+      select s.name, s.inode, coalesce(i.kind <> 1
+          and (select c.seq from outboard.changes c where c.volume = p_volume and c.inode = s.inode
+               and c.seq > p_seq limit 1) is null
+          and (select c.seq from outboard.changes c where c.volume = p_volume and c.other_inode = s.inode
+               and c.seq > p_seq limit 1) is null, false) as untouched
+      from outboard.names_at(p_volume, p_parent, p_after, p_limit, p_seq) s
+      left join lateral (select o.kind from outboard.inodes o where o.volume = p_volume and o.inode = s.inode
+                         limit 1) i on true)
+    select d.name, i.inode, i.kind, i.mode, i.uid, i.gid, i.size, i.links, i.device, i.accessed, i.modified, i.changed,
+        i.version, i.digest, i.target, i.xattr_bytes, i.chunked
+      from named d cross join lateral (select o.* from outboard.inodes o where o.volume = p_volume
+        and o.inode = d.inode limit 1) i where d.untouched
+    union all
+    select d.name, n.* from named d cross join lateral outboard.node_at(p_volume, d.inode, p_seq) n
+      where not d.untouched;
+end $$;
+
 -- Whether change p_seq is the last up to p_upto that says something of the node.
 create function outboard.is_last_word(p_volume bigint, p_inode bigint, p_seq bigint, p_upto bigint) returns boolean
 language sql stable as $$
@@ -170,7 +196,7 @@ $$;
 -- the last word about a node that was there, or about the times of a directory.
 create function outboard.still_needed(c outboard.changes, p_upto bigint) returns boolean language sql stable as $$
   select (c.links > 0 and outboard.is_last_word(c.volume, c.inode, c.seq, p_upto))
-      or (c.other_links > 0 and outboard.is_last_word(c.volume, c.other_inode, c.seq, p_upto))
+      or (coalesce(c.other_links, 0) > 0 and outboard.is_last_word(c.volume, c.other_inode, c.seq, p_upto))
       or outboard.is_last_touch(c.volume, c.before_parent, c.seq, p_upto)
       or outboard.is_last_touch(c.volume, c.after_parent, c.seq, p_upto)
 $$;
