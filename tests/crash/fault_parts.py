@@ -172,7 +172,7 @@ class Site(Deployment):
                 return "away"
         return {b"\x08\x01": "SERVING", b"\x08\x02": "NOT_SERVING"}.get(raw, repr(raw))
 
-    def end(self):
+    def end_servers(self):
         for server in self.servers:
             if server.process.poll() is None:
                 server.send(signal.SIGCONT)
@@ -182,6 +182,9 @@ class Site(Deployment):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         soon("the private Postgres is gone", lambda: not processes_in(self.postgres_data()))
+
+    def end(self):
+        self.end_servers()
         for cluster in self.clusters:
             cluster.end()
         super().end()

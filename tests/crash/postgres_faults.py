@@ -135,9 +135,10 @@ def a_site_on_a_small_disk():
             site.serve()
             yield site, disk
         finally:
-            site.server.end(signal.SIGKILL)
-            soon("the private Postgres is gone", lambda: not processes_in(site.postgres_data()))
-            disk.end()
+            try:
+                site.end_servers()
+            finally:
+                disk.end()
 
 
 def goes_on_by_itself(site, disk, writers):
