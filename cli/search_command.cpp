@@ -63,7 +63,7 @@ class Finding {
               readable_size(kSearchFileBytesMax);
     }
     screen_.err() << screen_.paint_error(Colour::dim, note) << "\n";
-    if (files_cut_ != 0) {
+    if (files_cut_ != 0 && total_.next.empty()) {
       warn(counted(files_cut_, "file") + " had more matches than are shown of one: --per-file N");
     }
     if (!total_.next.empty()) {
