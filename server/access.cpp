@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "server/access_limits.h"
 #include "server/scoped_reader.h"
 #include "server/sight.h"
 
@@ -33,6 +34,14 @@ Error read_only(std::string subject) {
 bool by_pattern(const Caller& caller) {
   return std::any_of(caller.grants.begin(), caller.grants.end(),
                      [](const Grant& grant) { return !grant.pattern.empty(); });
+}
+
+// The prefixes as one text, which no other list of them gives; of a whole volume nothing.
+std::string part_of(const Scope& scope) {
+  std::string text;
+  if (scope.reads_all()) return text;
+  for (const std::string& prefix : scope.prefixes()) text += prefix + '\0';
+  return text;
 }
 
 bool audits(const Caller& caller, const Volume& volume) {
@@ -70,6 +79,31 @@ Result<Volume> Access::owner_of(const Call& call, VolumeId volume) {
   }
   remember(*described);
   return described;
+}
+
+void Access::note_loaded(const Call& call, VolumeId volume, const Scope& scope) {
+  const ClientId client = call.caller.client;
+  if (!client) return;
+  const std::string part = part_of(scope);
+  loaded_.with([&](Loaded& loaded) {
+    if (part.empty()) {
+      loaded.erase({client, volume});
+      return;
+    }
+    if (loaded.size() >= kLoadedPartsMax) loaded.clear();  // they load once more
+    loaded.insert_or_assign({client, volume}, part);
+  });
+}
+
+// A part must be known to be the same one; a whole, not to have been a part.
+bool Access::has_loaded(const Call& call, VolumeId volume, const Scope& scope) {
+  const ClientId client = call.caller.client;
+  if (!client) return true;  // it keeps nothing, as far as anybody knows
+  const std::string part = part_of(scope);
+  return loaded_.with([&](const Loaded& loaded) {
+    const auto found = loaded.find({client, volume});
+    return found == loaded.end() ? part.empty() : found->second == part;
+  });
 }
 
 Result<Scope> Access::scope_of(const Call& call, VolumeId volume) {
@@ -166,6 +200,7 @@ Result<Seq> Access::snapshot(const Call& call, VolumeId volume, const SnapshotQu
                              const std::function<void(SnapshotPart)>& take) {
   auto scope = scope_of(call, volume);
   if (!scope) return scope.error();
+  note_loaded(call, volume, *scope);
   const auto counted = [&](SnapshotPart part) {
     for (const auto& [key, bytes] : part.bodies) count(call, bytes.size());
     take(std::move(part));
@@ -205,6 +240,14 @@ Result<std::unique_ptr<Subscription>> Access::subscribe(const Call& call, Volume
                                                         Seq after, std::shared_ptr<FeedSink> sink) {
   auto scope = scope_of(call, volume);
   if (!scope) return scope.error();
+  if (after && !has_loaded(call, volume, *scope)) {
+    note_loaded(call, volume, *scope);  // which it does next
+    return Error{
+        Code::history_gone,
+        "this token shows another part of the volume than was loaded, or nobody here knows "
+        "which that was: take a snapshot, then subscribe at its seq",
+        to_string(volume)};
+  }
   if (!scope->reads_all()) {
     sink = std::make_shared<ScopedSink>(*std::move(scope), std::move(sink));
   }

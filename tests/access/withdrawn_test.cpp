@@ -71,6 +71,7 @@ class WithdrawnTest : public ::testing::Test {
                                       const std::function<void()>& take_away) {
     const auto store = connect(secret);
     auto queue = std::make_shared<FeedQueue>();
+    EXPECT_TRUE(store->snapshot(call(), volume_, {}, [](const SnapshotPart&) {}));
     auto subscription = store->subscribe(Call::until(SystemClock().now() + 60s), volume_,
                                          database_->store().describe(call(), volume_)->head, queue);
     EXPECT_TRUE(subscription) << subscription.error().message;
