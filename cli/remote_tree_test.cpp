@@ -13,6 +13,8 @@ class Alone final : public Server {
   explicit Alone(Store& store) : store_(store) {}
   Result<Store*> store() override { return &store_; }
   Result<Admin*> admin() override { return Error{Code::no_access, "no administrator"}; }
+  Result<Audit*> audit() override { return Error{Code::unsupported, "none here"}; }
+  Result<Revisions*> revisions() override { return Error{Code::unsupported, "none here"}; }
   Result<Examiner*> examiner() override { return Error{Code::unsupported, "none here"}; }
   Result<client::MountReport> mount(const std::string&) override {
     return Error{Code::unavailable, "none here"};

@@ -5,6 +5,7 @@
 
 #include "core/limits.h"
 #include "core/path.h"
+#include "server/access_limits.h"
 #include "server/scoped_reader.h"
 #include "server/sight.h"
 
@@ -49,6 +50,14 @@ bool by_pattern(const Caller& caller) {
                      [](const Grant& grant) { return !grant.pattern.empty(); });
 }
 
+// The prefixes as one text, which no other list of them gives; of a whole volume nothing.
+std::string part_of(const Scope& scope) {
+  std::string text;
+  if (scope.reads_all()) return text;
+  for (const std::string& prefix : scope.prefixes()) text += prefix + '\0';
+  return text;
+}
+
 bool audits(const Caller& caller, const Volume& volume) {
   return caller.auditor && (caller.organisation == 0 || caller.organisation == volume.organisation);
 }
@@ -84,6 +93,31 @@ Result<Volume> Access::owner_of(const Call& call, VolumeId volume) {
   }
   remember(*described);
   return described;
+}
+
+void Access::note_loaded(const Call& call, VolumeId volume, const Scope& scope) {
+  const ClientId client = call.caller.client;
+  if (!client) return;
+  const std::string part = part_of(scope);
+  loaded_.with([&](Loaded& loaded) {
+    if (part.empty()) {
+      loaded.erase({client, volume});
+      return;
+    }
+    if (loaded.size() >= kLoadedPartsMax) loaded.clear();  // they load once more
+    loaded.insert_or_assign({client, volume}, part);
+  });
+}
+
+// A part must be known to be the same one; a whole, not to have been a part.
+bool Access::has_loaded(const Call& call, VolumeId volume, const Scope& scope) {
+  const ClientId client = call.caller.client;
+  if (!client) return true;  // it keeps nothing, as far as anybody knows
+  const std::string part = part_of(scope);
+  return loaded_.with([&](const Loaded& loaded) {
+    const auto found = loaded.find({client, volume});
+    return found == loaded.end() ? part.empty() : found->second == part;
+  });
 }
 
 Result<Scope> Access::scope_of(Call& call, VolumeId volume) {
@@ -240,6 +274,7 @@ Result<Seq> Access::snapshot(const Call& call, VolumeId volume, const SnapshotQu
   Call here = call;
   auto scope = scope_of(here, volume);
   if (!scope) return scope.error();
+  note_loaded(call, volume, *scope);
   const auto counted = [&](SnapshotPart part) {
     for (const auto& [key, bytes] : part.bodies) count(call, bytes.size());
     take(std::move(part));
@@ -295,6 +330,14 @@ Result<std::unique_ptr<Subscription>> Access::subscribe(const Call& call, Volume
   Call here = call;
   auto scope = scope_of(here, volume);
   if (!scope) return scope.error();
+  if (after && !has_loaded(call, volume, *scope)) {
+    note_loaded(call, volume, *scope);  // which it does next
+    return Error{
+        Code::history_gone,
+        "this token shows another part of the volume than was loaded, or nobody here knows "
+        "which that was: take a snapshot, then subscribe at its seq",
+        to_string(volume)};
+  }
   if (!scope->reads_all()) {
     sink = std::make_shared<ScopedSink>(*std::move(scope), std::move(sink));
   }

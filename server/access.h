@@ -12,12 +12,19 @@
 //    that lead there; the rest is as if it were not there (server/scoped_reader.h, server/sight.h).
 //    What is written is checked inside the transaction, by the rules: here only that there is
 //    anything to write to. [S39]
+//  - Who resumes a feed under other grants than those it loaded the volume with must load it anew:
+//  no
+//    change would tell what it no longer sees. [S40]
 //  - An auditor reads the log of all volumes of the organisation, and nothing else of them.
 //
-// Callable from any thread. Keeps volume → organisation and name in memory; nothing else.
+// Callable from any thread. Keeps in memory whose a volume is and what it is called, and which part
+// of it each client has loaded; nothing else.
 #pragma once
 
+#include <map>
+#include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "core/guarded.h"
 #include "core/scope.h"
@@ -74,6 +81,13 @@ class Access final : public Store {
   };
   using Owners = std::unordered_map<VolumeId, Owned>;
 
+  // Which part of a volume a client has loaded: Scope::prefixes() as one text. Of a whole nothing.
+  using Loaded = std::map<std::pair<ClientId, VolumeId>, std::string>;
+
+  // Notes what the client is about to load, or (false) finds that it had loaded something else.
+  void note_loaded(const Call& call, VolumeId volume, const Scope& scope);
+  bool has_loaded(const Call& call, VolumeId volume, const Scope& scope);
+
   // As far as grants_in() needs it. Asks the store when it is not remembered.
   Result<Volume> owner_of(const Call& call, VolumeId volume);
   void remember(const Volume& volume);
@@ -96,6 +110,7 @@ class Access final : public Store {
   Trail* const trail_;
   Rates* const rates_;
   Guarded<Owners> owners_;
+  Guarded<Loaded> loaded_;
 };
 
 }  // namespace outboard::server

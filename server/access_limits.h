@@ -15,6 +15,11 @@ inline constexpr std::chrono::seconds kRateBurst = 2s;
 // Principals remembered while they are busy, 100 bytes each.
 inline constexpr std::size_t kRatePrincipalsMax = 100'000;
 
+// ── Parts ────────────────────────────────────────────────────────────────────────────────────────
+// Parts of volumes of which a server remembers which client has loaded them, 200 bytes each: the
+// views of 10,000 sandboxes, many times over.
+inline constexpr std::size_t kLoadedPartsMax = 200'000;
+
 // ── Signing in ───────────────────────────────────────────────────────────────────────────────────
 // ID tokens carry a dozen claims; issuers that list all groups of a person stay below this.
 inline constexpr std::size_t kIdTokenBytesMax = 16'384;

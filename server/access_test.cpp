@@ -140,6 +140,38 @@ TEST_F(AccessTest, APathPrefixOpensItsPart) {
   EXPECT_EQ(writes(as(1, {Grant{ours_, "/team", false}}), ours_), "read_only");
 }
 
+// [S40] No change tells what a withdrawn grant has taken away.
+TEST_F(AccessTest, S40_AFeedIsNotResumedUnderOtherGrants) {
+  ASSERT_EQ(writes(internal_call(clock_.now() + std::chrono::seconds(30)), ours_), "written");
+  const auto sees = [&](std::vector<Grant> grants, ClientId client) {
+    Call call = as(1, std::move(grants));
+    call.caller.client = client;
+    return call;
+  };
+  const auto resumed = [&](const Call& call) {
+    const auto answer = access_.subscribe(call, ours_, Seq{1}, std::make_shared<FeedQueue>());
+    return answer ? std::string("resumed") : std::string(name_of(answer.error().code));
+  };
+  const auto load = [&](const Call& call) {
+    ASSERT_TRUE(access_.snapshot(call, ours_, {}, [](const SnapshotPart&) {}));
+  };
+  const ClientId client{random_uuid()};
+  const Call whole = sees({Grant{ours_, "/", false}}, client);
+  const Call part = sees({Grant{ours_, "/d", false}}, client);
+  const Call other = sees({Grant{ours_, "/e", false}}, client);
+  load(whole);
+  EXPECT_EQ(resumed(whole), "resumed");
+  EXPECT_EQ(resumed(part), "history_gone");
+  load(part);
+  EXPECT_EQ(resumed(part), "resumed");
+  EXPECT_EQ(resumed(other), "history_gone");
+  load(part);
+  EXPECT_EQ(resumed(whole), "history_gone");
+  load(whole);
+  EXPECT_EQ(resumed(whole), "resumed");
+  EXPECT_EQ(resumed(sees({Grant{ours_, "/d", false}}, ClientId{random_uuid()})), "history_gone");
+}
+
 TEST_F(AccessTest, AnAuditorReadsTheLogAndNothingElse) {
   Call call = as(1, {});
   call.caller.auditor = true;

@@ -36,7 +36,9 @@ constexpr Sql kInsert{
     "epoch, generation, bound, limited) SELECT $1::bytea, nullif($2::bigint, 0), $3::text, "
     "nullif($4::bigint, 0), $5::boolean, least(clock_timestamp() + $6::bigint * "
     "interval '1 second', (SELECT expires FROM tokens WHERE id = $4::bigint)), $7::uuid, "
-    "$8::bigint, $9::bigint, $14::boolean, $15::boolean WHERE $7::uuid IS NULL OR EXISTS (SELECT 1 "
+    "$8::bigint, $9::bigint, $14::boolean, $15::boolean OR ($14::boolean AND EXISTS "
+    "(SELECT 1 FROM tokens p WHERE p.id = $4::bigint AND p.limited)) WHERE $7::uuid IS NULL OR "
+    "EXISTS (SELECT 1 "
     "FROM s) "
     "RETURNING id, created, expires), "
     "g AS (INSERT INTO token_grants (token, volume, prefix, writable, manage) "
@@ -44,8 +46,8 @@ constexpr Sql kInsert{
     "unnest($10::bigint[], $11::text[], $12::boolean[], $13::boolean[]) "
     "AS a(volume, prefix, writable, manage)) "
     "SELECT id, " OUTBOARD_NANOS("created") ", " OUTBOARD_NANOS("expires") " FROM t"};
-// Down from `from` (0: of the organisation, or any when that is 0 too) to the token; its parents
-// must stand. Never longer than its parent lives.
+// Down from $2 (0: of the organisation, or any when that is 0 too) to the token; its parents must
+// stand. Never longer than its parent lives, and never the asking token itself.
 constexpr Sql kRenew{
     "tokens_renew",
     "WITH RECURSIVE line AS (SELECT id, parent, revoked FROM tokens WHERE id = $1::bigint "
@@ -53,7 +55,7 @@ constexpr Sql kRenew{
     "UNION ALL SELECT t.id, t.parent, t.revoked FROM tokens t JOIN line ON t.id = line.parent), "
     "u AS (UPDATE tokens t SET expires = least(clock_timestamp() + $4::bigint * "
     "interval '1 second', (SELECT p.expires FROM tokens p WHERE p.id = t.parent)) "
-    "WHERE t.id = $1::bigint AND ($2::bigint = 0 OR EXISTS "
+    "WHERE t.id = $1::bigint AND t.id <> $5::bigint AND ($2::bigint = 0 OR EXISTS "
     "(SELECT 1 FROM line WHERE id = $2::bigint AND id <> $1::bigint)) "
     "AND EXISTS (SELECT 1 FROM line) AND NOT EXISTS (SELECT 1 FROM line WHERE revoked IS NOT NULL) "
     "RETURNING t.id, t.organisation, t.principal, t.admin, t.bound, t.created, t.expires) "
@@ -309,7 +311,8 @@ Result<TokenInfo> PgAdmin::renew_token(const Call& call, std::uint64_t id,
                             .int8(id)
                             .int8(administers ? std::uint64_t{0} : caller.token)
                             .int8(caller.organisation)
-                            .int8(std::int64_t{life.count()}),
+                            .int8(std::int64_t{life.count()})
+                            .int8(caller.token),
                         call.deadline);
   if (!rows) return rows.error();
   if (rows->empty()) {

@@ -113,6 +113,12 @@ TEST_F(RosterTest, ALimitedTokenWithoutAGrantLeftOpensNothing) {
   ASSERT_TRUE(roster().remove_user(call(), "acme", "ada", Fate::remove, ""));
   EXPECT_TRUE(read(secret).grants.empty());
   EXPECT_EQ(may(read(secret), skills_, "/team/a"), "not_found");
+  TokenRequest child;
+  child.organisation = "acme";
+  child.principal = "bob";
+  auto minted = admin().mint_token(as(read(secret)), child);
+  ASSERT_TRUE(minted) << minted.error().message;
+  EXPECT_TRUE(read(minted->secret).grants.empty());
 }
 
 TEST_F(RosterTest, RolesAreModes) {
@@ -230,6 +236,15 @@ TEST_F(RosterTest, S41_ATokenIsRenewedByItsParent) {
   ASSERT_TRUE(renewed) << renewed.error().message;
   EXPECT_LE(renewed->expires, parent.info.expires);
   EXPECT_EQ(may(read(child.secret), memory_, "/"), "write");
+  TokenRequest for_admin;
+  for_admin.organisation = "acme";
+  for_admin.principal = "bob";
+  for_admin.admin = true;
+  const MintedToken administrator = *admin().mint_token(call(), for_admin);
+  const Caller looks_after = read(administrator.secret);
+  EXPECT_TRUE(admin().renew_token(as(looks_after), child.info.id, 1h));
+  EXPECT_EQ(admin().renew_token(as(looks_after), administrator.info.id, 1h).error().code,
+            Code::not_found);  // for ever, otherwise
   const Caller bob = read(mint("bob", {{"acme/memory", "/", true}}, false).secret);
   EXPECT_EQ(admin().renew_token(as(bob), child.info.id, 1h).error().code, Code::not_found);
   ASSERT_TRUE(admin().revoke_token(call(), child.info.id));

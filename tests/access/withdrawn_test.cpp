@@ -27,7 +27,7 @@ class WithdrawnTest : public ::testing::Test {
     config.listen = {"unix:" + directory_.path() + "/socket"};
     config.workers = 8;
     auto started = RpcServer::start(config, database_->store(), database_->admin(),
-                                    database_->tokens(), {}, {&database_->roster(), nullptr});
+                                    database_->tokens(), {}, {}, {&database_->roster(), nullptr});
     CHECK(started);
     server_ = *std::move(started);
     database_->tell_access_changes([this] { server_->recheck_tokens(); });
@@ -71,6 +71,7 @@ class WithdrawnTest : public ::testing::Test {
                                       const std::function<void()>& take_away) {
     const auto store = connect(secret);
     auto queue = std::make_shared<FeedQueue>();
+    EXPECT_TRUE(store->snapshot(call(), volume_, {}, [](const SnapshotPart&) {}));
     auto subscription = store->subscribe(Call::until(SystemClock().now() + 60s), volume_,
                                          database_->store().describe(call(), volume_)->head, queue);
     EXPECT_TRUE(subscription) << subscription.error().message;

@@ -73,6 +73,8 @@ class PartFeedSuite : public PartSuite {
   // One change of the whole volume as `who` sees it.
   std::vector<Change> seen_as(const Guest& who, const std::function<void()>& change) {
     auto queue = std::make_shared<FeedQueue>();
+    const auto loaded = who.store->snapshot(who.call, volume_, {}, [](const SnapshotPart&) {});
+    EXPECT_TRUE(loaded) << loaded.error().message;
     const Seq from = head();
     const auto subscription = who.store->subscribe(who.call, volume_, from, queue);
     EXPECT_TRUE(subscription) << subscription.error().message;

@@ -14,7 +14,7 @@ std::string github_token() {
   return std::string("gh") + "p_" + "1A2b3C4d5E6f7G8h9I0jKlMnOpQrStUvWxYz12";
 }
 
-Publish publish(const std::string& path, std::string bytes) {
+Publish publish_of(const std::string& path, std::string bytes) {
   const auto [parent, name] = split_last(path);
   Publish op;
   op.at = NameRef{std::string(parent), std::string(name)};
@@ -44,31 +44,31 @@ bool says(const std::string& message, const std::string& part) {
 TEST_P(StoreSuite, S22_ABrokenSkillIsRefusedWithItsLine) {
   use_volume(linting(Strictness::refuse));
   put("/greet/SKILL.md", skill("greet"));
-  auto wrong = apply(publish("/greet/SKILL.md", skill("other")));
+  auto wrong = apply(publish_of("/greet/SKILL.md", skill("other")));
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code, Code::invalid);
   EXPECT_EQ(wrong.error().subject, "/greet/SKILL.md");
   EXPECT_TRUE(says(wrong.error().message, "/greet/SKILL.md:2: ")) << wrong.error().message;
   EXPECT_EQ(content("/greet/SKILL.md"), skill("greet"));
-  EXPECT_EQ(refused(publish("/SKILL.md", skill("greet"))), Code::invalid);
-  EXPECT_EQ(refused(publish("/greet/SKILL.md", pattern(kSkillDocumentBytesMax + 1))),
+  EXPECT_EQ(refused(publish_of("/SKILL.md", skill("greet"))), Code::invalid);
+  EXPECT_EQ(refused(publish_of("/greet/SKILL.md", pattern(kSkillDocumentBytesMax + 1))),
             Code::invalid);
   put("/greet/other.md", "anything");
 }
 
 TEST_P(StoreSuite, S22_AWarningIsAnsweredAndFlagged) {
   use_volume(linting(Strictness::warn));
-  const Outcome told = done(publish("/greet/SKILL.md", skill("other")));
+  const Outcome told = done(publish_of("/greet/SKILL.md", skill("other")));
   ASSERT_EQ(told.warnings.size(), 1U);
   EXPECT_TRUE(says(told.warnings[0], "/greet/SKILL.md:2: ")) << told.warnings[0];
   EXPECT_TRUE(log().back().warned);
-  EXPECT_TRUE(done(publish("/greet/SKILL.md", skill("greet"))).warnings.empty());
+  EXPECT_TRUE(done(publish_of("/greet/SKILL.md", skill("greet"))).warnings.empty());
   EXPECT_FALSE(log().back().warned);
 }
 
 TEST_P(StoreSuite, S22_NobodyLooksWhereNobodyAsked) {
   use_volume(linting(Strictness::off));
-  EXPECT_TRUE(done(publish("/greet/SKILL.md", "nothing")).warnings.empty());
+  EXPECT_TRUE(done(publish_of("/greet/SKILL.md", "nothing")).warnings.empty());
 }
 
 // An editor writes a file beside it and renames it over: that is a write too.
@@ -89,11 +89,11 @@ TEST_P(StoreSuite, S22_AFolderIsRenamedTogetherWithItsName) {
   ASSERT_FALSE(alone);
   EXPECT_EQ(alone.error().code, Code::invalid);
   auto both = apply(
-      {Step{move("/greet", "/hello"), {}}, Step{publish("/hello/SKILL.md", skill("hello")), {}}});
+      {Step{move("/greet", "/hello"), {}}, Step{publish_of("/hello/SKILL.md", skill("hello")), {}}});
   ASSERT_TRUE(both) << both.error().message;
   EXPECT_EQ(content("/hello/SKILL.md"), skill("hello"));
-  auto late = apply({Step{publish("/hello/SKILL.md", skill("third")), {}},
-                     Step{publish("/hello/notes.md", "x"), {}}});
+  auto late = apply({Step{publish_of("/hello/SKILL.md", skill("third")), {}},
+                     Step{publish_of("/hello/notes.md", "x"), {}}});
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().step, 0U);
   EXPECT_FALSE(there("/hello/notes.md"));
@@ -118,7 +118,7 @@ TEST_P(StoreSuite, S22_AnEmptySkillIsOnlyBegun) {
 
 TEST_P(StoreSuite, S32_ASecretIsRefusedAndNotRepeated) {
   use_volume(scanning(Strictness::refuse));
-  auto found = apply(publish("/notes.md", "one\ntwo " + github_token() + "\n"));
+  auto found = apply(publish_of("/notes.md", "one\ntwo " + github_token() + "\n"));
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, Code::invalid);
   EXPECT_TRUE(says(found.error().message, "line 2 of /notes.md")) << found.error().message;
@@ -130,7 +130,7 @@ TEST_P(StoreSuite, S32_ASecretIsRefusedAndNotRepeated) {
 
 TEST_P(StoreSuite, S32_AWarningLetsItHappen) {
   use_volume(scanning(Strictness::warn));
-  const Outcome told = done(publish("/notes.md", github_token()));
+  const Outcome told = done(publish_of("/notes.md", github_token()));
   ASSERT_EQ(told.warnings.size(), 1U);
   EXPECT_TRUE(log().back().warned);
   EXPECT_EQ(content("/notes.md"), github_token());
