@@ -13,6 +13,7 @@ class Alone final : public Server {
   explicit Alone(Store& store) : store_(store) {}
   Result<Store*> store() override { return &store_; }
   Result<Admin*> admin() override { return Error{Code::no_access, "no administrator"}; }
+  Result<Revisions*> revisions() override { return Error{Code::no_access, "no administrator"}; }
   Result<client::Agent*> agent() override { return Error{Code::unsupported, "there is none"}; }
   ClientId client() const override { return {}; }
   std::string version() const override { return {}; }

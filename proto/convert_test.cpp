@@ -129,6 +129,14 @@ class Dice {
     op.parents = coin();
     return op;
   }
+  Restore restore() {
+    Restore op;
+    op.inode = Inode{number()};
+    op.version = Version{number()};
+    op.to = maybe<NameRef>([&] { return name_ref(); });
+    op.parents = coin();
+    return op;
+  }
   // The op of one alternative.
   Op op(std::size_t alternative) {
     switch (alternative) {
@@ -149,7 +157,10 @@ class Dice {
       case 11: return write_op();
       case 12: return Truncate{node_ref(), number()};
       case 13: return Append{node_ref(), bytes()};
-      default: return publish();
+      case 14: return publish();
+      case 15: return restore();
+      case 16: return Redact{Inode{number()}, Version{number()}};
+      default: return Op{};
     }
   }
   Batch batch() {
