@@ -213,6 +213,16 @@ Status roll_back(Context& context, const RollbackOptions& options) {
   }
   const std::string message =
       options.message.empty() ? "roll back to " + options.revision : options.message;
+  if (bench->volume.second_reviewer) {
+    auto made = bench->revisions.submit(context.call(), bench->volume.id, {"", message});
+    if (!made) return made.error();
+    say(context, "submitted", *made,
+        ", the tree of " + printable(options.revision) +
+            ": somebody else reviews it, then `outboard "
+            "skills publish " +
+            std::to_string(made->number) + "` shows it to all");
+    return success();
+  }
   auto done = bench->revisions.publish(context.call(), bench->volume.id, 0, {"", message});
   if (!done) return done.error();
   say(context, "rolled back:", *done,

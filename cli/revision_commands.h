@@ -59,7 +59,8 @@ struct RollbackOptions {
   std::string message;
   bool dry_run = false;
 };
-// Makes the head what the revision was, as new changes, and publishes it.
+// Makes the head what the revision was, as new changes, and publishes it; where a second reviewer
+// is needed it submits it.
 Status roll_back(Context& context, const RollbackOptions& options);
 
 }  // namespace outboard::cli

@@ -39,6 +39,7 @@ class ScopedSink final : public FeedSink {
       : scope_(std::move(scope)), sink_(std::move(sink)) {}
 
   bool offer(const std::shared_ptr<const FeedItem>& item) override;
+  bool shows() const override { return sink_->shows(); }
 
  private:
   bool pass(const FeedItem& from, std::vector<Change>& run, Seq upto);
