@@ -194,7 +194,7 @@ class Store {
                                 std::string_view after, std::uint32_t limit,
                                 const ReadAt& at = {}) = 0;
   // Bytes [offset, offset + size) of a version; Version{0} is the current one. size is at most
-  // kReadBytesMax. not_found: no such version, or its history was pruned.
+  // kReadBytesMax. not_found: no such version, or its history was pruned, or it was redacted.
   virtual Result<At<Content>> read(const Call& call, VolumeId volume, Inode inode, Version version,
                                    std::uint64_t offset, std::size_t size) = 0;
   // Whole contents of up to kReadManyMax files, in order; each on its own may fail.

@@ -49,7 +49,7 @@ class CollectorTest : public DatabaseTest {
 };
 
 TEST_F(CollectorTest, S31_AgeTakesTheLogAndWhatItSuperseded) {
-  const VolumeId memory = volume("acme/memory", {.retention = {0, 24 * 3600, 0}});
+  const VolumeId memory = volume("acme/memory", {.retention = {50, 24 * 3600, 0}});
   const Inode file = apply(memory, put("/d/f", "one")).outcomes[0].node.inode;
   apply(memory, put("/d/f", "two"));
   const Inode gone =

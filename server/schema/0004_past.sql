@@ -320,7 +320,8 @@ begin
       select f.versions, f.bytes, f.changes into versions, bytes, changes
         from outboard.forget_changes(p_volume, v.pruned_seq, upto) f;
       pruned := upto;
-      more := upto - v.pruned_seq >= p_rows;
+      more := true;
+      return;  -- the volume's row is locked from here on: whatever else there is, is another step's
     end if;
   end if;
   if v.retention_versions is not null then
