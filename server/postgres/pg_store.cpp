@@ -108,6 +108,8 @@ Result<Volume> PgStore::describe(const Call& call, VolumeId volume) {
 
 Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
   if (auto good = check_batch(batch); !good) return good.error();
+  const auto turn = strict_.enter(volume);
+  if (!turn) return turn.error();
   auto applied = committer_.apply(call, volume, batch);
   if (applied) strict_.settle(volume, applied->last);
   return applied;

@@ -79,6 +79,27 @@ Status PgStrict::may_have_mounts() {
   return Error{Code::unavailable, "this server is not known to the others yet: try again"};
 }
 
+Result<PgStrict::Turn> PgStrict::enter(VolumeId volume) {
+  if (!acks_.is_strict(volume)) return Turn(nullptr);
+  Lock lock(mutex_);
+  if (under_way_ < kStrictTurnsMax) {
+    ++under_way_;
+    return Turn(this);
+  }
+  Error error{Code::unavailable,
+              std::to_string(kStrictTurnsMax) +
+                  " publishes on strict volumes are under way, as many as may wait for mounts: try "
+                  "again later",
+              to_string(volume)};
+  error.retry_after_ms = static_cast<std::uint32_t>(kRpcRetryAfter.count());
+  return error;
+}
+
+void PgStrict::leave() {
+  Lock lock(mutex_);
+  --under_way_;
+}
+
 void PgStrict::settle(VolumeId volume, Seq seq) {
   if (!seq || !acks_.is_strict(volume)) return;
   ask(volume, seq, now() + kStrictLease);

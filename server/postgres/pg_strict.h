@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/guarded.h"
@@ -34,6 +35,22 @@ class PgStrict {
   PgStrict(const PgStrict&) = delete;
   PgStrict& operator=(const PgStrict&) = delete;
 
+  // A publish is under way, from before its commit until it has settled.
+  class Turn {
+   public:
+    explicit Turn(PgStrict* strict) : strict_(strict) {}
+    Turn(Turn&& other) noexcept : strict_(std::exchange(other.strict_, nullptr)) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+      if (strict_ != nullptr) strict_->leave();
+    }
+
+   private:
+    PgStrict* strict_;  // nothing: the volume is not strict
+  };
+  // unavailable: so many publishes wait for mounts that this one would take a thread from those who
+  // wait for nobody. Nothing is written then.
+  Result<Turn> enter(VolumeId volume);
   // Returns when every mount of a strict volume shows `seq`, or cannot show anything older; at
   // once for other volumes. At most kStrictLease.
   void settle(VolumeId volume, Seq seq);
@@ -57,6 +74,7 @@ class PgStrict {
     std::set<Uuid> open;  // servers that have not answered
   };
 
+  void leave();
   Result<std::set<Uuid>> others(Moment deadline);
   void ask(VolumeId volume, Seq seq, Moment until);
   void await_all(std::uint64_t question, Moment until);
@@ -72,6 +90,7 @@ class PgStrict {
   std::map<std::uint64_t, Question> questions_ GUARDED_BY(mutex_);
   std::uint64_t last_question_ GUARDED_BY(mutex_) = 0;
   std::vector<Asked> asked_ GUARDED_BY(mutex_);
+  std::size_t under_way_ GUARDED_BY(mutex_) = 0;
   bool announced_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;

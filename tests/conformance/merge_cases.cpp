@@ -46,7 +46,7 @@ TEST_P(StoreSuite, S35_AWriteOfAFewBytesIsMergedAsItsWholeFile) {
 TEST_P(StoreSuite, S35_LargeTextIsMergedToo) {
   use_policy(Policy::merge);
   std::string text;
-  for (int line = 0; text.size() < 4 * kChunkBytes; ++line) {
+  for (int line = 0; text.size() < 2 * kChunkBytes; ++line) {
     text += "line " + std::to_string(line) + "\n";
   }
   const Node file = put("/f", text);
