@@ -21,7 +21,7 @@ namespace {
 std::vector<std::unique_ptr<GroupWriter>> writers_for(const std::string& url, Feed& feed,
                                                       Doorbell& doorbell) {
   std::vector<std::unique_ptr<GroupWriter>> writers;
-  for (std::size_t i = 0; i < 16; ++i) {
+  for (std::size_t i = 0; i < kCommitterThreads; ++i) {
     writers.push_back(std::make_unique<PgCommit>(url, feed, doorbell));
   }
   return writers;
