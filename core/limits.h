@@ -151,8 +151,8 @@ inline constexpr std::chrono::milliseconds kRowLockWaitSlow = 2ms;
 inline constexpr std::chrono::milliseconds kSlowPauseMin = 20ms;
 inline constexpr std::chrono::milliseconds kSlowPauseMax = 320ms;
 // Volumes that one server commits to at once: each takes a thread and a connection, and waits for
-// the disk most of its time.
-inline constexpr std::size_t kCommitterThreads = 4;
+// the disk most of its time; what waits at once, Postgres writes together.
+inline constexpr std::size_t kCommitterThreads = 16;
 // Postgres itself ends a read after this long: nobody waits for its answer any more.
 inline constexpr std::chrono::milliseconds kReadStatementMax = 60s;
 // Bringing the schema of a large database up to date may rewrite tables.

@@ -193,16 +193,17 @@ void Committer::work(GroupWriter& writer, std::size_t index) {
 
 void Committer::drop_late(Work& work, std::vector<WaitingPtr>& answered) {
   const Moment now = std::chrono::steady_clock::now();
-  std::erase_if(work.group, [&](const WaitingPtr& waiting) {
-    const bool late = waiting->write.call.deadline <= now;
-    if (late) {
-      waiting->write.answer = too_late(waiting->place);
-      answer(waiting, answered);
-    } else {
+  std::vector<WaitingPtr> in_time;
+  for (auto& waiting : work.group) {
+    if (waiting->write.call.deadline > now) {
       waiting->place = Place::in_flight;
+      in_time.push_back(std::move(waiting));
+      continue;
     }
-    return late;
-  });
+    waiting->write.answer = too_late(waiting->place);
+    answer(waiting, answered);
+  }
+  work.group = std::move(in_time);
 }
 
 void Committer::answer(const WaitingPtr& waiting, std::vector<WaitingPtr>& answered) {

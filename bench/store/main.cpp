@@ -112,7 +112,6 @@ void without_disk(const Options& options, Figures& figures) {
   Writers one(site, {site.volume("one")}, 1, 1);
   Freshness freshness(site);
   SqlEdit edit(site, 10'000);
-  Trees trees(site, 10'000, 100'000'000);
   for (int round = 0; round < options.rounds; ++round) {
     const auto by_grpc = freshness.by_grpc(kWrites);
     const auto by_sql = freshness.by_sql(kWrites);
@@ -121,6 +120,13 @@ void without_disk(const Options& options, Figures& figures) {
     figures.add("P7", quantile(by_grpc, 0.99));
     figures.add("P8", quantile(by_sql, 0.5));
     figures.add("P9", edit.seconds());
+  }
+}
+
+void whole_trees(const Options& options, Figures& figures) {
+  Site site(options.memory, 0);
+  Trees trees(site, 10'000, 100'000'000);
+  for (int round = 0; round < options.rounds; ++round) {
     figures.add("P10", trees.names_ms());
     figures.add("P11", trees.bodies_mb_per_second());
   }
@@ -140,6 +146,7 @@ int run(const Options& options) {
       {"writes", durable_writes},
       {"slow", slow_disk},
       {"latency", without_disk},
+      {"trees", whole_trees},
       {"watchers", idle_watchers}};
   for (const auto& [name, part] : parts) {
     if (!options.only.empty() && options.only != name) continue;

@@ -4,7 +4,7 @@
 // transaction, from a thread of its own → the other servers' Listener.
 //
 // Not in the commit itself: Postgres lets only one transaction that notifies commit at a time, in
-// the whole database, and a commit waits for the disk. Here nobody waits for the disk. [D23]
+// all its databases, and a commit waits for the disk. Here nobody waits for the disk. [D23]
 //
 // What always holds: it is a hint. One that is lost with this process, or with its connection, is
 // made up for by the other servers' own look (kProgressInterval). Any thread may ring.
