@@ -163,7 +163,7 @@ Status list_revisions(Context& context, const std::string& named, std::uint32_t 
   return success();
 }
 
-Status diff_revisions(Context& context, const DiffOptions& options) {
+Status diff_revisions(Context& context, const RevisionDiffOptions& options) {
   auto volume = context.open_volume(options.volume, "skills");
   if (!volume) return volume.error();
   auto store = context.store();

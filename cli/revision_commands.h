@@ -37,13 +37,13 @@ Status publish_revision(Context& context, const PublishOptions& options);
 
 Status list_revisions(Context& context, const std::string& volume, std::uint32_t limit);
 
-struct DiffOptions {
+struct RevisionDiffOptions {
   std::string volume;
   std::string from;  // empty: published
   std::string to;    // empty: head
 };
 // The paths that differ, one a line; nothing where the trees are the same.
-Status diff_revisions(Context& context, const DiffOptions& options);
+Status diff_revisions(Context& context, const RevisionDiffOptions& options);
 
 struct PinOptions {
   std::string volume;

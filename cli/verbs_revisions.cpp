@@ -69,7 +69,7 @@ void add_revisions(CLI::App* skills, Command& chosen, bool& json) {
 }
 
 void add_diff(CLI::App* skills, Command& chosen) {
-  auto options = std::make_shared<DiffOptions>();
+  auto options = std::make_shared<RevisionDiffOptions>();
   CLI::App* diff = skills->add_subcommand("diff", "The paths that differ between two revisions");
   diff->add_option("FROM", options->from,
                    "Number, name, `published` or `head`; default: published");

@@ -205,12 +205,15 @@ TEST_F(SqlBulkTest, FilesOfAnyVolumeAreWrittenByFunction) {
   expect_log_tells_tree(notes);
 }
 
-TEST_F(SqlBulkTest, StrictVolumesTakeFunctionsOnly) {
+// [S7] SQL ends before COMMIT: it cannot wait for mounts.
+TEST_F(SqlBulkTest, S7_StrictVolumesTakeNoSql) {
+  run(insert("/a.md", "one"));
   run("UPDATE outboard.volumes SET strict = true WHERE name = 'memory'");
-  refused(insert("/a.md", ""), "the volume is strict");
-  EXPECT_EQ(text("SELECT outboard.write_file('acme', 'memory', '/a.md', 'one')::text"), "1");
-  refused("UPDATE outboard.memory_files SET content = 'two'", "outboard.write_file");
-  refused("DELETE FROM outboard.memory_files", "the volume is strict");
+  refused(insert("/b.md", ""), "acme/memory\" is strict");
+  refused("UPDATE outboard.memory_files SET content = 'two'", "outboard memory put");
+  refused("DELETE FROM outboard.memory_files", "is strict");
+  refused("SELECT outboard.write_file('acme', 'memory', '/a.md', 'two')", "is strict");
+  refused("SELECT outboard.delete_file('acme', 'memory', '/a.md')", "is strict");
   EXPECT_EQ(content(memory_, "/a.md"), "one");
 }
 

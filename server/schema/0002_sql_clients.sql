@@ -117,12 +117,18 @@ begin
   end if;
 end $$;
 
--- Called once for each volume that a statement on a view changes.
+-- Called once for each volume that a statement changes: SQL ends before COMMIT, so it cannot wait for mounts, and does not
+-- write where writers must.
 create function outboard.refuse_strict(p_volume bigint) returns void language plpgsql stable as $$
+declare
+  v record;
 begin
-  if (select v.strict from outboard.volumes v where v.id = p_volume) then
-    raise exception 'the volume is strict, and a statement cannot wait for its mounts: publish with "select '
-        'outboard.write_file(org, volume, path, content)" or "outboard put"' using errcode = 'feature_not_supported';
+  select o.name as organisation, x.name into v from outboard.volumes x
+    join outboard.organisations o on o.id = x.organisation where x.id = p_volume and x.strict;
+  if found then
+    raise exception 'the volume "%/%" is strict, and plain SQL cannot wait for its mounts: publish through the server, '
+        'which waits ("outboard memory put", "outboard skills push", "outboard push")', v.organisation, v.name
+      using errcode = 'feature_not_supported';
   end if;
 end $$;
 
@@ -403,8 +409,8 @@ end $$;
 -- The volumes that the noted rows name, each by what names it.
 create type outboard.noted_volume as (org text, volume text, holds text, id bigint);
 
--- `p_strict`: strict ones too. Noted rows up to `p_after`, here and below, are done.
-create function outboard.find_volumes(p_after bigint, p_strict boolean) returns outboard.noted_volume[] language plpgsql as $$
+-- Noted rows up to `p_after`, here and below, are done.
+create function outboard.find_volumes(p_after bigint) returns outboard.noted_volume[] language plpgsql as $$
 declare
   v record;
   id bigint;
@@ -413,9 +419,7 @@ begin
   for v in select distinct n.org, n.volume, n.holds from outboard.noted_rows n
            where n.xid = pg_current_xact_id() and n.ordinal > p_after loop
     id := outboard.writable_volume(v.org, v.volume, v.holds);
-    if not p_strict then
-      perform outboard.refuse_strict(id);
-    end if;
+    perform outboard.refuse_strict(id);
     volumes := volumes || (v.org, v.volume, v.holds, id)::outboard.noted_volume;
   end loop;
   return volumes;
@@ -706,8 +710,8 @@ begin
   perform outboard.stage(4, rows);
 end $$;
 
--- Does what was noted and not yet done; `p_strict`: in strict volumes too.
-create function outboard.apply_noted(p_strict boolean) returns void language plpgsql as $$
+-- Does what was noted and not yet done.
+create function outboard.apply_noted() returns void language plpgsql as $$
 declare
   done_before constant bigint :=
     coalesce((select t.applied from outboard.staged_transactions t where t.xid = pg_current_xact_id()), 0);
@@ -724,7 +728,7 @@ begin
     return;
   end if;
   perform outboard.plan_for(asked.rows);
-  volumes := outboard.find_volumes(done_before, p_strict);
+  volumes := outboard.find_volumes(done_before);
   perform outboard.check_rows(done_before, volumes);
   if asked.makes + asked.renames > 0 then
     perform outboard.enter_directories(done_before, volumes);
@@ -761,7 +765,7 @@ create function outboard.apply_statement() returns trigger language plpgsql secu
 set search_path = outboard, pg_temp set plan_cache_mode = auto set enable_seqscan = off set jit = off
 set standard_conforming_strings = on as $$
 begin
-  perform apply_noted(false);
+  perform apply_noted();
   return null;
 end $$;
 
@@ -854,8 +858,7 @@ create constraint trigger commit_staged after insert on outboard.staged_transact
   deferrable initially deferred for each row execute function outboard.commit_staged();
 
 -- ── Files of any volume, by function ─────────────────────────────────────────────────────────────
--- They also write where the views do not: in volumes of other names, and in strict ones. There a call does not wait for
--- the mounts to let go of the old bytes, as it ends before COMMIT.
+-- They also write where the views do not: in volumes of other names.
 
 -- Makes the file or writes it anew; the version that it then has. Whoever wrote it last before is not asked.
 create function outboard.write_file(org text, volume text, path text, content text) returns bigint
@@ -881,7 +884,7 @@ begin
         select case when old_version is null then 0 else 1 end, write_file.org, write_file.volume, '',
           case when old_version is not null then write_file.path end, old_version, old_size, write_file.path,
           write_file.content, sha256(convert_to(write_file.content, 'UTF8')), clock_timestamp();
-      perform apply_noted(true);
+      perform apply_noted();
       return coalesce(old_version, 0) + 1;
     exception when unique_violation then
       -- Somebody made it meanwhile: now it is there to be rewritten. Anything else in the way would be so again.
@@ -908,7 +911,7 @@ begin
   if old_version is not null then
     insert into noted_rows (action, org, volume, holds, old_path, old_version, at)
       values (2, delete_file.org, delete_file.volume, '', delete_file.path, old_version, clock_timestamp());
-    perform apply_noted(true);
+    perform apply_noted();
   end if;
   return old_version;
 end $$;

@@ -76,18 +76,3 @@ create table outboard.strict_servers (
   server uuid primary key,
   until timestamptz not null
 ) with (fillfactor = 50);
-
--- For every way of plain SQL into a volume: it cannot wait for mounts, so it may not write where writers must.
-create function outboard.refuse_strict(p_volume bigint) returns void
-language plpgsql stable set search_path = outboard, pg_temp as $$
-declare
-  v record;
-begin
-  select o.name as organisation, x.name into v from outboard.volumes x
-    join outboard.organisations o on o.id = x.organisation where x.id = p_volume and x.strict;
-  if found then
-    raise exception 'the volume "%/%" is strict, and plain SQL cannot wait for its mounts', v.organisation, v.name
-      using errcode = 'feature_not_supported',
-            hint = 'publish through the server, which waits: "outboard memory put" or "outboard skills push"';
-  end if;
-end $$;

@@ -88,8 +88,8 @@ TEST_P(StoreSuite, S22_AFolderIsRenamedTogetherWithItsName) {
   auto alone = apply(move("/greet", "/hello"));
   ASSERT_FALSE(alone);
   EXPECT_EQ(alone.error().code, Code::invalid);
-  auto both = apply(
-      {Step{move("/greet", "/hello"), {}}, Step{publish_of("/hello/SKILL.md", skill("hello")), {}}});
+  auto both = apply({Step{move("/greet", "/hello"), {}},
+                     Step{publish_of("/hello/SKILL.md", skill("hello")), {}}});
   ASSERT_TRUE(both) << both.error().message;
   EXPECT_EQ(content("/hello/SKILL.md"), skill("hello"));
   auto late = apply({Step{publish_of("/hello/SKILL.md", skill("third")), {}},
