@@ -63,7 +63,8 @@ struct Database::Parts {
         feed_log(feed_pool),
         feed(feed_log),
         committer(writers_for(config.url, feed, rules)),
-        revisions(pool, rules),
+        revisions(pool, rules,
+                  [this](VolumeId volume, const Pointer& pointer) { moved(volume, pointer); }),
         pointers(revisions),
         published_log(feed_pool, LogEnd::published),
         published_feed(published_log, kProgressInterval, FeedUnit::whole),
@@ -89,6 +90,9 @@ struct Database::Parts {
     VolumeId volume;
     Pointer pointer;
     if (!read_published(payload, volume, pointer)) return journal.heard(payload);
+    moved(volume, pointer);
+  }
+  void moved(VolumeId volume, const Pointer& pointer) {
     pointers.moved(volume, pointer);
     published_feed.heard(volume, pointer.seq);
   }
