@@ -141,7 +141,7 @@ TEST_F(MergingTest, AStaleBaseIsRefusedUntilMergingIsBuilt) {
 TEST_F(CommitTest, LinksHaveALimit) {
   put("x");
   WorkingSet set(tree_, tree_.volume(), Timestamp{3});
-  StoredNode many = **set.node(*tree_.resolve(NodeRef{"/f"}));
+  StoredNode many = **set.node(*tree_.now().resolve(NodeRef{"/f"}));
   many.node.attributes.links = kLinksMax;
   set.put_node(many);
   tree_.absorb(set);
