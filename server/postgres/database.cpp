@@ -94,7 +94,8 @@ struct Database::Parts {
         feed(feed_log),
         doorbell(config.url),
         committer(writers_for(config.url, feed, rules, doorbell)),
-        revisions(pool, rules),
+        revisions(pool, rules,
+                  [this](VolumeId volume, const Pointer& pointer) { moved(volume, pointer); }),
         pointers(revisions),
         published_log(feed_pool, LogEnd::published),
         published_feed(published_log, kProgressInterval, FeedUnit::whole),
@@ -133,11 +134,14 @@ struct Database::Parts {
     if (payload == "access") {
       access_changed();
     } else if (read_published(payload, volume, pointer)) {
-      pointers.moved(volume, pointer);
-      published_feed.heard(volume, pointer.seq);
+      moved(volume, pointer);
     } else if (!locks.heard(payload) && !strict.heard(payload)) {
       journal.heard(payload);
     }
+  }
+  void moved(VolumeId volume, const Pointer& pointer) {
+    pointers.moved(volume, pointer);
+    published_feed.heard(volume, pointer.seq);
   }
   void access_changed() {
     tokens.forget();

@@ -274,8 +274,10 @@ Result<Revision> PgRevisions::publish(const Call& call, VolumeId volume, std::ui
                 call.deadline);
   if (!rows) return rows.error();
   if (!rows->empty()) {
+    Revision published = read_revision(*rows, 0);
+    moved_(volume, {VolumeMode::reviewed, published.seq});
     if (auto done = let_go(call, volume); !done) return done.error();
-    return read_revision(*rows, 0);
+    return published;
   }
   auto there = find(call, volume, number);
   if (!there) return there;

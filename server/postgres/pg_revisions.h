@@ -6,6 +6,8 @@
 // above. Any thread.
 #pragma once
 
+#include <functional>
+
 #include "core/content_rules.h"
 #include "core/revisions.h"
 #include "server/pointers.h"
@@ -15,8 +17,11 @@ namespace outboard::server {
 
 class PgRevisions final : public Revisions, public RevisionReader {
  public:
-  // `rules` judge the skills that a revision has changed.
-  PgRevisions(ConnectionPool& pool, const ContentRules& rules) : pool_(pool), rules_(rules) {}
+  using Moved = std::function<void(VolumeId, const Pointer&)>;
+  // `rules` judge the skills that a revision has changed. `moved` hears of a publish before its
+  // caller does, so that whoever published reads what they published.
+  PgRevisions(ConnectionPool& pool, const ContentRules& rules, Moved moved)
+      : pool_(pool), rules_(rules), moved_(std::move(moved)) {}
 
   Result<Revision> submit(const Call& call, VolumeId volume, const Submission& submission) override;
   Result<Revision> review(const Call& call, VolumeId volume, std::uint64_t number, bool approve,
@@ -55,6 +60,7 @@ class PgRevisions final : public Revisions, public RevisionReader {
 
   ConnectionPool& pool_;
   const ContentRules& rules_;
+  const Moved moved_;
 };
 
 }  // namespace outboard::server
