@@ -27,6 +27,11 @@ std::string path_within(const std::string& top, const std::string& path) {
   return path == top ? "/" : path.substr(top.size());
 }
 
+std::string name_of(const Context& context, const OpenPlace& place) {
+  return context.address() + " " + to_string(place.volume.id) + " " + place.volume.name + ":" +
+         place.path;
+}
+
 Result<OpenPlace> open_place(Context& context, std::string_view typed) {
   auto place = parse_place(typed);
   if (!place) return place.error();

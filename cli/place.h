@@ -28,4 +28,8 @@ std::string path_within(const std::string& top, const std::string& path);
 // Looks the volume up; "memory" is `<organisation>/memory`.
 Result<OpenPlace> open_place(Context& context, std::string_view typed);
 
+// What a folder meets: the server, the volume and the path in it. Another server's volume of the
+// same name is another place.
+std::string name_of(const Context& context, const OpenPlace& place);
+
 }  // namespace outboard::cli

@@ -28,7 +28,7 @@ class TreeBase {
     friend bool operator==(const Common&, const Common&) = default;
   };
 
-  // The one of `folder` and `place` ("acme/memory:/notes"); empty when they have not met.
+  // The one of `folder` and `place` (place.h's name_of); empty when they have not met.
   // corrupt: the file is not what save() wrote.
   static Result<TreeBase> load(const std::filesystem::path& state,
                                const std::filesystem::path& folder, std::string_view place);

@@ -344,7 +344,7 @@ Status pull_tree(Context& context, const TreePullOptions& options) {
   }
   auto state = state_folder([&](const char* name) { return context.variable(name); });
   if (!state) return state.error();
-  auto base = TreeBase::load(*state, options.folder, place->volume.name + ":" + place->path);
+  auto base = TreeBase::load(*state, options.folder, name_of(context, *place));
   if (!base) return base.error();
   return TreePull(context, options, **store, *place, *std::move(base)).run(*remote);
 }

@@ -113,7 +113,7 @@ class TreePush {
     if (!source_->folder) return success();
     auto state = state_folder([this](const char* name) { return context_.variable(name); });
     if (!state) return state.error();
-    auto base = TreeBase::load(*state, *source_->folder, place_.volume.name + ":" + place_.path);
+    auto base = TreeBase::load(*state, *source_->folder, name_of(context_, place_));
     if (!base) return base.error();
     base_.emplace(*std::move(base));
     return success();

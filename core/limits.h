@@ -120,8 +120,7 @@ inline constexpr std::uint64_t kSearchLagMax = 16'384;
 // ── Import and export ────────────────────────────────────────────────────────────────────────────
 // Members of one archive, and files of one tree: the largest volume that this is built for.
 inline constexpr std::size_t kTarEntriesMax = 1'000'000;
-// A larger file is sent in pieces of this size beside its name, then renamed: never in memory
-// whole.
+// A larger file goes in pieces of this size beside its name, then is renamed: never held whole.
 inline constexpr std::uint64_t kPushPieceBytes = 16ULL << 20U;
 
 // ── Requests ─────────────────────────────────────────────────────────────────────────────────────

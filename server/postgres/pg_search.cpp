@@ -26,12 +26,13 @@ constexpr Sql kAll{"search_all",
                    "SELECT d.path, n.inode, n.version, n.size FROM dentries d JOIN inodes n "
                    "ON n.volume = d.volume AND n.inode = d.inode AND n.kind = 0 "
                    "" OUTBOARD_SEARCH_RANGE};
-// What the index does not rule out, and what changed since it was true.
+// What the index does not rule out, and what changed since it was true. "+ 0": by the grams, never
+// by a walk through the volume.
 constexpr Sql kCandidates{
     "search_candidates",
     "WITH found AS MATERIALIZED ("
     "SELECT s.inode FROM unnest($5::text[]) AS needed(grams) "
-    "JOIN search_files s ON s.grams @> needed.grams::int[] WHERE s.volume = $1::bigint "
+    "JOIN search_files s ON s.grams @> needed.grams::int[] WHERE s.volume + 0 = $1::bigint "
     "UNION SELECT inode FROM changes WHERE volume = $1::bigint AND seq > $6::bigint) "
     "SELECT d.path, n.inode, n.version, n.size FROM found JOIN inodes n "
     "ON n.volume = $1::bigint AND n.inode = found.inode AND n.kind = 0 "
