@@ -103,8 +103,11 @@ begin
   if found then
     inode := own.inode; kind := own.node_kind; mode := own.mode; uid := own.uid; gid := own.gid; size := own.size;
     links := own.links; device := own.device; accessed := own.accessed; modified := own.modified;
-    changed := own.changed; version := own.version; digest := own.digest; target := own.target;
+    changed := own.changed; version := own.version; target := own.target;
     xattr_bytes := own.xattr_bytes;
+    if not own.redacted then
+      digest := own.digest;
+    end if;
   elsif p_inode = 1 then  -- nobody makes a root: it begins with its volume
     select (extract(epoch from v.created) * 1000000)::bigint * 1000 as made into own from outboard.volumes v
       where v.id = p_volume;
