@@ -6,7 +6,6 @@
 #include "cli/json_output.h"
 #include "cli/past_commands.h"
 #include "cli/remote_tree.h"
-#include "core/diff_limits.h"
 #include "core/limits.h"
 #include "core/path.h"
 #include "core/text_diff.h"

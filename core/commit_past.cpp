@@ -131,6 +131,7 @@ Result<Outcome> apply(Work& work, const Redact& op) {
   const Target target{*stored, {}, {}};
   Change change = make_change(work, ChangeKind::attributes, node, path_for_log(work, target));
   change.redacted = true;
+  change.node.digest.reset();  // a redacted change shows none
   const Seq seq = work.set.record(std::move(change));
   work.set.redact(redaction);
   return outcome_of(node, Dentry{}, seq);

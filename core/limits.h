@@ -205,6 +205,12 @@ inline constexpr std::size_t kPastNamesMax = 32'768;
 // Directories that it reads at once.
 inline constexpr std::size_t kPastDirectoriesMax = 64;
 
+// ── Comparing ────────────────────────────────────────────────────────────────────────────────────
+// Lines in which two texts may differ to be compared line by line: 32 MB of memory at the most.
+inline constexpr std::size_t kDiffEditsMax = 2'000;
+// A file that is compared at all; of larger ones only that they differ is said.
+inline constexpr std::uint64_t kDiffFileBytesMax = 4U << 20U;
+
 // ── Looking after a server ───────────────────────────────────────────────────────────────────────
 // A load balancer learns within two of these that a server cannot answer, and that it can again.
 inline constexpr std::chrono::milliseconds kReadinessInterval = 1s;
@@ -220,6 +226,12 @@ inline constexpr std::chrono::seconds kCertificateLifeLow = 24h * 14;
 inline constexpr std::chrono::milliseconds kClockSkewMax = 2s;
 // Threads that answer those who scrape figures; a scrape takes a millisecond.
 inline constexpr std::size_t kMetricsThreads = 2;
+
+// Connections for locks, each for two round trips at a time, and for asking about strict volumes.
+inline constexpr std::size_t kLockConnections = 8;
+inline constexpr std::size_t kStrictConnections = 4;
+// One host of several in a database's address has this long to answer: then the next is tried.
+inline constexpr std::chrono::seconds kHostWait = 3s;
 
 // ── Locks and leases ─────────────────────────────────────────────────────────────────────────────
 // A client's locks outlive its watch stream by this: long enough to reconnect to another server.

@@ -226,7 +226,11 @@ void MemoryVolume::redact(const Redaction& redaction) {
   const auto blank = [&](Node& node) {
     if (redaction.covers(node.inode, node.version)) node.digest.reset();
   };
-  for (Change& change : log_) blank(change.node);
+  for (Change& change : log_) {
+    if (!redaction.covers(change.node.inode, change.node.version)) continue;
+    change.node.digest.reset();
+    change.redacted = true;
+  }
   for (auto& [inode, stored] : base_.nodes) blank(stored.node);
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/diff_limits.h"
+#include "core/limits.h"
 
 namespace outboard {
 namespace {

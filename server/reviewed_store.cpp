@@ -219,6 +219,11 @@ Result<Xattrs> ReviewedStore::xattrs(const Call& call, VolumeId volume, Inode in
   return store_.xattrs(call, volume, inode);
 }
 
+Result<At<std::vector<std::vector<std::string>>>> ReviewedStore::paths(
+    const Call& call, VolumeId volume, const std::vector<Inode>& inodes) {
+  return store_.paths(call, volume, inodes);
+}
+
 Result<At<std::vector<Change>>> ReviewedStore::history(const Call& call, VolumeId volume,
                                                        const HistoryQuery& query) {
   auto seen = horizon(call, volume);

@@ -15,6 +15,11 @@ constexpr Sql kVolumes{"collect_volumes",
                        "SELECT id FROM volumes WHERE retention_versions IS NOT NULL "
                        "OR retention_seconds IS NOT NULL ORDER BY id"};
 
+// Of removed files whose names were ignored: versions nobody asks for after kRetentionAgeMin.
+constexpr Sql kPassing{"collect_passing",
+                       "SELECT outboard.drop_passing(outboard.nanoseconds() - $1::bigint * "
+                       "1000000000, $2::bigint)"};
+
 struct Taken {
   Collected sum;
   bool more = false;
@@ -69,7 +74,18 @@ Result<Collected> Collector::collect(ConnectionPool& pool, VolumeId volume, Mome
   return std::move(taken.sum);
 }
 
+void Collector::drop_passing() {
+  const auto params = Params()
+                          .int8(std::int64_t{kRetentionAgeMin.count()})
+                          .int8(static_cast<std::uint64_t>(kCollectRowsMax));
+  for (bool more = true; more && !stopping();) {
+    auto rows = pool_.run(kPassing, params, std::chrono::steady_clock::now() + kReadStatementMax);
+    more = rows && rows->count(0, 0) == kCollectRowsMax;
+  }
+}
+
 void Collector::round() {
+  drop_passing();
   auto volumes = pool_.run(kVolumes, {}, std::chrono::steady_clock::now() + kReadDeadline);
   if (!volumes) return;
   for (std::size_t row = 0; row < volumes->size(); ++row) {

@@ -31,6 +31,7 @@ class Collector {
  private:
   void run();
   void round();
+  void drop_passing();
   bool stopping();
 
   ConnectionPool& pool_;

@@ -9,14 +9,11 @@
 #include <sstream>
 
 #include "core/check.h"
+#include "core/limits.h"
 #include "server/postgres/sqlstate.h"
 
 namespace outboard::server {
 namespace {
-
-// Of several hosts one that hangs is left for the next after this long: a connection within one
-// machine room takes milliseconds.
-constexpr std::chrono::seconds kHostWait{3};
 
 enum class Waited { ready, timed_out, failed };
 

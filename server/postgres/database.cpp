@@ -65,9 +65,11 @@ bool read_published(std::string_view payload, VolumeId& volume, Pointer& pointer
 
 constexpr std::size_t kFeedConnections = 2;
 
-// All that may be open at once: readers, the feed's, the committers', the listener's, readiness'.
+// All that may be open at once: those of the pools and the committers', and one each for listener,
+// doorbell, search index and readiness.
 std::size_t connections_for(const DatabaseConfig& config) {
-  return config.connections + kFeedConnections + kCommitterThreads + 2;
+  return config.connections + kFeedConnections + kSearchesAtOnce + kLockConnections +
+         kStrictConnections + kCommitterThreads + 4;
 }
 
 std::vector<std::string> reader_settings() {

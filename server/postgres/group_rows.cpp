@@ -98,15 +98,16 @@ constexpr Sql kRedactChunks{
     "DELETE FROM chunks c WHERE c.volume = $1::bigint AND c.inode = $2::bigint AND NOT EXISTS ("
     "SELECT 1 FROM versions x WHERE x.volume = c.volume AND x.inode = c.inode AND x.chunked "
     "AND x.version >= c.from_version AND (c.to_version IS NULL OR x.version < c.to_version))"};
-// A hash of the digest stays, for the seal of the change.
+// Of the digest a hash stays, for the seal of its change.
 constexpr Sql kRedactLog{
     "write_redact_log",
     "WITH old AS (SELECT volume, seq, digest FROM changes WHERE volume = $1::bigint "
-    "AND inode = $2::bigint AND version <= $4::bigint AND digest IS NOT NULL "
+    "AND inode = $2::bigint AND version <= $4::bigint "
     "AND ($3::bigint = 0 OR version = $3::bigint)), "
     "kept AS (INSERT INTO redacted_changes (volume, seq, digest_hash) "
-    "SELECT volume, seq, sha256(digest) FROM old ON CONFLICT DO NOTHING) "
-    "UPDATE changes c SET digest = NULL FROM old WHERE c.volume = old.volume AND c.seq = old.seq"};
+    "SELECT volume, seq, sha256(digest) FROM old WHERE digest IS NOT NULL ON CONFLICT DO NOTHING) "
+    "UPDATE changes c SET digest = NULL, redacted = true FROM old "
+    "WHERE c.volume = old.volume AND c.seq = old.seq"};
 constexpr Sql kVolume{"write_volume",
                       "UPDATE volumes SET head_seq = $2::bigint, used_bytes = $3::bigint, "
                       "used_nodes = $4::bigint, used_versions = $5::bigint "

@@ -78,6 +78,7 @@ Change read_change(const Rows& rows, std::size_t row, int first) {
   change.path = rows.name(row, first + 24);
   change.conflict = rows.flag(row, first + 25);
   change.redacted = rows.flag(row, first + 26);
+  if (change.redacted) change.node.digest.reset();
   change.origin = read_origin(rows, row, first + 27);
   change.at = Timestamp{rows.number(row, first + 35)};
   change.warned = rows.flag(row, first + 36);

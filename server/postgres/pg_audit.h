@@ -1,4 +1,4 @@
-// PgAudit: core/audit.h over Postgres. What is checked, and how, is in schema/0011_audit.sql: an
+// PgAudit: core/audit.h over Postgres. What is checked, and how, is in schema/0010_audit.sql: an
 // auditor who has SQL alone checks the same.
 //
 // Any thread may call.

@@ -4,13 +4,11 @@
 
 #include <algorithm>
 
+#include "core/limits.h"
 #include "core/log.h"
 
 namespace outboard::server {
 namespace {
-
-// Tries and looks at once: each is two round trips.
-constexpr std::size_t kLockConnections = 8;
 
 // As `grace` is passed along: a client's lease is prolonged while it lasts.
 constexpr Sql kRenew{

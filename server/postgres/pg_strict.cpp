@@ -10,7 +10,6 @@
 namespace outboard::server {
 namespace {
 
-constexpr std::size_t kStrictConnections = 4;
 constexpr std::string_view kBell = "strict ";
 
 constexpr Sql kAnnounce{"strict_announce",

@@ -45,12 +45,14 @@ TEST_F(SqlBulkTest, S37_AStatementThatBreaksARuleChangesNothing) {
 // [S21] The whole statement, or nothing of it.
 TEST_F(SqlBulkTest, S37_AQuotaHoldsInTheMiddleOfAStatement) {
   ASSERT_TRUE(admin().change_volume(call(), "acme/memory", {.quota_bytes = 50 * 1'024}));
-  refused(insert_many(51), "its quota is 51200 bytes and 0 nodes (0: none): remove something");
+  refused(insert_many(51),
+          "its quota is 51200 bytes, 0 nodes and 0 versions (0: none): remove something");
   run(insert_many(50));
   refused("UPDATE outboard.memory_files SET content = content || '!' WHERE path = '/many/1.md'",
           "quota");
   ASSERT_TRUE(admin().change_volume(call(), "acme/memory", {.quota_bytes = 0, .quota_nodes = 51}));
-  refused(insert("/more.md", ""), "in 52 nodes, its quota is 0 bytes and 51 nodes");
+  refused(insert("/more.md", ""),
+          "in 52 nodes and 51 kept versions, its quota is 0 bytes, 51 nodes");
   // What is freed in the same transaction counts.
   run("BEGIN; DELETE FROM outboard.memory_files WHERE path = '/many/1.md'; " +
       insert("/more.md", "") + "; COMMIT");

@@ -103,8 +103,11 @@ begin
   if found then
     inode := own.inode; kind := own.node_kind; mode := own.mode; uid := own.uid; gid := own.gid; size := own.size;
     links := own.links; device := own.device; accessed := own.accessed; modified := own.modified;
-    changed := own.changed; version := own.version; digest := own.digest; target := own.target;
+    changed := own.changed; version := own.version; target := own.target;
     xattr_bytes := own.xattr_bytes;
+    if not own.redacted then
+      digest := own.digest;
+    end if;
   elsif p_inode = 1 then  -- nobody makes a root: it begins with its volume
     select (extract(epoch from v.created) * 1000000)::bigint * 1000 as made into own from outboard.volumes v
       where v.id = p_volume;
@@ -274,7 +277,8 @@ begin
       where x.volume = p_volume and x.inode = any(nodes) and n.volume = p_volume and n.inode = x.inode
         and x.version <= n.version - p_keep
         and exists (select 1 from outboard.versions s where s.volume = p_volume and s.inode = x.inode
-                    and s.version > x.version and s.at < p_youngest)
+                    and s.version > x.version and s.at < p_youngest
+                    and s.seq <= coalesce(outboard.keep_from(p_volume), s.seq))
       returning x.size, x.chunked)
     select count(*), coalesce(sum(g.size) filter (where not g.chunked), 0) into versions, bytes from gone g;
   with gone as (delete from outboard.chunks c where c.volume = p_volume and c.inode = any(nodes)
@@ -303,6 +307,7 @@ declare
   told bigint := outboard.nanoseconds();
   youngest bigint;
   upto bigint;
+  kept constant bigint := outboard.keep_from(p_volume);  -- null: no revision asks for anything, and least() passes it by
   thinned record;
 begin
   versions := 0; bytes := 0; changes := 0; more := false;
@@ -315,7 +320,7 @@ begin
   end if;
   if v.retention_seconds is not null then
     youngest := told - greatest(v.retention_seconds, p_age_min) * 1000000000;
-    upto := outboard.older_upto(p_volume, v.pruned_seq, p_rows, youngest);
+    upto := least(outboard.older_upto(p_volume, v.pruned_seq, p_rows, youngest), kept);
     if upto > v.pruned_seq then
       select f.versions, f.bytes, f.changes into versions, bytes, changes
         from outboard.forget_changes(p_volume, v.pruned_seq, upto) f;
@@ -326,13 +331,13 @@ begin
   end if;
   if v.retention_versions is not null then
     youngest := told - p_age_min * 1000000000;
-    upto := outboard.older_upto(p_volume, v.collected_seq, p_rows, youngest);
+    upto := least(outboard.older_upto(p_volume, v.collected_seq, p_rows, youngest), kept);
     if upto > v.collected_seq then
       select * into thinned
         from outboard.thin_versions(p_volume, v.retention_versions, v.collected_seq, upto, youngest);
       versions := versions + thinned.versions;
       bytes := bytes + thinned.bytes;
-      more := more or outboard.older_upto(p_volume, upto, 1, youngest) > upto;
+      more := more or least(outboard.older_upto(p_volume, upto, 1, youngest), kept) > upto;
     end if;
   end if;
 end $$;

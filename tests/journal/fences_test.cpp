@@ -69,6 +69,7 @@ TEST_F(Fences, ASandboxesTokenEndsWithItsEpochAndGeneration) {
   wanted.organisation = "acme";
   wanted.principal = "ada";
   wanted.session = id;
+  wanted.grants = {{"acme/*", "/", true}};
   const auto mint = [&](Epoch at, std::uint64_t generation) {
     wanted.epoch = at;
     wanted.generation = Generation{generation};

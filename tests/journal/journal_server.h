@@ -55,6 +55,7 @@ class JournalServer {
     request.organisation = organisation;
     request.principal = principal;
     request.admin = may_work;
+    request.grants = {{organisation + "/*", "/", true}};
     request.session = session;
     request.epoch = epoch;
     request.generation = generation;
