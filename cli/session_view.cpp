@@ -267,7 +267,7 @@ void SessionView::call_finished(Call& call, const Json& payload, Timestamp at) {
   flush_output(call);
   const bool error = payload.value("is_error", false);
   const std::string text = text_of(payload, "result");
-  if (call.offset == 0 || error) show_result(call, text);
+  if (call.offset == 0 || error || end_unseen(call, text)) show_result(call, text);
   if (!options_.full && call.lines > kOutputLinesMax) {
     line(screen_.paint(Colour::dim, "  " + sign("│ … ", "| ... ") +
                                         counted(call.lines - kOutputLinesMax, "more line")));
@@ -304,15 +304,23 @@ void SessionView::flush_output(Call& call) {
   call.partial.clear();
 }
 
-void SessionView::show_result(Call& call, const std::string& text) {
+// Output that came while nobody followed, as during a takeover, is only in the result.
+bool SessionView::end_unseen(const Call& call, const std::string& text) const {
+  if (!options_.full && call.lines > kOutputLinesMax) return false;  // not shown on purpose
   const auto lines = lines_of(text);
+  return !lines.empty() && !call.seen.contains(lines.back());
+}
+
+void SessionView::show_result(Call& call, const std::string& text) {
+  auto lines = lines_of(text);
+  if (call.offset > 0) {
+    std::erase_if(lines, [&](const std::string& one) { return call.seen.contains(one); });
+  }
   const std::size_t most = options_.full ? lines.size() : kResultLinesMax;
   // One more is not worth a line that says so.
   const std::size_t shown = lines.size() <= most + 1 ? lines.size() : most;
   if (call.offset > 0) call.lines = 0;  // the command's own end counts anew
-  for (std::size_t i = 0; i < shown; ++i) {
-    if (call.offset == 0 || !call.seen.contains(lines[i])) output_line(call, lines[i]);
-  }
+  for (std::size_t i = 0; i < shown; ++i) output_line(call, lines[i]);
   if (shown == lines.size()) return;
   line(screen_.paint(Colour::dim,
                      "  " + sign("│ … ", "| ... ") + counted(lines.size() - shown, "more line")));

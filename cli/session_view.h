@@ -72,6 +72,7 @@ class SessionView final : public client::AgentSink {
 
   void show_call(Call& call);
   void output_line(Call& call, std::string_view line);
+  bool end_unseen(const Call& call, const std::string& text) const;
   void show_result(Call& call, const std::string& text);
   void flush_output(Call& call);
   void status(Colour colour, const std::string& text);

@@ -112,6 +112,19 @@ TEST_F(Page, OutputThatComesAgainAfterATakeoverIsShownOnce) {
             "  └ ✓ 100 ms\n");
 }
 
+TEST_F(Page, OutputThatNobodyFollowedComesFromTheResult) {
+  intend("bash", {{"command", "make"}});
+  say("call_dispatched", {{"op", to_string(kOp)}});
+  view.on_output(kOp, 0, "one\n");
+  finish("one\ntwo\nthree\n");
+  EXPECT_EQ(page(),
+            "● bash  make\n"
+            "  │ one\n"
+            "  │ two\n"
+            "  │ three\n"
+            "  └ ✓ 100 ms\n");
+}
+
 TEST_F(Page, LongResultsAreCut) {
   intend("str_replace_based_edit_tool", {{"path", "/skills/x"}, {"command", "view"}});
   std::string text;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Clients of former releases against this server: what they said then, byte for byte, is said again, and must be
-answered as it was, in words that they can read. [S50]
+answered as it was, in words that they can read. Only inodes, which are the server's to choose, are today's. [S50]
 
 Beside it, what a client that is newer than this server may say: unknown fields, values and steps."""
 
@@ -14,7 +14,7 @@ import grpc
 sys.path.insert(0, os.path.join(os.environ["OUTBOARD_SOURCE"], "tests/e2e"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from deployment import SOURCE, Deployment  # noqa: E402
-from traffic import DEADLINE, MINT, Call, Release, channel_to, lacks  # noqa: E402
+from traffic import DEADLINE, MINT, Call, Numbers, Release, channel_to, lacks  # noqa: E402
 
 RECORDED = os.path.join(SOURCE, "tests/skew/recorded")
 WORK = "/outboard.v1.JournalService/Work"
@@ -30,7 +30,7 @@ def said_by(call, queued):
 
 class Replay:
     def __init__(self, deployment, release):
-        self.channel, self.release = channel_to(deployment.address), release
+        self.channel, self.release, self.numbers = channel_to(deployment.address), release, Numbers()
         self.hearts = []  # of workers: what they hold lasts while these streams do
         with open(deployment.site_token, encoding="ascii") as file:
             self.secrets = {"site": file.read().strip(), "none": ""}
@@ -51,7 +51,7 @@ class Replay:
         try:
             for index, (way, raw) in enumerate(call.words):
                 if way == ">":
-                    queued.put(raw)
+                    queued.put(self.release.request(call.method, raw, self.numbers))
                     if index == last_said and call.status != "CANCELLED":
                         queued.put(None)  # it had said all
                     continue
@@ -91,7 +91,10 @@ class Replay:
             new = self.release.answer(call.method, raw)
             if call.method == MINT:
                 self.secrets[f"minted {len(self.secrets) - 1}"] = new.secret
-            missing = lacks(old, new)
+            numbers = Numbers(self.numbers)
+            missing = lacks(old, new, numbers)
+            if missing is None:
+                self.numbers = numbers
             if missing is None or not streaming:
                 return missing and f"{missing} of {old} is not in {new}"
 

@@ -59,6 +59,11 @@ class Release:
         """Raises when the bytes are no such message."""
         return self.methods[method][1].FromString(raw)
 
+    def request(self, method, raw, numbers):
+        """The bytes as they were, but for inodes that are others today."""
+        message = self.methods[method][0].FromString(raw)
+        return message.SerializeToString() if numbers.rewrite(message) else raw
+
 
 def volatile(name):
     """What no two runs share: times, secrets, the program's own version."""
@@ -66,7 +71,39 @@ def volatile(name):
         "secret", "server_version", "message")
 
 
-def lacks(old, new, at=""):
+NODE_NUMBERS = ("inode", "parent")
+
+
+def is_node_number(field):
+    return field.name in NODE_NUMBERS and field.type == field.TYPE_UINT64
+
+
+class Numbers:
+    """Inodes are the server's to choose: which one of today stands for one of then. One to one, so two nodes of
+    then are never one today, nor one of then two."""
+
+    def __init__(self, known=None):
+        self.today = dict(known.today) if known else {}
+        self.then = dict(known.then) if known else {}
+
+    def agree(self, old, new):
+        return self.today.setdefault(old, new) == new and self.then.setdefault(new, old) == old
+
+    def rewrite(self, message):
+        """Puts today's numbers into a message of then; whether any differed."""
+        differed = False
+        for field, value in message.ListFields():
+            if is_node_number(field):
+                today = self.today.get(value, value)
+                differed |= today != value
+                setattr(message, field.name, today)
+            elif field.type == field.TYPE_MESSAGE:
+                many = value if field.label == field.LABEL_REPEATED else [value]
+                differed = any([self.rewrite(one) for one in many]) or differed
+        return differed
+
+
+def lacks(old, new, numbers, at=""):
     """What `old` says and `new` does not, as the path of the first such field; nothing: it says it all."""
     for field, value in old.ListFields():
         here = f"{at}.{field.name}"
@@ -84,12 +121,12 @@ def lacks(old, new, at=""):
                 if field.type != field.TYPE_MESSAGE:
                     if one != two:
                         return place
-                elif found := lacks(one, two, place):
+                elif found := lacks(one, two, numbers, place):
                     return found
         elif field.type == field.TYPE_MESSAGE:
-            if found := lacks(value, other, here):
+            if found := lacks(value, other, numbers, here):
                 return found
-        elif value != other:
+        elif not numbers.agree(value, other) if is_node_number(field) else value != other:
             return here
     return None
 
