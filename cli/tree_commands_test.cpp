@@ -127,6 +127,20 @@ TEST_F(Trees, S48_WhatIsExcludedStaysAway) {
   EXPECT_TRUE(holds(pull("b", {"--exclude", "build/**", "--exclude", "*~"}).out, "2 written"));
 }
 
+TEST_F(Trees, S48_WhatIsExcludedIsNotRemovedEither) {
+  write("a/x.log", "1");
+  write("a/keep", "2");
+  push("a");
+  pull("b");
+  write("b/build/o", "never there");
+  pull("b", {"--delete", "--force", "--exclude", "*.log", "--exclude", "build/**"});
+  EXPECT_TRUE(fs::exists(top / "b/x.log"));
+  EXPECT_TRUE(fs::exists(top / "b/build/o"));
+  fs::remove(top / "a/x.log");
+  push("a", {"--delete", "--exclude", "*.log"});
+  EXPECT_EQ(cat("t/x.log"), "1");
+}
+
 TEST_F(Trees, S49_APushDoesNotOverwriteWhatOthersChanged) {
   write("a/x", "base");
   write("a/y", "base");

@@ -69,8 +69,11 @@ class TreePull {
 
  private:
   Status make_plan(const RemoteTree& remote) {
+    auto excluded = Exclusions::compile(options_.excluded);
+    if (!excluded) return excluded.error();
     LocalTree local;
     FolderRules rules;
+    rules.excluded = *std::move(excluded);
     rules.exact = true;
     rules.clutter = true;
     std::error_code ignored;

@@ -125,6 +125,11 @@ class TreePush {
                       [](const auto& node) { return node.second.is_directory(); }));
     auto remote = read_tree(context_, store_, place_.volume, {place_.path}, directories);
     if (!remote) return remote.error();
+    auto excluded = Exclusions::compile(options_.excluded);
+    if (!excluded) return excluded.error();
+    std::erase_if(remote->nodes, [&](const auto& node) {
+      return excluded->take(path_within(place_.path, node.first));
+    });
     PlanRules rules;
     rules.remove = options_.remove;
     rules.each = true;

@@ -1,8 +1,9 @@
-# room(NAME [WIRE] [LINK libs…] [TEST_LINK libs…] [APART x_test.cpp…]): one room of the house as a static library
+# room(NAME [WIRE | VERBS] [LINK libs…] [TEST_LINK libs…] [APART x_test.cpp…]): one room of the house as a static library
 # `room_NAME`, with its warnings and the tests that stand beside its code (`x_test.cpp`, all in one program, label
 # `unit`). Tests that take seconds stand APART: house_test() makes a program of them, with a label of their own.
 #
-# A room that speaks gRPC says room(… WIRE): its files share the parsed headers of the wire.
+# A room that speaks gRPC says room(… WIRE), one that reads command lines room(… VERBS): its files share those headers,
+# parsed once.
 #
 # house_program(NAME MAIN main.cpp LINK rooms…): an executable.
 # house_test(NAME SOURCES … LINK … LABEL l [TIMEOUT s]): a test program that crosses rooms; under a sanitizer it has
@@ -41,9 +42,13 @@ if(OUTBOARD_PCH)
   target_link_libraries(house_headers_test PRIVATE GTest::gtest)
   house_headers(house_headers_wire ${house_std} <grpcpp/grpcpp.h>)
   target_link_libraries(house_headers_wire PRIVATE grpc_static)
+  find_package(nlohmann_json REQUIRED)
+  find_package(CLI11 REQUIRED)
+  house_headers(house_headers_verbs ${house_std} <CLI/CLI.hpp> <nlohmann/json.hpp>)
+  target_link_libraries(house_headers_verbs PRIVATE nlohmann_json::nlohmann_json CLI11::CLI11)
 endif()
 
-# Lets `target` use the parsed headers of `kind`: plain, test or wire.
+# Lets `target` use the parsed headers of `kind`: plain, test, wire or verbs.
 function(share_headers target kind)
   if(OUTBOARD_PCH)
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
@@ -68,7 +73,7 @@ function(house_test name)
 endfunction()
 
 function(room name)
-  cmake_parse_arguments(arg "WIRE" "" "LINK;TEST_LINK;APART" ${ARGN})
+  cmake_parse_arguments(arg "WIRE;VERBS" "" "LINK;TEST_LINK;APART" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
@@ -80,6 +85,8 @@ function(room name)
   target_include_directories(room_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   if(arg_WIRE)
     share_headers(room_${name} wire)
+  elseif(arg_VERBS)
+    share_headers(room_${name} verbs)
   else()
     share_headers(room_${name} plain)
   endif()

@@ -35,7 +35,7 @@ Result<SearchSummary> ReviewedStore::search(const Call& call, VolumeId volume,
   auto pattern = Pattern::compile(query);
   if (!pattern) return pattern.error();
   SearchCandidates candidates(query);
-  auto taken = store_.snapshot(call, volume, SnapshotQuery{*below, 0},
+  auto taken = store_.snapshot(call, volume, SnapshotQuery{*below, 0, outermost(query.roots)},
                                [&](const SnapshotPart& part) { candidates.add(part.entries); });
   if (!taken) return taken.error();
   SearchRun run(query, *pattern, call.deadline, take);

@@ -80,6 +80,28 @@ TEST_F(CollectorTest, S31_AgeTakesTheLogAndWhatItSuperseded) {
   EXPECT_EQ(content(memory, "/d/f"), "three");
 }
 
+// It has decided that the file goes, and then the file is back.
+TEST_F(CollectorTest, S31_WhatIsBroughtBackMeanwhileStaysWhole) {
+  const VolumeId memory = volume("acme/memory", {.retention = {50, 24 * 3600, 0}});
+  const Inode file = apply(memory, put("/f", "mine")).outcomes[0].node.inode;
+  apply(memory, Batch{{}, 0, {Step{Unlink{NameRef{std::string("/"), "f"}}, {}}}});
+  age(25);
+  auto restorer = connect();
+  sql(*restorer, "BEGIN");
+  sql(*restorer, "UPDATE outboard.inodes SET links = 1 WHERE volume = " + to_string(memory) +
+                     " AND inode = " + to_string(file));
+  std::thread collector([this] { collect("acme/memory"); });
+  auto watcher = connect();
+  sql(*watcher,
+      "DO $$ BEGIN FOR i IN 1 .. 500 LOOP "
+      "IF EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+      "AND wait_event_type = 'Lock') THEN RETURN; END IF; PERFORM pg_stat_clear_snapshot(); "
+      "PERFORM pg_sleep(0.01); END LOOP; RAISE 'the collector did not wait'; END $$");
+  sql(*restorer, "COMMIT");
+  collector.join();
+  EXPECT_EQ(versions(memory, file), 1U);
+}
+
 TEST_F(CollectorTest, S31_TheNumberOfVersionsIsKeptAndNothingYoungIsTaken) {
   const VolumeId memory = volume("acme/memory", {.retention = {3, 0, 0}});
   Inode file;

@@ -32,14 +32,15 @@ constexpr Sql kInsert{
     "OR (excluded.epoch IN (0, sessions.epoch) "
     "AND (excluded.generation = 0 OR sessions.generation <= excluded.generation))) "
     "RETURNING id), "
+    "p AS (SELECT id FROM tokens WHERE id = $4::bigint AND revoked IS NULL FOR SHARE), "
     "t AS (INSERT INTO tokens (digest, organisation, principal, parent, admin, expires, session, "
     "epoch, generation, bound, limited) SELECT $1::bytea, nullif($2::bigint, 0), $3::text, "
     "nullif($4::bigint, 0), $5::boolean, least(clock_timestamp() + $6::bigint * "
     "interval '1 second', (SELECT expires FROM tokens WHERE id = $4::bigint)), $7::uuid, "
     "$8::bigint, $9::bigint, $14::boolean, $15::boolean OR ($14::boolean AND EXISTS "
-    "(SELECT 1 FROM tokens p WHERE p.id = $4::bigint AND p.limited)) WHERE $7::uuid IS NULL OR "
-    "EXISTS (SELECT 1 "
-    "FROM s) "
+    "(SELECT 1 FROM tokens l WHERE l.id = $4::bigint AND l.limited)) "
+    "WHERE ($7::uuid IS NULL OR EXISTS (SELECT 1 FROM s)) "
+    "AND ($4::bigint = 0 OR EXISTS (SELECT 1 FROM p)) "
     "RETURNING id, created, expires), "
     "g AS (INSERT INTO token_grants (token, volume, prefix, writable, manage) "
     "SELECT t.id, nullif(a.volume, 0), a.prefix, a.writable, a.manage FROM t, "
@@ -70,7 +71,8 @@ constexpr Sql kRevoke{
     "AND ($2::bigint = 0 OR organisation = $2::bigint) "
     "UNION SELECT t.id FROM tokens t JOIN gone ON t.parent = gone.id), "
     "u AS (UPDATE tokens SET revoked = clock_timestamp() WHERE id IN (SELECT id FROM gone) "
-    "AND revoked IS NULL) SELECT count(*) FROM gone"};
+    "AND revoked IS NULL RETURNING 1) "
+    "SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM u)"};
 constexpr Sql kTokens{
     "tokens_list",
     "SELECT t.id, t.principal, t.admin, " OUTBOARD_NANOS("t.created") ", "
@@ -174,7 +176,12 @@ Result<std::vector<Grant>> PgAdmin::resolve(const Call& call, std::uint64_t orga
 Result<std::vector<Grant>> PgAdmin::inherited(const Call& call) {
   const Caller& caller = call.caller;
   std::vector<Grant> grants;
-  if (has_all(caller)) return grants;
+  // Of a token that is no administrator's its own grants, also all: none would follow its
+  // principal, who may be one.
+  if (caller.token == 0 || caller.organisation == 0 ||
+      (caller.admin && !caller.bound && has_all(caller))) {
+    return grants;
+  }
   auto rows = pool_.run(kOwnGrants, Params().int8(caller.token), call.deadline);
   if (!rows) return rows.error();
   for (std::size_t row = 0; row < rows->size(); ++row) {
@@ -222,6 +229,9 @@ Result<MintedToken> PgAdmin::insert_token(const Call& call, std::uint64_t organi
           .boolean(request.bound && !grants.empty()),
       call.deadline);
   if (!rows) return rows.error();
+  if (rows->empty() && request.session.uuid == Uuid{}) {
+    return Error{Code::unauthenticated, "the token that asks was revoked: ask for another"};
+  }
   if (rows->empty()) {
     return Error{Code::fenced,
                  "session " + to_string(request.session) +
@@ -336,9 +346,13 @@ Status PgAdmin::revoke_token(const Call& call, std::uint64_t id) {
   if (!call.caller.admin && call.caller.token != 0) {
     return Error{Code::no_access, "revoking needs an administrator's token: ask yours"};
   }
-  auto rows = pool_.run(kRevoke, Params().int8(id).int8(call.caller.organisation), call.deadline);
-  if (!rows) return rows.error();
-  if (rows->count(0, 0) > 0) return success();
+  // Until a round finds nothing new: children may be minted while it runs, but not of the revoked.
+  for (;;) {
+    auto rows = pool_.run(kRevoke, Params().int8(id).int8(call.caller.organisation), call.deadline);
+    if (!rows) return rows.error();
+    if (rows->count(0, 0) == 0) break;
+    if (rows->count(0, 1) == 0) return success();
+  }
   return Error{Code::not_found, "there is no token " + std::to_string(id), std::to_string(id)};
 }
 

@@ -30,11 +30,15 @@ constexpr Sql kHandOver{"leave_hand_over",
                         "substr(v.name, length($2::text) + 2) WHERE " OUTBOARD_OWN
                         " RETURNING v.name"};
 // The row goes at once, and with it every way to the volume; what it held is swept up after.
-constexpr Sql kDropOwn{"leave_drop_own",
-                       "WITH gone AS (SELECT v.id FROM volumes v WHERE " OUTBOARD_OWN
-                       "), g AS (DELETE FROM token_grants WHERE volume IN (SELECT id FROM gone)), "
-                       "s AS (INSERT INTO swept_volumes (volume) SELECT id FROM gone) "
-                       "DELETE FROM volumes WHERE id IN (SELECT id FROM gone)"};
+#define OUTBOARD_UNPUBLISH                                               \
+  "r AS (DELETE FROM revisions WHERE volume IN (SELECT id FROM gone)), " \
+  "p AS (DELETE FROM token_pins WHERE volume IN (SELECT id FROM gone)), "
+constexpr Sql kDropOwn{
+    "leave_drop_own",
+    "WITH gone AS (SELECT v.id FROM volumes v WHERE " OUTBOARD_OWN
+    "), g AS (DELETE FROM token_grants WHERE volume IN (SELECT id FROM gone)), " OUTBOARD_UNPUBLISH
+    "s AS (INSERT INTO swept_volumes (volume) SELECT id FROM gone) "
+    "DELETE FROM volumes WHERE id IN (SELECT id FROM gone)"};
 constexpr Sql kForget{"leave_forget", "DELETE FROM principals WHERE id = $1::bigint"};
 
 constexpr Sql kWhatGoes{
@@ -58,11 +62,12 @@ constexpr Sql kTakeCode{"leave_take_code",
 constexpr Sql kRevokeAll{"leave_revoke_all",
                          "UPDATE tokens SET revoked = clock_timestamp() "
                          "WHERE organisation = $1::bigint AND revoked IS NULL"};
-constexpr Sql kDropAll{"leave_drop_all",
-                       "WITH gone AS (SELECT id FROM volumes WHERE organisation = $1::bigint), "
-                       "g AS (DELETE FROM token_grants WHERE volume IN (SELECT id FROM gone)), "
-                       "s AS (INSERT INTO swept_volumes (volume) SELECT id FROM gone) "
-                       "DELETE FROM volumes WHERE id IN (SELECT id FROM gone)"};
+constexpr Sql kDropAll{
+    "leave_drop_all",
+    "WITH gone AS (SELECT id FROM volumes WHERE organisation = $1::bigint), "
+    "g AS (DELETE FROM token_grants WHERE volume IN (SELECT id FROM gone)), " OUTBOARD_UNPUBLISH
+    "s AS (INSERT INTO swept_volumes (volume) SELECT id FROM gone) "
+    "DELETE FROM volumes WHERE id IN (SELECT id FROM gone)"};
 // A hundred sessions at a time, with what the journal holds of them.
 constexpr Sql kDropSessions{
     "leave_drop_sessions",
@@ -92,9 +97,11 @@ constexpr Sql kSwept{"sweep_done", "DELETE FROM swept_volumes WHERE volume = $1:
         " WHERE volume = $1::bigint AND ctid = ANY(ARRAY("                               \
         "SELECT ctid FROM " table " WHERE volume = $1::bigint LIMIT 10000)) RETURNING 1" \
   }
-constexpr std::array kSweeps{OUTBOARD_SWEEP("changes"),  OUTBOARD_SWEEP("chunks"),
-                             OUTBOARD_SWEEP("versions"), OUTBOARD_SWEEP("dentries"),
-                             OUTBOARD_SWEEP("inodes"),   OUTBOARD_SWEEP("requests")};
+constexpr std::array kSweeps{
+    OUTBOARD_SWEEP("changes"),      OUTBOARD_SWEEP("chunks"),           OUTBOARD_SWEEP("versions"),
+    OUTBOARD_SWEEP("dentries"),     OUTBOARD_SWEEP("inodes"),           OUTBOARD_SWEEP("requests"),
+    OUTBOARD_SWEEP("seals"),        OUTBOARD_SWEEP("redacted_changes"), OUTBOARD_SWEEP("reads"),
+    OUTBOARD_SWEEP("search_files"), OUTBOARD_SWEEP("search_volumes")};
 
 Error nobody(std::string_view name, std::string_view organisation) {
   return Error{Code::not_found,
@@ -154,9 +161,13 @@ Result<Departure> PgRoster::remove_user(const Call& call, std::string_view organ
   }
   Departure departure;
   departure.users = 1;
-  auto revoked = pool_.run(kRevoke, Params().int8(*id).bytes(name), call.deadline);
-  if (!revoked) return revoked.error();
-  departure.tokens = revoked->count(0, 0);
+  // Until a round finds nothing new: children may be minted while it runs, but not of the revoked.
+  for (;;) {
+    auto revoked = pool_.run(kRevoke, Params().int8(*id).bytes(name), call.deadline);
+    if (!revoked) return revoked.error();
+    if (revoked->count(0, 0) == 0) break;
+    departure.tokens += revoked->count(0, 0);
+  }
   auto own = pool_.run(kOwn, Params().int8(*id).bytes(name), call.deadline);
   if (!own) return own.error();
   const std::string prefix = std::string(organisation) + "/";

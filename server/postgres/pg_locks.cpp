@@ -274,6 +274,8 @@ void PgLocks::try_again(const LockFile& file, LockPlace place) {
   Lock lock(mutex_);
   waiting_[file].emplace(place, waiter);
   ++waiters_;
+  rung_.insert(file);  // the bell may have rung while it stood in no queue
+  rung_bell_.notify_one();
 }
 
 void PgLocks::end_late(Moment at) {

@@ -135,6 +135,34 @@ TEST_F(RosterTest, RolesAreModes) {
   EXPECT_EQ(admin().create_user(as(ada), "acme", "mallory").error().code, Code::no_access);
 }
 
+// A token that may write everything is not thereby its principal.
+TEST_F(RosterTest, AnAgentsTokenDoesNotBecomeItsAdministrator) {
+  grant("ada", "*", Mode::administer);
+  const Caller agent = read(mint("ada", {{"acme/*", "/", true}}, false).secret);
+  EXPECT_FALSE(agent.admin);
+  TokenRequest child;
+  child.organisation = "acme";
+  child.principal = "ada";
+  child.bound = true;
+  auto minted = admin().mint_token(as(agent), child);
+  ASSERT_TRUE(minted) << minted.error().message;
+  const Caller caller = read(minted->secret);
+  EXPECT_FALSE(caller.admin);
+  EXPECT_FALSE(caller.auditor);
+  EXPECT_EQ(admin().create_user(as(caller), "acme", "mallory").error().code, Code::no_access);
+}
+
+// A server may hold it for valid for a second yet.
+TEST_F(RosterTest, S41_ARevokedTokenMintsNoChildren) {
+  const MintedToken parent = mint("ada", {{"acme/memory", "/", true}}, false);
+  const Caller stale = read(parent.secret);
+  ASSERT_TRUE(admin().revoke_token(call(), parent.info.id));
+  TokenRequest child;
+  child.organisation = "acme";
+  child.principal = "ada";
+  EXPECT_EQ(admin().mint_token(as(stale), child).error().code, Code::unauthenticated);
+}
+
 TEST_F(RosterTest, WhoManagesAVolumeChangesItsSettings) {
   grant("ada", "skills", Mode::manage);
   const Caller ada = read(mint("ada").secret);
@@ -307,7 +335,7 @@ TEST_F(RosterTest, S42_VolumesAreRemovedWithAllTheyHeld) {
   EXPECT_EQ(gone->bytes, 200'000U);
   EXPECT_FALSE(store().open_volume(call(), "acme/~ada/memory"));
   const std::string where = " WHERE volume = " + to_string(own->id);
-  for (const char* table : {"changes", "versions", "chunks", "inodes", "dentries"}) {
+  for (const char* table : {"changes", "versions", "chunks", "inodes", "dentries", "seals"}) {
     EXPECT_NE(sql_error(*connect(), "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM outboard." +
                                         std::string(table) + where +
                                         ") THEN RAISE 'swept'; END IF; END $$")
@@ -319,7 +347,16 @@ TEST_F(RosterTest, S42_VolumesAreRemovedWithAllTheyHeld) {
 
 // [S42] An organisation goes in two steps.
 TEST_F(RosterTest, S42_AnOrganisationLeaves) {
-  const Caller caller = read(mint("ada", {{"acme/memory", "/", true}}, false).secret);
+  const MintedToken minted = mint("ada", {{"acme/memory", "/", true}}, false);
+  const Caller caller = read(minted.secret);
+  VolumeSettings reviewed;
+  reviewed.mode = VolumeMode::reviewed;
+  reviewed.skill_lint = Strictness::off;
+  ASSERT_TRUE(admin().change_volume(call(), "acme/skills", reviewed));
+  EXPECT_TRUE(store().apply(call(), skills_, put("/team/a", "newer")));
+  auto submitted = database_->revisions().submit(call(), skills_, {"v1", "what there is"});
+  ASSERT_TRUE(submitted) << submitted.error().message;
+  ASSERT_TRUE(database_->revisions().pin(call(), skills_, minted.info.id, "1"));
   auto first = roster().remove_organisation(call(), "acme", "");
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_FALSE(first->done);

@@ -216,6 +216,12 @@ TEST_F(SqlBulkTest, S7_StrictVolumesTakeNoSql) {
   refused("DELETE FROM outboard.memory_files", "is strict");
   refused("SELECT outboard.write_file('acme', 'memory', '/a.md', 'two')", "is strict");
   refused("SELECT outboard.delete_file('acme', 'memory', '/a.md')", "is strict");
+  // It may become so while a transaction is open.
+  run("UPDATE outboard.volumes SET strict = false WHERE name = 'memory'");
+  run("BEGIN");
+  run("UPDATE outboard.memory_files SET content = 'late' WHERE path = '/a.md'");
+  sql(*connect(), "UPDATE outboard.volumes SET strict = true WHERE name = 'memory'");
+  refused("COMMIT", "is strict");
   EXPECT_EQ(content(memory_, "/a.md"), "one");
 }
 

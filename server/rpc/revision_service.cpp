@@ -1,5 +1,6 @@
 #include "server/rpc/revision_service.h"
 
+#include "core/scope.h"
 #include "proto/convert_revision.h"
 
 namespace outboard::server {
@@ -14,10 +15,17 @@ Status answered(const Result<Revision>& revision, Response* response) {
 
 }  // namespace
 
+// A revision is the whole tree, so it takes who may write all of it.
 Status RevisionService::may_write(const Call& call, VolumeId volume) {
   auto found = desk_.store.describe(call, volume);
   if (!found) return found.error();
-  if (!found->read_only) return success();
+  if (!found->read_only) {
+    if (Scope::of(grants_in(call.caller, *found), volume).writes_all()) return success();
+    return Error{Code::no_access,
+                 "this token may write parts of " + found->name +
+                     ", and a revision is all of it: ask for a grant of the whole volume",
+                 found->name};
+  }
   return Error{Code::read_only,
                "this token may read " + found->name +
                    " but not publish it: ask for a token whose grant ends in :rw",
@@ -81,10 +89,12 @@ grpc::ServerUnaryReactor* RevisionService::ListRevisions(Context* context,
     const VolumeId volume{request->volume()};
     auto found = desk_.store.describe(call, volume);
     if (!found) return found.error();
+    const bool drafts =
+        !found->read_only && Scope::of(grants_in(call.caller, *found), volume).writes_all();
     auto revisions = revisions_.list(call, volume, request->before(), request->limit());
     if (!revisions) return revisions.error();
     for (const Revision& one : *revisions) {
-      if (found->read_only && one.state != RevisionState::published) continue;
+      if (!drafts && one.state != RevisionState::published) continue;
       wire::write(one, response->add_revisions());
     }
     return success();

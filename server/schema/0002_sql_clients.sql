@@ -845,6 +845,7 @@ begin
                sum(s.more_nodes)::bigint as nodes, count(s.noted) as versions
            from staged_changes s where s.xid = new.xid group by s.volume order by s.volume loop
     head := use_volume(r.volume, r.changes, r.bytes, r.nodes, r.versions);
+    perform refuse_strict(r.volume);                -- it may have become so since the statement
     perform log_staged(r.volume, head);
     perform pg_notify('outboard', r.volume || ':' || (head + r.changes));
   end loop;

@@ -230,6 +230,14 @@ begin
             and c.seq <= p_upto and c.other_inode is not null) t
     cross join lateral (select c.seq, c.version, c.links from outboard.changes c where c.volume = p_volume
       and c.inode = t.inode and c.seq <= p_upto order by c.seq desc limit 1) w) w;
+  -- One that is brought back meanwhile stays whole: who restores it takes the same lock.
+  with held as materialized (
+      select i.inode from outboard.inodes i where i.volume = p_volume and i.links = 0
+        and i.inode = any (array(select t.inode from unnest(nodes, firsts) as t(inode, first) where t.first = none))
+      order by i.inode for update of i)
+    select coalesce(array_agg(t.inode), '{}'), coalesce(array_agg(t.first), '{}') into nodes, firsts
+      from unnest(nodes, firsts) as t(inode, first)
+      where t.first <> none or t.inode in (select h.inode from held h);
   with gone as (delete from outboard.versions x using unnest(nodes, firsts) as t(inode, first)
       where x.volume = p_volume and x.inode = t.inode and x.version < t.first returning x.size, x.chunked)
     select count(*), coalesce(sum(g.size) filter (where not g.chunked), 0) into versions, bytes from gone g;

@@ -183,7 +183,8 @@ begin
   with gone as (
     select x.volume, x.inode, x.version from versions x
       join inodes n on n.volume = x.volume and n.inode = x.inode
-    where x.passing and n.links = 0 and n.changed < before and x.seq > revised_upto(x.volume) limit most),
+    where x.passing and n.links = 0 and n.changed < before and x.seq > revised_upto(x.volume) limit most
+    for update of n skip locked),
   dropped as (
     delete from versions x using gone g
     where x.volume = g.volume and x.inode = g.inode and x.version = g.version

@@ -71,6 +71,7 @@ for name in ada bob; do
   does 'acme/*:rw' token mint "acme/$name" --admin --grant 'acme/*:rw' --to-file "$root/$name"
 done
 does 'acme/skills:ro' token mint acme/rita --grant acme/skills:ro --to-file "$root/rita"
+does 'acme/skills' token mint acme/rita --grant acme/skills:/drafts:rw --to-file "$root/part"
 as() { export OUTBOARD_TOKEN_FILE="$root/$1" OUTBOARD_ORG=acme; }
 
 # ── What may be written ──────────────────────────────────────────────────────────────────────────
@@ -113,6 +114,10 @@ refuses 2 '--approve' skills review 1
 as rita
 does 'incident-review' skills list
 refuses 1 'may read acme/skills but not publish it' skills publish 1
+does 'No revision' skills revisions
+as part
+refuses 1 'a revision is all of it' skills publish 1
+refuses 1 'a revision is all of it' skills review 1 --approve
 does 'No revision' skills revisions
 as bob
 does 'in review' skills revisions
