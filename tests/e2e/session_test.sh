@@ -11,11 +11,12 @@ chmod 755 "$root"
 up=''
 
 finish() {
-  local status=$?
+  local status=$? job
   if [[ -n $up ]]; then
     kill -TERM "$up" 2>/dev/null || true
     wait "$up" 2>/dev/null || true
   fi
+  for job in $(jobs -p); do pkill -TERM -P "$job" || true; done # a watcher would wait for ever
   ((status == 0)) || tail -n 20 "$dir/run/harness.log" "$dir/run/server.log" "$root"/*.said >&2 || true
   rm -rf --one-file-system "$root"
 }
@@ -31,7 +32,7 @@ check() { # check WHAT COMMAND…
   echo "ok: $what"
 }
 soon() {
-  local until=$((SECONDS + 20))
+  local until=$((SECONDS + 60))
   until "$@"; do ((SECONDS < until)) || return 1; done
 }
 sql() { psql -XAtq -v ON_ERROR_STOP=1 "$OUTBOARD_DATABASE_URL" -c "$1"; }
