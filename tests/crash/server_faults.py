@@ -71,8 +71,9 @@ def connections_are_cut_around_commit():
         saboteur.armed = False
         writers.advance(300)
         writers.finish()
-        proxy.end()
-        return f"{writers.check()} lines; cuts: {saboteur.cuts}"
+        said = f"{writers.check()} lines; cuts: {saboteur.cuts}"
+        proxy.end()  # last: the check asks the server, and that the database
+        return said
 
 
 def the_server_is_killed_around_commit():
