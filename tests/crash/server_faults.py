@@ -99,8 +99,9 @@ def the_server_is_killed_around_commit():
             site.serve(url=url)
             writers.advance(50)
         writers.finish()
+        said = f"{writers.check()} lines through {sum(saboteur.cuts.values())} kills: {saboteur.cuts}"
         proxy.end()
-        return f"{writers.check()} lines through {sum(saboteur.cuts.values())} kills: {saboteur.cuts}"
+        return said
 
 
 def clients_are_cut_and_ask_twice():
