@@ -2,40 +2,14 @@
 # Who may do what, by the command line on a real server: groups, grants for a part of a volume, tokens
 # that follow them and are renewed, a person's export, and how users and organisations leave.
 set -euo pipefail
-readonly bin="${OUTBOARD_BIN:?the folder with the built programs}"
-root="$(mktemp -d)"
-readonly root
-chmod 755 "$root"
-server=''
-
-finish() {
-  local status=$?
-  if [[ -n $server ]]; then
-    kill -TERM "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-  fi
-  ((status == 0)) || tail -n 20 "$root/server.log" "$root/said" 2>/dev/null >&2 || true
-  rm -rf --one-file-system "$root"
-}
-trap finish EXIT
-
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
+# shellcheck source=tests/e2e/site.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/site.sh"
+unset OUTBOARD_TOKEN_FILE
 # ob WHO WORDS…: the command with the token of that name.
 ob() {
   local who="$1"
   shift
   "$bin/outboard" --token-file "$root/$who.token" "$@"
-}
-# does TEXT WHO WORDS…: it ends well and says TEXT.
-does() {
-  local text="$1"
-  shift
-  ob "$@" >"$root/said" 2>&1 || fail "outboard $* ended with $?"
-  grep -qF -- "$text" "$root/said" || fail "outboard $* did not say: $text"
-  echo "ok: outboard $*"
 }
 # refuses TEXT WHO WORDS…: it ends with 1 and says TEXT.
 refuses() {
@@ -46,15 +20,6 @@ refuses() {
   grep -qF -- "$text" "$root/said" || fail "outboard $* did not say: $text"
   echo "ok: outboard $* is refused"
 }
-
-mkfifo "$root/ready"
-"$bin/outboard-server" --data "$root/data" --listen "unix:$root/s" \
-  --site-token-file "$root/site.token" --ready-fd 3 3>"$root/ready" 2>"$root/server.log" &
-server=$!
-exec {ready}<"$root/ready"
-read -r -t 60 -u "$ready" address || fail "the server is not ready"
-export OUTBOARD_SERVER="$address"
-unset OUTBOARD_TOKEN OUTBOARD_TOKEN_FILE OUTBOARD_ORG
 
 # ── Groups and grants ────────────────────────────────────────────────────────────────────────────
 
