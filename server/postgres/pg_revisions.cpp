@@ -77,8 +77,9 @@ constexpr Sql kSkills{
     "AND n.inode = d.inode LEFT JOIN versions x ON x.volume = n.volume AND x.inode = n.inode "
     "AND x.version = n.version AND NOT x.chunked ORDER BY d.path"};
 constexpr Sql kPin{"revisions_pin",
-                   "WITH family AS (SELECT id FROM tokens WHERE id = $2::bigint "
-                   "AND ($4::bigint = 0 OR organisation = $4::bigint) AND revoked IS NULL), "
+                   "WITH RECURSIVE family AS (SELECT id FROM tokens WHERE id = $2::bigint "
+                   "AND ($4::bigint = 0 OR organisation = $4::bigint) AND revoked IS NULL "
+                   "UNION SELECT t.id FROM tokens t JOIN family f ON t.parent = f.id), "
                    "p AS (INSERT INTO token_pins (token, volume, revision, seq) "
                    "SELECT f.id, r.volume, r.number, r.seq FROM family f, revisions r "
                    "WHERE r.volume = $1::bigint AND r.number = $3::bigint AND r.kept "

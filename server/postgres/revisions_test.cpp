@@ -195,7 +195,14 @@ TEST_F(RevisionsTest, S33_APinnedTokenSeesOneTreeForItsLife) {
   request.grants = {{"acme/*", "/", true}};
   auto minted = admin().mint_token(call(), request);
   ASSERT_TRUE(minted) << minted.error().message;
+  Call parent = call();
+  parent.caller =
+      *open()->tokens().read(minted->secret, parent.deadline);  // remembers nothing here
+  auto child = admin().mint_token(parent, request);
+  ASSERT_TRUE(child) << child.error().message;
   ASSERT_TRUE(revisions().pin(call(), skills_, minted->info.id, "1"));
+  EXPECT_EQ(database_->tokens().read(child->secret, parent.deadline)->pins.size(), 1U)
+      << "also what it had minted before";
   Call pinned = call();
   auto caller = database_->tokens().read(minted->secret, pinned.deadline);
   ASSERT_TRUE(caller);

@@ -98,6 +98,8 @@ create trigger access_changed after insert or update or delete on outboard.grant
   for each statement execute function outboard.access_changed();
 create trigger access_changed after insert or update or delete on outboard.group_members
   for each statement execute function outboard.access_changed();
+create trigger access_changed after insert or update or delete on outboard.token_pins
+  for each statement execute function outboard.access_changed();
 
 -- ── Leaving ──────────────────────────────────────────────────────────────────────────────────────
 alter table outboard.organisations
