@@ -14,6 +14,7 @@
 #include "client/channel_config.h"
 #include "client/retry.h"
 #include "core/call.h"
+#include "core/limits.h"
 #include "core/result.h"
 #include "proto/status.h"
 
@@ -72,5 +73,28 @@ Status ask(const Channel& channel, Moment deadline, Again again, Attempt attempt
     std::this_thread::sleep_until(*next);
   }
 }
+
+// A service on a channel of its own, asked by calls with one answer. The base of what such a client
+// keeps.
+template <class Service>
+struct Peer {
+  using Stub = typename Service::Stub;
+
+  explicit Peer(std::unique_ptr<Channel> opened)
+      : channel(std::move(opened)), stub(Service::NewStub(channel->channel())) {}
+
+  template <class Request, class Response>
+  Status call(const Call& call, Again again,
+              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+              const Request& request, Response* response) {
+    return ask(*channel, bounded(call.deadline, kWriteDeadline), again,
+               [&](grpc::ClientContext& context) {
+                 return (stub.get()->*method)(&context, request, response);
+               });
+  }
+
+  std::unique_ptr<Channel> channel;
+  std::unique_ptr<Stub> stub;
+};
 
 }  // namespace outboard::client

@@ -12,22 +12,8 @@ using Stub = v1::AdminService::Stub;
 
 }  // namespace
 
-struct GrpcAdmin::Parts {
-  explicit Parts(std::unique_ptr<Channel> opened)
-      : channel(std::move(opened)), stub(v1::AdminService::NewStub(channel->channel())) {}
-
-  template <class Request, class Response>
-  Status call(const Call& call, Again again,
-              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-              const Request& request, Response* response) {
-    return ask(*channel, bounded(call.deadline, kWriteDeadline), again,
-               [&](grpc::ClientContext& context) {
-                 return (stub.get()->*method)(&context, request, response);
-               });
-  }
-
-  std::unique_ptr<Channel> channel;
-  std::unique_ptr<Stub> stub;
+struct GrpcAdmin::Parts : Peer<v1::AdminService> {
+  using Peer::Peer;
 };
 
 Result<std::unique_ptr<GrpcAdmin>> GrpcAdmin::connect(const ChannelConfig& config,

@@ -18,22 +18,8 @@ Result<Revision> read_one(const v1::Revision& message) {
 
 }  // namespace
 
-struct GrpcRevisions::Parts {
-  explicit Parts(std::unique_ptr<Channel> opened)
-      : channel(std::move(opened)), stub(v1::RevisionService::NewStub(channel->channel())) {}
-
-  template <class Request, class Response>
-  Status call(const Call& call, Again again,
-              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-              const Request& request, Response* response) {
-    return ask(*channel, bounded(call.deadline, kWriteDeadline), again,
-               [&](grpc::ClientContext& context) {
-                 return (stub.get()->*method)(&context, request, response);
-               });
-  }
-
-  std::unique_ptr<Channel> channel;
-  std::unique_ptr<Stub> stub;
+struct GrpcRevisions::Parts : Peer<v1::RevisionService> {
+  using Peer::Peer;
 };
 
 Result<std::unique_ptr<GrpcRevisions>> GrpcRevisions::connect(const ChannelConfig& config,

@@ -8,24 +8,10 @@ namespace outboard::client {
 
 using Stub = v1::RosterService::Stub;
 
-struct GrpcRoster::Parts {
+struct GrpcRoster::Parts : Peer<v1::RosterService> {
   explicit Parts(std::unique_ptr<Channel> opened)
-      : channel(std::move(opened)),
-        stub(v1::RosterService::NewStub(channel->channel())),
-        sign_in(v1::SignInService::NewStub(channel->channel())) {}
+      : Peer(std::move(opened)), sign_in(v1::SignInService::NewStub(channel->channel())) {}
 
-  template <class Request, class Response>
-  Status call(const Call& call, Again again,
-              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-              const Request& request, Response* response) {
-    return ask(*channel, bounded(call.deadline, kWriteDeadline), again,
-               [&](grpc::ClientContext& context) {
-                 return (stub.get()->*method)(&context, request, response);
-               });
-  }
-
-  std::unique_ptr<Channel> channel;
-  std::unique_ptr<Stub> stub;
   std::unique_ptr<v1::SignInService::Stub> sign_in;
 };
 
