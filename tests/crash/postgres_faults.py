@@ -209,22 +209,27 @@ def fill_volume(site, client, volume):
     raise AssertionError("a full disk took 60 s of writes")
 
 
+def a_pair(site):
+    """A primary, its synchronous standby, and the URL that finds whichever of them may be written to."""
+    primary = site.postgres("one", ["synchronous_standby_names='*'", "synchronous_commit=local"])
+    primary.start()
+    primary.sql("CREATE ROLE outboard LOGIN", "postgres")
+    primary.sql("CREATE DATABASE outboard OWNER outboard", "postgres")
+    standby = site.postgres("two", ["hot_standby=on"], copy_of=primary)
+    standby.start()
+    primary.stop()
+    primary.settings.remove("synchronous_commit=local")
+    primary.start()
+    soon("the standby follows", lambda: primary.sql(
+        "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1")
+    return primary, standby, (f"postgresql://outboard@/outboard?host={primary.home},{standby.home}"
+                              "&target_session_attrs=read-write")
+
+
 def a_standby_is_promoted():
     """Synchronous replication: what was acknowledged is on the standby that takes over."""
     with a_site() as site:
-        primary = site.postgres("one", ["synchronous_standby_names='*'", "synchronous_commit=local"])
-        primary.start()
-        primary.sql("CREATE ROLE outboard LOGIN", "postgres")
-        primary.sql("CREATE DATABASE outboard OWNER outboard", "postgres")
-        standby = site.postgres("two", ["hot_standby=on"], copy_of=primary)
-        standby.start()
-        primary.stop()
-        primary.settings.remove("synchronous_commit=local")
-        primary.start()
-        soon("the standby follows", lambda: primary.sql(
-            "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1")
-        url = (f"postgresql://outboard@/outboard?host={primary.home},{standby.home}"
-               "&target_session_attrs=read-write")
+        primary, standby, url = a_pair(site)
         site.serve(url=url)
         second = site.serve("t", url=url)
         token = site.found()
@@ -246,19 +251,8 @@ def a_standby_is_promoted():
 def a_frozen_primary_is_replaced():
     """The primary does not die but hangs: its host is passed over, not waited for."""
     with a_site() as site:
-        primary = site.postgres("one", ["synchronous_standby_names='*'", "synchronous_commit=local"])
-        primary.start()
-        primary.sql("CREATE ROLE outboard LOGIN", "postgres")
-        primary.sql("CREATE DATABASE outboard OWNER outboard", "postgres")
-        standby = site.postgres("two", ["hot_standby=on"], copy_of=primary)
-        standby.start()
-        primary.stop()
-        primary.settings.remove("synchronous_commit=local")
-        primary.start()
-        soon("the standby follows", lambda: primary.sql(
-            "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1")
-        site.serve(url=f"postgresql://outboard@/outboard?host={primary.home},{standby.home}"
-                       "&target_session_attrs=read-write")
+        primary, standby, url = a_pair(site)
+        site.serve(url=url)
         token = site.found()
         writers = Writers(site, token, [site.address], 16)
         writers.advance(300)
