@@ -65,6 +65,10 @@ Moment bounded(Moment deadline, std::chrono::milliseconds usual) {
   return deadline == Moment::max() ? std::chrono::steady_clock::now() + usual : deadline;
 }
 
+Error nobody_waits() {
+  return Error{Code::timed_out, "the caller gave up before the answer came"};
+}
+
 Channel::Channel(const ChannelConfig& config, std::shared_ptr<grpc::Channel> channel)
     : config_(config), channel_(std::move(channel)), client_{random_uuid()} {}
 

@@ -57,20 +57,33 @@ Moment bounded(Moment deadline, std::chrono::milliseconds usual);
 
 enum class Again : bool { no, yes };
 
-// Tries `attempt(context)` → grpc::Status until it answers, or retrying is over.
+// What a call that was given up is answered.
+Error nobody_waits();
+
+// Tries `attempt(context)` → grpc::Status until it answers, retrying is over, or it is given up.
 template <class Attempt>
-Status ask(const Channel& channel, Moment deadline, Again again, Attempt attempt) {
+Status ask(const Channel& channel, Moment deadline, Again again, Attempt attempt,
+           const std::shared_ptr<Cancellation>& given_up = {}) {
   Retry retry = channel.retry_until(deadline);
   for (;;) {
-    grpc::ClientContext context;
-    channel.prepare(context, deadline);
-    const grpc::Status status = attempt(context);
+    grpc::Status status;
+    {
+      grpc::ClientContext context;
+      channel.prepare(context, deadline);
+      const Cancellation::Hook cancel(given_up, [&context] { context.TryCancel(); });
+      status = attempt(context);
+    }
     if (status.ok()) return success();
+    if (given_up && given_up->requested()) return nobody_waits();
     Error error = wire::to_error(status);
     if (again == Again::no) return error;
     const auto next = retry.next(error, std::chrono::steady_clock::now());
     if (!next) return error;
-    std::this_thread::sleep_until(*next);
+    if (!given_up) {
+      std::this_thread::sleep_until(*next);
+    } else if (given_up->wait_until(*next)) {
+      return nobody_waits();
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "client/channel.h"
 #include "client/large_batch.h"
+#include "client/lock_calls.h"
 #include "client/watch_stream.h"
 #include "outboard/v1/store.grpc.pb.h"
 #include "proto/convert.h"
@@ -35,14 +36,17 @@ struct GrpcStore::Parts {
               grpc::Status (v1::StoreService::Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
               const Request& request, Response* response) {
-    return ask(*channel, bounded(call.deadline, kReadDeadline), Again::yes,
-               [&](grpc::ClientContext& context) {
-                 return (stub.get()->*method)(&context, request, response);
-               });
+    return ask(
+        *channel, bounded(call.deadline, kReadDeadline), Again::yes,
+        [&](grpc::ClientContext& context) {
+          return (stub.get()->*method)(&context, request, response);
+        },
+        call.given_up);
   }
 
   std::unique_ptr<Channel> channel;
   std::unique_ptr<v1::StoreService::Stub> stub;
+  LockCalls locks{*channel, *stub};
   WatchStream watch;
 };
 
@@ -69,6 +73,9 @@ bool GrpcStore::connected() const {
 }
 Moment GrpcStore::current_as_of() const {
   return parts_->watch.current_as_of();
+}
+Moment GrpcStore::heard_since() const {
+  return parts_->watch.heard_since();
 }
 void GrpcStore::stop_watching() {
   parts_->watch.stop();
@@ -112,10 +119,11 @@ Result<Applied> GrpcStore::apply(const Call& call, VolumeId volume, const Batch&
     wire::write(batch, request.mutable_batch());
   }
   const bool one_message = small && request.ByteSizeLong() <= kMessageBytesMax;
-  const Status asked = ask(*parts_->channel, deadline, again, [&](grpc::ClientContext& context) {
+  const auto attempt = [&](grpc::ClientContext& context) {
     if (one_message) return parts_->stub->Apply(&context, request, &response);
     return send_in_parts(*parts_->stub, context, volume, batch, &response);
-  });
+  };
+  const Status asked = ask(*parts_->channel, deadline, again, attempt, call.given_up);
   if (!asked) return asked.error();
   Faults faults;
   Applied applied = wire::read(response, faults);
@@ -385,6 +393,7 @@ Result<std::unique_ptr<Subscription>> GrpcStore::subscribe(const Call& call, Vol
 }
 
 void GrpcStore::lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) {
+  if (query.wait) return parts_->locks.wait(call, volume, query, std::move(done));
   v1::LockRequest request;
   request.set_volume(volume.value);
   wire::write(query, &request);

@@ -40,6 +40,9 @@ class GrpcStore final : public Store {
   // The last moment at which the server was heard on the watch stream; while there is no
   // subscription, now.
   Moment current_as_of() const;
+  // Since when the server has been heard without a silence of kLeaseSilence; Moment::max(): it is
+  // silent for that long. Locks that were taken earlier may be another's by now. [S54]
+  Moment heard_since() const;
   // Tells the server that this mount sleeps or is awake again; strict volumes need not wait for a
   // sleeping one. [S7]
   void set_frozen(bool frozen);
@@ -71,7 +74,8 @@ class GrpcStore final : public Store {
                                const TakeSearched& take) override;
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
-  // On the caller's thread, until the answer is there.
+  // One that waits is asked for once and answered on a thread of gRPC's; all others are on the
+  // caller's thread, until the answer is there.
   void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:

@@ -117,6 +117,11 @@ Moment WatchStream::current_as_of() const {
   return lines_.empty() ? now() : heard_at_;
 }
 
+Moment WatchStream::heard_since() const {
+  const Lock lock(mutex_);
+  return now() - heard_at_ < kLeaseSilence ? heard_since_ : Moment::max();
+}
+
 // ── The reader ──────────────────────────────────────────────────────────────────────────────────
 
 void WatchStream::read_all() {
@@ -170,7 +175,9 @@ grpc::Status WatchStream::read_stream(const std::string& token) {
     {
       const Lock lock(mutex_);
       heard_ = true;
-      heard_at_ = now();
+      const Moment at = now();
+      if (at - heard_at_ >= kLeaseSilence) heard_since_ = at;
+      heard_at_ = at;
     }
     take(response, token);
   }

@@ -44,6 +44,7 @@ class WatchStream {
   void set_frozen(bool frozen);
   bool connected() const;
   Moment current_as_of() const;
+  Moment heard_since() const;
 
  private:
   class Held;
@@ -52,7 +53,7 @@ class WatchStream {
   enum class Stage { asking, live, ended };
   struct Line {
     VolumeId volume;
-    Seq last;  // the last change its sink took
+    Seq last;                   // the last change its sink took
     std::vector<Change> begun;  // the beginning of an item that came in part; behind `last`
     std::shared_ptr<FeedSink> sink;
     Stage stage = Stage::asking;  // asking: subscribe() waits
@@ -102,6 +103,7 @@ class WatchStream {
   bool said_frozen_ GUARDED_BY(mutex_) = false;
   bool heard_ GUARDED_BY(mutex_) = false;  // something, on this stream
   Moment heard_at_ GUARDED_BY(mutex_){};
+  Moment heard_since_ GUARDED_BY(mutex_){};  // with no silence of kLeaseSilence since
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread reader_;
   std::thread writer_;

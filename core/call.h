@@ -1,9 +1,11 @@
 // Call: what every request to a Store carries beside its arguments.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/cancellation.h"
 #include "core/change.h"
 #include "core/clock.h"
 #include "core/ids.h"
@@ -50,17 +52,19 @@ struct Caller {
   friend bool operator==(const Caller&, const Caller&) = default;
 };
 
-// A request's surroundings. Every store answers by `deadline`, at the latest with timed_out.
+// A request's surroundings. Every store answers by `deadline`, at the latest with timed_out; a
+// store that is far away does so at once when the call is given up, a near one need not.
 struct Call {
   Moment deadline = Moment::max();
-  Caller caller;
+  Caller caller = {};
+  std::shared_ptr<Cancellation> given_up = {};  // none: it is not
 
-  static Call until(Moment deadline) { return Call{deadline, {}}; }
+  static Call until(Moment deadline) { return Call{deadline, {}, {}}; }
 };
 
 // The server's own work: no token, all grants.
 inline Call internal_call(Moment deadline) {
-  Call call{deadline, {}};
+  Call call{deadline, {}, {}};
   call.caller.principal = "outboard";
   call.caller.grants.push_back(Grant{VolumeId{}, "/", true});
   return call;

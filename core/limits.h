@@ -238,6 +238,9 @@ inline constexpr std::chrono::seconds kHostWait = 3s;
 inline constexpr std::chrono::milliseconds kLockGrace = 10s;
 // How often a server says that its clients live: four tries within a grace.
 inline constexpr std::chrono::milliseconds kLockRenewInterval = 2s;
+// A mount that has not heard its server for this long takes its locks for lost: the last renewal
+// may be an interval older than what was heard last. Longer than kProgressInterval, which is heard.
+inline constexpr std::chrono::milliseconds kLeaseSilence = kLockGrace - kLockRenewInterval;
 // A waiting lock's place in the queue, when its server does not speak for it any more.
 inline constexpr std::chrono::milliseconds kLockPlaceFor = 6s;
 // What no bell tells of: leases that ran out, bells that were lost.
@@ -298,6 +301,17 @@ inline constexpr std::chrono::milliseconds kAppendAge = 1s;
 inline constexpr std::uint64_t kBlockCacheBytesMax = 256ULL << 20U;
 // Notifications waiting for the kernel, per directory, before the directory is dropped whole.
 inline constexpr std::size_t kNotifyQueueMax = 65'536;
+// A program that is killed while it waits for the store is let go within this.
+inline constexpr std::chrono::milliseconds kWatchInterval = 200ms;
+// Who waits for the store in an exit hears of no error: it need not wait for long. And a signal
+// that a program handles ends a wait no sooner: on a local disk it would never.
+inline constexpr std::chrono::milliseconds kSignalPatience = 1s;
+// A request that is unanswered so long after the last deadline that it may have had is stuck.
+inline constexpr std::chrono::milliseconds kStuckAfter = 60s;
+// Locks that programs of one mount wait for; each is a call under way. The next hears ENOLCK.
+inline constexpr std::size_t kMountLocksWaitingMax = 4'096;
+// Threads that go on with a waiting lock once it is granted.
+inline constexpr std::size_t kLockThreads = 4;
 // Threads of the control socket: a few callers of one sandbox, each of which may wait in a barrier.
 inline constexpr int kControlCallsMax = 16;
 

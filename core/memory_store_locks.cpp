@@ -14,6 +14,10 @@ Error refuse(Code code, const LockQuery& query, std::string message) {
 }  // namespace
 
 void MemoryStore::lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) {
+  const Cancellation::Hook wake(call.given_up, [this] {
+    const Lock lock(mutex_);
+    advanced_.notify_all();
+  });
   done(take_lock(call, volume, query));
 }
 
@@ -67,7 +71,8 @@ Status MemoryStore::wait_for_lock(const Call& call, Shelf& shelf, const LockQuer
                      "give up the one that is held");
       break;
     }
-    const bool late = clock_.now() >= call.deadline;
+    const bool given_up = call.given_up && call.given_up->requested();
+    const bool late = given_up || clock_.now() >= call.deadline;
     if (late) {
       ended = refuse(Code::timed_out, query, "the lock was not free before the deadline");
       break;

@@ -87,6 +87,7 @@ struct Daemon {
     if (!volume) return std::move(volume).error();
     view->volume = *std::move(volume);
     view->volume->watch_connection([this] { return store->connected(); });
+    view->volume->watch_lease([this] { return store->heard_since(); });
     view->follower = std::make_unique<Follower>(*store, *view->volume, clock);
     view->flusher = std::make_unique<Flusher>(*view->volume);
     SessionConfig session;

@@ -12,7 +12,7 @@ void want(fuse_conn_info* connection, unsigned capability, bool on) {
 }
 
 void on_init(void* userdata, fuse_conn_info* connection) {
-  const bool read_only = static_cast<MountedVolume*>(userdata)->view().read_only;
+  const bool read_only = static_cast<Served*>(userdata)->volume.view().read_only;
   // With no_open the truncate of O_TRUNC would never arrive: it must come as a SETATTR then.
   want(connection, FUSE_CAP_ATOMIC_O_TRUNC, !read_only);
   want(connection, FUSE_CAP_NO_OPEN_SUPPORT, read_only);
@@ -29,9 +29,10 @@ void on_init(void* userdata, fuse_conn_info* connection) {
   want(connection, FUSE_CAP_SPLICE_READ, false);
   want(connection, FUSE_CAP_SPLICE_WRITE, false);
   want(connection, FUSE_CAP_SPLICE_MOVE, false);
-  // Locks within this mount are the kernel's own.
-  want(connection, FUSE_CAP_POSIX_LOCKS, false);
-  want(connection, FUSE_CAP_FLOCK_LOCKS, false);
+  // Without OPEN nobody says when a program's locks end: those of a read-only view are the
+  // kernel's own.
+  want(connection, FUSE_CAP_POSIX_LOCKS, !read_only);
+  want(connection, FUSE_CAP_FLOCK_LOCKS, !read_only);
 }
 
 }  // namespace
@@ -49,6 +50,7 @@ fuse_lowlevel_ops make_ops() {
   add_name_ops(ops);
   add_content_ops(ops);
   add_attribute_ops(ops);
+  add_lock_ops(ops);
   return ops;
 }
 

@@ -25,13 +25,14 @@ HandleId handle_of(const fuse_file_info* file) {
 void fill(fuse_file_info& file, const Opened& opened) {
   file.fh = opened.handle.value;
   file.keep_cache = opened.keep_cache ? 1 : 0;
-  // Nothing to publish when nothing can be written: close costs no request.
-  file.noflush = (file.flags & O_ACCMODE) == O_RDONLY ? 1 : 0;
+  // Nothing to publish when nothing can be written: close costs no request. But a close gives up
+  // its process's locks in the file, and the kernel says so in FLUSH only. [S54]
+  file.noflush = (file.flags & O_ACCMODE) == O_RDONLY && !opened.locked ? 1 : 0;
 }
 
 // Recipe R: a read-only view has no open after the first answer. [S1]
 void on_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
-  Reply reply(request);
+  Reply reply(request, Signals::patient);
   MountedVolume& volume = volume_of(request);
   if (volume.view().read_only && !volume.volume().strict)
     return std::move(reply).error_number(ENOSYS);
@@ -43,7 +44,7 @@ void on_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
 
 void on_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode,
                fuse_file_info* file) {
-  Reply reply(request);
+  Reply reply(request, Signals::patient);
   MountedVolume& volume = volume_of(request);
   const bool exclusive = (file->flags & O_EXCL) != 0;
   const auto made = volume.create(NodeId{parent}, name, mode, mode_of(file->flags), exclusive,
@@ -56,7 +57,7 @@ void on_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
 }
 
 void on_read(fuse_req_t request, fuse_ino_t ino, std::size_t size, off_t offset, fuse_file_info*) {
-  Reply reply(request);
+  Reply reply(request, Signals::patient);
   const auto bytes = volume_of(request).read(NodeId{ino}, static_cast<std::uint64_t>(offset), size);
   if (!bytes) return std::move(reply).error(bytes.error());
   std::move(reply).bytes(*bytes);
@@ -75,15 +76,16 @@ void on_write(fuse_req_t request, fuse_ino_t, const char* buffer, std::size_t si
 
 // [S2] The kernel drops the answer of release, so the commit is here.
 void on_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
-  Reply reply(request);
+  Reply reply(request, Signals::patient);
   if (volume_of(request).view().read_only) return std::move(reply).error_number(ENOSYS);
   const auto kept = volume_of(request).flush(handle_of(file));
+  volume_of(request).end_locks(handle_of(file), file->lock_owner);
   if (!kept) return std::move(reply).error(kept.error());
   std::move(reply).done();
 }
 
 void on_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* file) {
-  Reply reply(request);
+  Reply reply(request, Signals::patient);
   if (volume_of(request).view().read_only) return std::move(reply).done();
   const auto kept = volume_of(request).sync(handle_of(file));
   if (!kept) return std::move(reply).error(kept.error());
@@ -91,7 +93,7 @@ void on_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* file) {
 }
 
 void on_release(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
-  Reply reply(request);
+  Reply reply(request, Signals::none);
   if (!volume_of(request).view().read_only) volume_of(request).release(handle_of(file));
   std::move(reply).done();
 }

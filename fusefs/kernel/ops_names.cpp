@@ -70,28 +70,33 @@ void on_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
 }
 
 void on_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
+  Reply reply(request);
   answer_entry(
-      request, Reply(request),
+      request, std::move(reply),
       volume_of(request).make_directory(node_id(parent), name, mode, requester_of(request)));
 }
 
 void on_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
+  Reply reply(request);
   answer_entry(
-      request, Reply(request),
+      request, std::move(reply),
       volume_of(request).make_symlink(node_id(parent), name, target, requester_of(request)));
 }
 
 void on_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent, const char* name) {
-  answer_entry(request, Reply(request),
+  Reply reply(request);
+  answer_entry(request, std::move(reply),
                volume_of(request).make_link(node_id(ino), node_id(parent), name));
 }
 
 void on_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  answer_status(Reply(request), volume_of(request).remove(node_id(parent), name, false));
+  Reply reply(request);
+  answer_status(std::move(reply), volume_of(request).remove(node_id(parent), name, false));
 }
 
 void on_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  answer_status(Reply(request), volume_of(request).remove(node_id(parent), name, true));
+  Reply reply(request);
+  answer_status(std::move(reply), volume_of(request).remove(node_id(parent), name, true));
 }
 
 // [S4]
@@ -104,8 +109,9 @@ void on_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino
     case RENAME_EXCHANGE: mode = RenameMode::exchange; break;
     default: return Reply(request).error_number(EINVAL);
   }
-  answer_status(Reply(request), volume_of(request).rename(node_id(parent), name,
-                                                          node_id(new_parent), new_name, mode));
+  Reply reply(request);
+  answer_status(std::move(reply), volume_of(request).rename(node_id(parent), name,
+                                                            node_id(new_parent), new_name, mode));
 }
 
 void on_readlink(fuse_req_t request, fuse_ino_t ino) {

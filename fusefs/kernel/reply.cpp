@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "core/check.h"
+#include "fusefs/volume/request_scope.h"
 
 namespace outboard::fusefs {
 namespace {
@@ -96,11 +97,46 @@ fuse_entry_param to_entry(const Shown& shown) {
   return entry;
 }
 
+namespace {
+
+void on_interrupt(fuse_req_t, void* data) {
+  auto* request = static_cast<RequestWatch::Request*>(data);
+  request->watch->interrupted(*request);
+}
+
+}  // namespace
+
+Reply::Reply(fuse_req_t request, Signals signals) : request_(request) {
+  RequestWatch& watch = static_cast<Served*>(fuse_req_userdata(request))->watch;
+  ticket_ = watch.begin(fuse_req_ctx(request)->pid, signals);
+  if (signals == Signals::none) return;
+  RequestScope::begin(ticket_->given_up);
+  fuse_req_interrupt_func(request, on_interrupt, ticket_.get());
+}
+
 Reply::~Reply() {
   CHECK(request_ == nullptr);
 }
 
+std::shared_ptr<Cancellation> Reply::lay_aside() {
+  ticket_->watch->set_endless(*ticket_);
+  RequestScope::end();
+  return ticket_->given_up;
+}
+
+// libfuse calls on_interrupt with the request locked: behind the second line none runs any more.
+fuse_req_t Reply::take() {
+  fuse_req_t request = std::exchange(request_, nullptr);
+  fuse_req_interrupt_func(request, nullptr, nullptr);
+  RequestScope::end();
+  ticket_->watch->end(ticket_);
+  return request;
+}
+
 void Reply::error(const Error& error) && {
+  if (error.code == Code::timed_out && ticket_->given_up->requested()) {
+    return std::move(*this).error_number(EINTR);
+  }
   std::move(*this).error_number(errno_of(error.code));
 }
 
@@ -159,6 +195,10 @@ void Reply::xattr_size(std::size_t size) && {
 
 void Reply::seek(off_t offset) && {
   fuse_reply_lseek(take(), offset);
+}
+
+void Reply::lock(const struct flock& lock) && {
+  fuse_reply_lock(take(), &lock);
 }
 
 }  // namespace outboard::fusefs

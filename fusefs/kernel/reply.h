@@ -1,16 +1,26 @@
 // Reply: the one answer to one request of the kernel.
 //
 // Move-only and consumed by answering. ~Reply CHECKs that it was: a dropped reply aborts at once
-// instead of hanging a caller for ever. Used by the thread that handles the request.
+// instead of hanging a caller for ever. Used by the thread that handles the request, unless it was
+// laid aside. While it is there its request is watched: what waits for the store ends when nobody
+// waits for the answer any more, and the answer is EINTR then: so it is made before the verb is
+// called. [S9]
 #pragma once
 
 #include <string_view>
 
 #include "core/result.h"
 #include "fusefs/kernel/fuse.h"
+#include "fusefs/kernel/request_watch.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
+
+// What a session's requests are about: its userdata.
+struct Served {
+  MountedVolume& volume;
+  RequestWatch& watch;
+};
 
 // Table 3 of 3: what a program sees of an Error.
 int errno_of(Code code);
@@ -26,10 +36,15 @@ fuse_entry_param to_entry(const Shown& shown);
 
 class Reply {
  public:
-  explicit Reply(fuse_req_t request) : request_(request) {}
+  explicit Reply(fuse_req_t request, Signals signals = Signals::deadly);
   ~Reply();
-  Reply(Reply&& other) noexcept : request_(std::exchange(other.request_, nullptr)) {}
+  Reply(Reply&& other) noexcept
+      : request_(std::exchange(other.request_, nullptr)), ticket_(std::move(other.ticket_)) {}
   Reply& operator=(Reply&&) = delete;
+
+  // The answer may come from any thread, as late as other programs like; until then a signal ends
+  // the wait through this.
+  std::shared_ptr<Cancellation> lay_aside();
 
   void error(const Error& error) &&;
   void error_number(int number) &&;
@@ -48,11 +63,13 @@ class Reply {
   void space(const struct statvfs& space) &&;
   void xattr_size(std::size_t size) &&;
   void seek(off_t offset) &&;
+  void lock(const struct flock& lock) &&;
 
  private:
-  fuse_req_t take() { return std::exchange(request_, nullptr); }
+  fuse_req_t take();
 
   fuse_req_t request_;
+  RequestWatch::Ticket ticket_;
 };
 
 }  // namespace outboard::fusefs

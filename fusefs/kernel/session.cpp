@@ -1,14 +1,17 @@
 #include "fusefs/kernel/session.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -74,6 +77,9 @@ struct KernelSession::Parts {
   SessionConfig config;
   MountedVolume& volume;
   Notifier& notifier;
+  std::string connection;  // its number in /sys/fs/fuse/connections
+  RequestWatch watch{watch_config()};
+  Served served{volume, watch};
   fuse_lowlevel_ops ops = make_ops();
   fuse_session* session = nullptr;
   std::atomic<bool> stopping = false;
@@ -83,6 +89,9 @@ struct KernelSession::Parts {
   std::vector<std::thread> workers GUARDED_BY(mutex);
   std::atomic<std::size_t> idle = 0;  // workers that wait for the kernel
 
+  RequestWatch::Config watch_config();
+  // Ends this connection and no other's: programs that wait hear an error.
+  void abort(const std::string& why) const;
   Status mount();
   void start_workers();
   void add_worker() REQUIRES_LOCK(mutex);
@@ -95,13 +104,34 @@ struct KernelSession::Parts {
   void end_workers();
 };
 
+RequestWatch::Config KernelSession::Parts::watch_config() {
+  RequestWatch::Config watching;
+  const View& view = volume.view();
+  watching.stuck_after = view.read_deadline + view.write_deadline + config.stuck_after;
+  watching.on_given_up = [this] { volume.wake_waiting(); };
+  watching.on_stuck = [this](const std::string& what) { abort(what); };
+  return watching;
+}
+
+void KernelSession::Parts::abort(const std::string& why) const {
+  log(Severity::error, "this view is stuck: its connection to the kernel is ended",
+      {{"mountpoint", config.mountpoint}, {"why", why}});
+  std::ofstream file("/sys/fs/fuse/connections/" + connection + "/abort");
+  if (file << "1" << std::flush) return;
+  // Without the control filesystem: what an unmount by force does first. Held, it stays in its
+  // place: nobody shall write into the directory below it.
+  const int held = open(config.mountpoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  umount2(config.mountpoint.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW);
+  if (held >= 0) close(held);
+}
+
 Status KernelSession::Parts::mount() {
   if (auto good = check_mountpoint(config.mountpoint); !good) return good;
   std::vector<std::string> arguments = mount_arguments(volume);
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   fuse_args args = FUSE_ARGS_INIT(static_cast<int>(pointers.size()), pointers.data());
-  session = fuse_session_new(&args, &ops, sizeof ops, &volume);
+  session = fuse_session_new(&args, &ops, sizeof ops, &served);
   fuse_opt_free_args(&args);
   if (session == nullptr) {
     return Error{Code::invalid, "libfuse refused the mount options", config.mountpoint};
@@ -113,6 +143,11 @@ Status KernelSession::Parts::mount() {
                  "could not mount on " + config.mountpoint + ": " + why +
                      "; it needs /dev/fuse, and root or fusermount3",
                  config.mountpoint};
+  }
+  // Without asking ourselves: there is no worker yet.
+  struct statx found {};
+  if (statx(AT_FDCWD, config.mountpoint.c_str(), AT_STATX_DONT_SYNC, 0, &found) == 0) {
+    connection = std::to_string(found.stx_dev_minor);
   }
   return success();
 }
@@ -218,6 +253,7 @@ KernelSession::~KernelSession() {
 void KernelSession::stop() {
   if (parts_->stopping.exchange(true)) return;
   const bool detached = parts_->unmount_lazily();
+  parts_->volume.end_waits();
   parts_->volume.publish_all();
   parts_->notifier.detach();
   parts_->end_workers();

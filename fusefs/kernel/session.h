@@ -34,9 +34,11 @@ class KernelNotifier {
 };
 
 struct SessionConfig {
-  std::string mountpoint;          // an existing directory
-  std::size_t workers = 12;        // at first; one more is born whenever the last one is taken, so
-  std::size_t workers_max = 256;   // that who waits for the store keeps nobody from what is cached
+  std::string mountpoint;         // an existing directory
+  std::size_t workers = 12;       // at first; one more is born whenever the last one is taken, so
+  std::size_t workers_max = 256;  // that who waits for the store keeps nobody from what is cached
+  // A request that is unanswered for so long after every deadline is stuck for ever: the view ends.
+  std::chrono::milliseconds stuck_after = kStuckAfter;
   std::function<void()> on_ended;  // unmounted from outside; called once, on a worker
 };
 

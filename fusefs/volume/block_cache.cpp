@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "fusefs/volume/request_scope.h"
 
 namespace outboard::fusefs {
 namespace {
@@ -52,8 +53,8 @@ Result<std::pair<std::uint64_t, std::string>> BlockCache::fetch(const VersionRef
   const std::uint64_t from = whole ? 0 : offset / kChunkBytes * kChunkBytes;
   const std::uint64_t size = std::min(kReadAheadBytes, version.size - from);
   const std::uint64_t before = drops();
-  auto read = store_.read(Call::until(deadline), volume_, version.inode, version.version, from,
-                          static_cast<std::size_t>(size));
+  auto read = store_.read(RequestScope::call(deadline), volume_, version.inode, version.version,
+                          from, static_cast<std::size_t>(size));
   if (!read) return std::move(read).error();
   std::string bytes = std::move(read->value.bytes);
   if (bytes.size() != size) {

@@ -87,6 +87,15 @@ Binding* InodeTable::retire(Inode inode, Node pinned) {
   return binding;
 }
 
+bool InodeTable::revive(NodeId id) {
+  Binding* binding = find(id);
+  CHECK(binding != nullptr && binding->pinned);
+  if (!current_.emplace(binding->inode, id).second) return false;
+  binding->pinned.reset();
+  binding->announced.reset();
+  return true;
+}
+
 std::vector<Binding> InodeTable::rows() const {
   std::vector<Binding> rows;
   rows.reserve(bindings_.size());

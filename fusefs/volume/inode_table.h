@@ -52,6 +52,8 @@ class InodeTable {
   void release(NodeId id);
   // Binds the inode's current id to `pinned` for ever. Nothing when there was no current id.
   Binding* retire(Inode inode, Node pinned);
+  // Makes a retired id the inode's current one again; false when another is.
+  bool revive(NodeId id);
 
   std::size_t size() const { return bindings_.size(); }
   std::vector<Binding> rows() const;

@@ -28,6 +28,7 @@ struct OpenMode {
 struct Handle {
   NodeId node;
   OpenMode mode;
+  bool locks = false;  // a lock was taken through it
 };
 
 // A published or about to be published buffer.
@@ -42,6 +43,8 @@ struct OpenFile {
   Inode inode;
   std::uint32_t handles = 0;
   std::uint32_t writers = 0;
+  std::uint32_t lockers = 0;  // handles that lock: what others publish arrives in place [S54]
+  bool forsaken = false;      // written under a lock that was lost: only good beside the file
   WriteBuffer top;
   std::deque<Parcel> parcels;
   bool publishing = false;            // one thread at a time sends

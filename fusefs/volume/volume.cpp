@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "core/path.h"
+#include "fusefs/volume/request_scope.h"
 
 namespace outboard::fusefs {
 
@@ -23,7 +24,7 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, Request
                                                            const Clock& clock,
                                                            std::string_view name, const View& view,
                                                            Moment deadline) {
-  auto volume = store.open_volume(Call::until(deadline), name);
+  auto volume = store.open_volume(RequestScope::call(deadline), name);
   if (!volume) return std::move(volume).error();
   View shown = view;
   if (volume->read_only && !view.read_only) {
@@ -45,10 +46,12 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, Request
 Status MountedVolume::load(TreeCache& tree, Moment deadline) {
   SnapshotQuery query;
   query.bodies_bytes_max = std::min(kSnapshotBodiesBytesMax, kBlockCacheBytesMax / 2);
-  auto seq = store_.snapshot(Call::until(deadline), volume_.id, query, [&](SnapshotPart part) {
-    tree.load(part.entries);
-    for (const auto& [key, bytes] : part.bodies) blocks_.put_whole(key.inode, key.version, bytes);
-  });
+  auto seq =
+      store_.snapshot(RequestScope::call(deadline), volume_.id, query, [&](SnapshotPart part) {
+        tree.load(part.entries);
+        for (const auto& [key, bytes] : part.bodies)
+          blocks_.put_whole(key.inode, key.version, bytes);
+      });
   if (!seq) return std::move(seq).error();
   tree.loaded(*seq);
   return success();
@@ -166,6 +169,16 @@ Seq MountedVolume::seq() const {
   return state_.tree.seq();
 }
 
+bool MountedVolume::wait_for_change(Moment deadline) const {
+  if (RequestScope::given_up()) return false;
+  return changed_.wait_until(mutex_, deadline);
+}
+
+void MountedVolume::wake_waiting() {
+  Lock lock(mutex_);
+  changed_.notify_all();
+}
+
 void MountedVolume::set_stale(bool stale) {
   Lock lock(mutex_);
   state_.stale = stale;
@@ -189,11 +202,11 @@ Status MountedVolume::prove_current() {
     if (!state_.stale && asked < state_.current_until) return success();
   }
   const Moment deadline = read_deadline();
-  auto now = store_.describe(Call::until(deadline), volume_.id);
+  auto now = store_.describe(RequestScope::call(deadline), volume_.id);
   if (!now) return std::move(now).error();
   Lock lock(mutex_);
   while (state_.stale || state_.tree.seq() < now->head) {
-    if (changed_.wait_until(mutex_, deadline)) continue;
+    if (wait_for_change(deadline)) continue;
     return Error{Code::timed_out,
                  "this mount of a strict volume has not caught up with the store: it shows "
                  "nothing that may be old",
@@ -212,7 +225,7 @@ bool MountedVolume::stale() const {
 Census MountedVolume::census() const {
   const std::uint64_t cached = blocks_.bytes();
   Lock lock(mutex_);
-  Census census{state_.tree.nodes(), cached, 0, state_.handles.size()};
+  Census census{state_.tree.nodes(), cached, 0, state_.handles.size(), state_.waits.size()};
   for (const auto& [id, file] : state_.files) census.unsaved_bytes += file.bytes_held();
   return census;
 }
@@ -221,7 +234,7 @@ bool MountedVolume::wait_until(Seq seq, Moment deadline) {
   {
     Lock lock(mutex_);
     while (state_.posted < seq) {
-      if (!changed_.wait_until(mutex_, deadline) && state_.posted < seq) return false;
+      if (!wait_for_change(deadline) && state_.posted < seq) return false;
     }
   }
   return invalidator_.flushed(deadline);

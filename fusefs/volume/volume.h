@@ -32,8 +32,10 @@
 #include "core/guarded.h"
 #include "core/store.h"
 #include "fusefs/volume/block_cache.h"
+#include "fusefs/volume/held_locks.h"
 #include "fusefs/volume/inode_table.h"
 #include "fusefs/volume/invalidator.h"
+#include "fusefs/volume/lock_threads.h"
 #include "fusefs/volume/open_file.h"
 #include "fusefs/volume/request_numbers.h"
 #include "fusefs/volume/tree_cache.h"
@@ -59,11 +61,13 @@ struct Listed {
 struct Opened {
   HandleId handle;
   bool keep_cache = true;
+  bool locked = false;  // programs of this mount hold locks in the file
 };
 
 // What the daemon holds of the volume, for those who look in.
 struct Census {
   std::uint64_t nodes = 0, cached_bytes = 0, unsaved_bytes = 0, open_handles = 0;
+  std::uint64_t waiting_locks = 0;  // that programs wait for
 };
 
 struct Space {
@@ -131,8 +135,25 @@ class MountedVolume {
   // Extends the file to offset + size (mode 0 of fallocate).
   Status allocate(HandleId handle, std::uint64_t offset, std::uint64_t size);
 
+  // ── Locks: volume_locks.cpp [S54] ──
+  // Publishes the file's unsaved bytes, then takes, changes or gives up a lock; the holder sees
+  // what former ones published. False: somebody is in the way.
+  Result<bool> try_lock(const LockAsk& ask);
+  // After that: waits for the lock, however long, until `given_up`; `reply` comes once, from a
+  // thread "lock". conflict: a circle of waiters. timed_out: given up, or the server is away.
+  void await_lock_later(const LockAsk& ask, std::shared_ptr<Cancellation> given_up,
+                        LockReply reply);
+  Result<std::optional<LockHolder>> test_lock(const LockAsk& ask);
+  // The process of this mount that holds it; 0: another mount's, or an open file's.
+  std::int32_t process_of(NodeId node, const LockHolder& holder) const;
+  // At a close: fcntl's locks of `owner` in the file go, once its bytes are published.
+  void end_locks(HandleId handle, std::uint64_t owner);
+  // For the end: answers all that wait for a lock, and refuses those that come.
+  void end_waits();
+
   // ── For the flusher ──
-  // Publishes appends older than kAppendAge and what a release left behind.
+  // Publishes appends older than kAppendAge and what a release left behind; then tells the store
+  // of locks what it may have missed.
   void publish_due();
   // The moment of the next duty; Moment::max(): none.
   Moment next_due() const;
@@ -154,7 +175,12 @@ class MountedVolume {
   void set_frozen(bool frozen);
   // Asked by stale(), too; before any verb.
   void watch_connection(std::function<bool()> connected) { connected_ = std::move(connected); }
+  // Since when the server is heard without a silence that costs the lease of locks; Moment::max():
+  // it is silent. Before any verb; without it, always.
+  void watch_lease(std::function<Moment()> heard_since) { heard_since_ = heard_since; }
   bool stale() const;
+  // Whoever waits in a verb looks whether its caller is still there.
+  void wake_waiting();
   Census census() const;
   // The barrier: true once everything up to `seq` is in the tree and the kernel has been told. [S6]
   bool wait_until(Seq seq, Moment deadline);
@@ -171,6 +197,10 @@ class MountedVolume {
     Seq posted;                            // notices of the feed up to here were posted
     bool stale = false;
     bool frozen = false;
+    HeldLocks locks;
+    std::set<std::shared_ptr<WaitingLock>> waits;
+    Moment owed_due = Moment::max();  // when the store is told of locks that it may have missed
+    bool ending = false;
     Moment current_until{};  // of a strict volume: until then nobody's publish is done without us
   };
   using Notices = std::vector<Notice>;
@@ -185,6 +215,8 @@ class MountedVolume {
     return std::min(clock_.now() + view_.write_deadline, end_by_.load());
   }
   Status load(TreeCache& tree, Moment deadline);
+  // Waits for changed_. False: `deadline` has passed, or nobody waits for the answer any more.
+  bool wait_for_change(Moment deadline) const REQUIRES_LOCK(mutex_);
 
   // The node of a binding, pinned or current. Nothing when it is gone.
   const Node* node_of(NodeId id) const REQUIRES_LOCK(mutex_);
@@ -234,6 +266,7 @@ class MountedVolume {
   void announce_name(NoticeKind kind, const Dentry& name, NodeId node, Notices& notices)
       REQUIRES_LOCK(mutex_);
   void announce_attributes(Inode inode, Notices& notices) REQUIRES_LOCK(mutex_);
+  void announce_content(NodeId node, std::uint64_t from, Notices& notices) REQUIRES_LOCK(mutex_);
   // Another's content came: the current id keeps `old`, its names are dropped. [S1]
   void retire(const Node& old, Notices& notices) REQUIRES_LOCK(mutex_);
   void compare(const TreeCache& before, Notices& notices) REQUIRES_LOCK(mutex_);
@@ -243,6 +276,41 @@ class MountedVolume {
   // volume_io.cpp
   Result<HandleId> add_handle(NodeId node, const OpenMode& mode) REQUIRES_LOCK(mutex_);
   Status make_room(NodeId node, std::uint64_t bytes);
+
+  // volume_locks.cpp
+  LockQuery query_of(const LockKey& key, const LockRange& range,
+                     std::optional<LockKind> kind) const;
+  LockOwner here(const LockKey& key) const;
+  Result<LockKey> key_of(const LockAsk& ask) const;
+  Result<bool> change_lock(const LockKey& key, const LockAsk& ask, Moment deadline);
+  Result<bool> take_up(const LockKey& key, const LockAsk& ask, Moment asked, Seq seq);
+  void join_lockers(HandleId handle) REQUIRES_LOCK(mutex_);
+  // What others publish is not an overwrite by rename to this id, but arrives in it.
+  bool shared_in_place(NodeId node) const REQUIRES_LOCK(mutex_);
+  // The barrier, then rebase().
+  Status catch_up(NodeId node, Seq seq);
+  // A retired id shows the current content. False: it has unsaved bytes.
+  bool rebase(NodeId node, Notices& notices) REQUIRES_LOCK(mutex_);
+  void ask_to_wait(const LockKey& key, const std::shared_ptr<WaitingLock>& waiting);
+  void go_on(const LockKey& key, const std::shared_ptr<WaitingLock>& waiting, Moment asked,
+             const Result<LockAnswer>& answer);
+  void end_wait(const LockKey& key, const std::shared_ptr<WaitingLock>& waiting,
+                const Status& status);
+  bool server_away() const;
+  Status begin_lock_turn(const LockKey& key, Moment deadline);
+  void end_lock_turn(const LockKey& key);
+  void drop_idle_locks(const LockKey& key) REQUIRES_LOCK(mutex_);
+  void owe(const LockKey& key, const LockRange& range);
+  bool settle(const LockKey& key, Moment deadline);
+  void settle_locks();
+  bool unsaved_under(const OwnerLocks& held) const REQUIRES_LOCK(mutex_);
+  std::vector<LockKey> locks_of(HandleId handle) const;
+  void give_up(const std::vector<LockKey>& ending);
+  // The server may have been silent for too long: what is held is lost.
+  void note_lease();
+  bool is_lost(const LockKey& key) const;
+  bool has_locks(NodeId node) const REQUIRES_LOCK(mutex_);
+  Status check_locks(Inode inode) const REQUIRES_LOCK(mutex_);
 
   // volume_publish.cpp
   enum class Extent {
@@ -289,11 +357,14 @@ class MountedVolume {
   const Volume volume_;
   BlockCache blocks_;
   std::function<bool()> connected_;
+  std::function<Moment()> heard_since_;
+  std::atomic<bool> locks_held_ = false;
   std::atomic<Moment> end_by_ = Moment::max();
   mutable Mutex mutex_;
-  Condition changed_;  // the feed has moved, or a publish has ended
+  mutable Condition changed_;  // the feed has moved, or a publish has ended
   State state_ GUARDED_BY(mutex_);
   std::function<void()> wake_ GUARDED_BY(mutex_);
+  LockThreads lock_threads_;
 };
 
 }  // namespace outboard::fusefs

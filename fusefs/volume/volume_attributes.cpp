@@ -1,4 +1,5 @@
 // Attributes, extended attributes, symlink targets.
+#include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
@@ -122,7 +123,7 @@ Result<std::string> MountedVolume::virtual_xattr(const Node& node, std::string_v
   HistoryQuery query;
   query.node = node.inode;
   query.limit = 16;
-  auto history = store_.history(Call::until(read_deadline()), volume_.id, query);
+  auto history = store_.history(RequestScope::call(read_deadline()), volume_.id, query);
   if (!history) return std::move(history).error();
   for (const Change& change : history->value) {
     if (change.kind == ChangeKind::write || change.kind == ChangeKind::append ||
@@ -144,7 +145,7 @@ Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
   }
   if (name.starts_with(kOwnPrefix)) return virtual_xattr(found, name);
   if (found.xattr_bytes == 0) return no_xattr(name);
-  auto xattrs = store_.xattrs(Call::until(read_deadline()), volume_.id, found.inode);
+  auto xattrs = store_.xattrs(RequestScope::call(read_deadline()), volume_.id, found.inode);
   if (!xattrs) return std::move(xattrs).error();
   const auto value = xattrs->find(std::string(name));
   if (value == xattrs->end()) return no_xattr(name);
@@ -161,7 +162,7 @@ Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
     if (found->xattr_bytes == 0) return names;
     inode = found->inode;
   }
-  auto xattrs = store_.xattrs(Call::until(read_deadline()), volume_.id, inode);
+  auto xattrs = store_.xattrs(RequestScope::call(read_deadline()), volume_.id, inode);
   if (!xattrs) return std::move(xattrs).error();
   for (const auto& [name, value] : *xattrs) names.push_back(name);
   return names;

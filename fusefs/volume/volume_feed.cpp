@@ -83,16 +83,21 @@ void MountedVolume::absorb_content(const Change& change, const Node& old, const 
   const bool next = change.node.version.value == old.version.value + 1;
   const auto file = state_.files.find(current);
   const bool overlaid = file != state_.files.end() && file->second.overlays();
+  if (!ours && shared_in_place(current)) return announce_content(current, 0, notices);
   if (change.kind != ChangeKind::append || !next || (overlaid && !ours)) {
     retire(old, notices);
     return drop_if_idle(current);  // what kept it may have been parcels that waited for this news
   }
   if (ours || !current) return;
+  announce_content(current, old.attributes.size, notices);
+}
+
+void MountedVolume::announce_content(NodeId node, std::uint64_t from, Notices& notices) {
   Notice notice;
   notice.kind = NoticeKind::content;
-  notice.node = current;
-  notice.from = old.attributes.size;
-  notice.names = known_names(old.inode);
+  notice.node = node;
+  notice.from = from;
+  notice.names = known_names(state_.inodes.find(node)->inode);
   notices.push_back(std::move(notice));
 }
 
@@ -217,7 +222,7 @@ void MountedVolume::compare(const TreeCache& before, Notices& notices) {
     if (old->children) compare_names(*old, notices);
     if (now == nullptr) {
       absorb_removed(old->node, old->names.empty() ? Dentry{} : old->names.front(), {});
-    } else if (now->node.version != old->node.version) {
+    } else if (now->node.version != old->node.version && !shared_in_place(binding.id)) {
       retire(old->node, notices);
       drop_if_idle(binding.id);
     } else if (now->node != old->node) {

@@ -96,7 +96,7 @@ Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
   if (volume_.strict && binding != nullptr && binding->pinned) return replaced(node);
   auto handle = add_handle(node, mode);
   if (!handle) return std::move(handle).error();
-  return Opened{*handle, !volume_.strict};
+  return Opened{*handle, !volume_.strict, has_locks(node)};
 }
 
 Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::string_view name,
@@ -114,7 +114,7 @@ Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::st
     return std::move(handle).error();
   }
   const Binding* binding = state_.inodes.find(shown->id);
-  return std::pair{shown_of(*binding, *node_of(*binding)), Opened{*handle, !volume_.strict}};
+  return std::pair{shown_of(*binding, *node_of(*binding)), Opened{*handle, !volume_.strict, false}};
 }
 
 Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::uint64_t size) {
@@ -174,10 +174,12 @@ Result<std::size_t> MountedVolume::write(HandleId handle, std::uint64_t offset,
     if (found == state_.handles.end() || !found->second.mode.write) return bad_handle(handle);
     node = found->second.node;
   }
+  note_lease();
   if (auto room = make_room(node, bytes.size()); !room) return std::move(room).error();
   Lock lock(mutex_);
   const Node* found = node_of(node);
   if (found == nullptr) return replaced(node);
+  if (auto held = check_locks(found->inode); !held) return std::move(held).error();
   OpenFile& file = file_of(node);
   const std::uint64_t below = file.size_below_top(found->attributes.size);
   const std::uint64_t at = append ? file.top.size(below) : offset;
@@ -233,6 +235,7 @@ Status MountedVolume::sync(HandleId handle) {
 
 void MountedVolume::release(HandleId handle) {
   Handle closed;
+  const auto locks = locks_of(handle);
   {
     Lock lock(mutex_);
     const auto found = state_.handles.find(handle);
@@ -242,11 +245,13 @@ void MountedVolume::release(HandleId handle) {
     OpenFile& file = file_of(closed.node);
     --file.handles;
     if (closed.mode.write) --file.writers;
+    if (closed.locks) --file.lockers;
     drop_if_idle(closed.node);
   }
   if (closed.mode.write || closed.mode.truncate) {
     finish_released(closed.node);
   }
+  give_up(locks);
   Lock lock(mutex_);
   state_.inodes.release(closed.node);
 }

@@ -1,5 +1,6 @@
 // Verbs that change names: each is one committed request, then the tree, then the answer.
 #include "core/log.h"
+#include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
@@ -29,7 +30,7 @@ Result<Outcome> MountedVolume::commit(const Op& op, bool announce) {
     Lock lock(mutex_);
     state_.announce_own.insert(batch.request.number);
   }
-  auto applied = store_.apply(Call::until(write_deadline()), volume_.id, batch);
+  auto applied = store_.apply(RequestScope::call(write_deadline()), volume_.id, batch);
   numbers_.end(batch.request.number);
   if (!applied) {
     if (is_in_doubt(applied.error())) {
@@ -101,7 +102,7 @@ Result<Shown> MountedVolume::await_node(const Outcome& outcome, Moment deadline)
   Lock lock(mutex_);
   // An existing file was answered that the feed has yet to tell of: it is on its way.
   while (state_.tree.find(outcome.node.inode) == nullptr) {
-    if (outcome.created || !changed_.wait_until(mutex_, deadline)) {
+    if (outcome.created || !wait_for_change(deadline)) {
       return Error{Code::not_found, "it was removed again at once", outcome.dentry.name};
     }
   }

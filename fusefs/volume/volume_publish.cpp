@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "core/merge.h"
+#include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
@@ -77,12 +78,13 @@ void MountedVolume::dirtied(OpenFile& file) {
 }
 
 Status MountedVolume::publish(NodeId node, Extent extent) {
+  note_lease();
   const Moment deadline = write_deadline();
   for (;;) {
     auto outgoing = begin_publish(node, extent, deadline);
     if (!outgoing) return std::move(outgoing).error();
     if (!outgoing->batch) return success();
-    auto answer = store_.apply(Call::until(deadline), volume_.id, *outgoing->batch);
+    auto answer = store_.apply(RequestScope::call(deadline), volume_.id, *outgoing->batch);
     if (auto ended = end_publish(node, *outgoing->batch, std::move(answer)); !ended) return ended;
     if (!outgoing->again) return success();
   }
@@ -96,11 +98,15 @@ Result<MountedVolume::Outgoing> MountedVolume::begin_publish(NodeId node, Extent
     if (found == state_.files.end()) return Outgoing{};
     OpenFile& file = found->second;
     if (file.publishing) {
-      if (!changed_.wait_until(mutex_, deadline)) {
+      if (!wait_for_change(deadline)) {
         return Error{Code::timed_out, "another publish of this file did not end in time",
                      to_string(node)};
       }
       continue;
+    }
+    if (file.forsaken && file.dirty()) {
+      return Error{Code::corrupt, "the lock under which this was written was lost",
+                   to_string(node)};
     }
     const bool again = !file.parcels.empty() && !file.parcels.back().landed;
     if (!again && !prepare_parcel(node, file, extent)) {
@@ -417,6 +423,13 @@ void MountedVolume::rescue(NodeId node, const Error& why) {
   OpenFile& file = file_of(node);
   file.top = {};
   file.times_set = false;
+  if (std::exchange(file.forsaken, false)) {
+    for (const Parcel& parcel : file.parcels) {
+      state_.publishers.erase(parcel.batch->request.number);
+      numbers_.end(parcel.batch->request.number);
+    }
+    file.parcels.clear();
+  }
   drop_if_idle(node);
 }
 
@@ -452,11 +465,12 @@ void MountedVolume::publish_due() {
     Lock lock(mutex_);
     state_.inodes.release(node);
   }
+  settle_locks();
 }
 
 Moment MountedVolume::next_due() const {
   Lock lock(mutex_);
-  Moment next = Moment::max();
+  Moment next = state_.owed_due;
   for (const auto& [node, file] : state_.files) {
     if (file.dirty() && (file.writers == 0 || file.top.appends_only())) {
       next = std::min(next, file.dirty_since + kAppendAge);

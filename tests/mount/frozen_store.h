@@ -10,7 +10,7 @@
 
 namespace outboard::tests {
 
-class FrozenStore final : public Store {
+class FrozenStore : public Store {
  public:
   explicit FrozenStore(Store& below) : below_(below) {}
 
@@ -95,11 +95,18 @@ class FrozenStore final : public Store {
   template <class F>
   auto pass(const Call& call, F&& ask) -> decltype(ask()) {
     {
+      const Cancellation::Hook wake(call.given_up, [this] {
+        Lock lock(mutex_);
+        thawed_.notify_all();
+      });
       Lock lock(mutex_);
       ++waiting_;
       came_.notify_all();
       bool late = false;
-      while (frozen_ && !late) late = !thawed_.wait_until(mutex_, call.deadline);
+      while (frozen_ && !late) {
+        late = (call.given_up && call.given_up->requested()) ||
+               !thawed_.wait_until(mutex_, call.deadline);
+      }
       --waiting_;
       if (frozen_) return Error{Code::timed_out, "the server did not answer in time"};
     }
@@ -118,6 +125,35 @@ class FrozenStore final : public Store {
   std::size_t waiting_ GUARDED_BY(mutex_) = 0;
   bool frozen_ GUARDED_BY(mutex_) = false;
   bool lost_ GUARDED_BY(mutex_) = false;
+};
+
+// A store that forgets its deadlines: changes are answered when it is let go, whatever they were
+// told. No real one does so; a mount must survive one that does.
+class StuckStore final : public FrozenStore {
+ public:
+  explicit StuckStore(Store& below) : FrozenStore(below) {}
+
+  void stick() { set_stuck(true); }
+  void let_go() { set_stuck(false); }
+
+  Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override {
+    {
+      Lock lock(mutex_);
+      while (stuck_) freed_.wait(mutex_);
+    }
+    return FrozenStore::apply(call, volume, batch);
+  }
+
+ private:
+  void set_stuck(bool stuck) {
+    Lock lock(mutex_);
+    stuck_ = stuck;
+    freed_.notify_all();
+  }
+
+  Mutex mutex_;
+  Condition freed_;
+  bool stuck_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace outboard::tests

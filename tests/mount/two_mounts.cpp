@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace outboard::tests {
 namespace {
@@ -25,7 +26,8 @@ Moment soon() {
 
 }  // namespace
 
-Mount::Mount(Store& store, const Clock& clock, const fusefs::View& view)
+Mount::Mount(Store& store, const Clock& clock, const fusefs::View& view,
+             std::chrono::milliseconds stuck_after)
     : numbers_(ClientId{random_uuid()}) {
   volume_ = must(fusefs::MountedVolume::open(store, numbers_, notifier_.invalidator(), clock,
                                              kVolumeName, view, soon()));
@@ -33,6 +35,7 @@ Mount::Mount(Store& store, const Clock& clock, const fusefs::View& view)
   flusher_ = std::make_unique<fusefs::Flusher>(*volume_);
   fusefs::SessionConfig config;
   config.mountpoint = directory_.path();
+  config.stuck_after = stuck_after;
   session_ = must(fusefs::KernelSession::start(config, *volume_, notifier_));
 }
 
@@ -81,6 +84,14 @@ std::string get(const std::string& path) {
   std::string bytes = get_all(fd);
   close(fd);
   return bytes;
+}
+
+std::map<std::string, std::string> listing(const std::string& directory) {
+  std::map<std::string, std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    found[entry.path().filename()] = get(entry.path());
+  }
+  return found;
 }
 
 bool there(const std::string& path) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,7 +24,8 @@ namespace outboard::tests {
 // One view on one store; declaration order is the order of birth, and of death reversed.
 class Mount {
  public:
-  Mount(Store& store, const Clock& clock, const fusefs::View& view = {});
+  Mount(Store& store, const Clock& clock, const fusefs::View& view = {},
+        std::chrono::milliseconds stuck_after = kStuckAfter);
 
   const std::string& path() const { return directory_.path(); }
   std::string at(std::string_view name) const { return path() + "/" + std::string(name); }
@@ -65,6 +67,8 @@ inline constexpr std::string_view kVolumeName = "acme/memory";
 void put(const std::string& path, std::string_view bytes, int flags = 0);
 std::string get(const std::string& path);
 std::string get_all(int fd);
+// The names in a directory, each with the bytes of its file.
+std::map<std::string, std::string> listing(const std::string& directory);
 bool there(const std::string& path);
 // errno of opening it, 0 when that works.
 int open_error(const std::string& path, int flags);

@@ -1,0 +1,81 @@
+// RequestWatch: the requests of one session that are unanswered, and whether anybody still waits.
+//
+// reply → begin(), end(). The kernel tells of a signal once in a request, whatever the signal is,
+// and then waits for our answer, also when the program is being killed; and in an exit it does not
+// even tell. So a thread of its own looks after requests that take long: who is being killed is
+// let go at once, who exits after kSignalPatience, who handles a signal likewise where POSIX
+// allows EINTR. A request that is stuck far beyond any deadline ends the session. [S9]
+//
+// Any thread may call. One lock, a leaf; /proc is read and the callbacks are called without it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+
+#include "core/cancellation.h"
+#include "core/guarded.h"
+#include "core/limits.h"
+
+namespace outboard::fusefs {
+
+// What a signal that its program handles does to a request.
+enum class Signals : std::uint8_t {
+  none,     // nobody waits for it
+  deadly,   // nothing: the call knows no EINTR
+  patient,  // ends it when it has lasted
+  any,      // ends it: a lock that is waited for
+};
+
+class RequestWatch {
+ public:
+  struct Config {
+    std::chrono::milliseconds stuck_after{};  // since it began; 0: never
+    std::function<void()> on_given_up = {};   // who waits shall look again; must not block
+    std::function<void(const std::string& what)> on_stuck = {};  // called once
+  };
+  struct Request {
+    pid_t process = 0;  // the thread that waits, as this daemon sees it; 0: unknown
+    Signals signals = Signals::deadly;
+    Moment begun;
+    std::optional<Moment> interrupted;
+    bool endless = false;  // it waits for other programs: it is never stuck
+    RequestWatch* watch = nullptr;
+    std::shared_ptr<Cancellation> given_up = std::make_shared<Cancellation>();
+  };
+  using Ticket = std::shared_ptr<Request>;
+
+  explicit RequestWatch(Config config);
+  ~RequestWatch();
+  RequestWatch(const RequestWatch&) = delete;
+  RequestWatch& operator=(const RequestWatch&) = delete;
+
+  Ticket begin(pid_t process, Signals signals);
+  void end(const Ticket& request);
+  // The kernel told of a signal.
+  void interrupted(Request& request);
+  // It may last as long as other programs like.
+  void set_endless(Request& request);
+
+ private:
+  void run();
+  void look_at(const Ticket& request, Moment now);
+  void give_up(const Request& request);
+
+  const Config config_;
+  Mutex mutex_;
+  Condition changed_;
+  bool stop_ GUARDED_BY(mutex_) = false;
+  bool parked_ GUARDED_BY(mutex_) = false;
+  bool said_stuck_ = false;  // the thread's own
+  std::unordered_map<const Request*, Ticket> requests_ GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,155 @@
+// Programs that are killed or interrupted while they wait for a store that does not answer. [S9]
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <future>
+#include <thread>
+
+#include "tests/mount/frozen_store.h"
+#include "tests/mount/two_mounts.h"
+#include "tests/support/child_process.h"
+
+namespace outboard::tests {
+namespace {
+
+// Whoever waits for these has not been let go.
+constexpr std::chrono::seconds kDeadline{60};
+constexpr std::chrono::seconds kAtOnce{20};
+
+class Killed : public TwoMounts {
+ protected:
+  static fusefs::View patient() {
+    fusefs::View view;
+    view.read_deadline = kDeadline;
+    view.write_deadline = kDeadline;
+    return view;
+  }
+  // A program that says in a file that it is there, and goes on once another file is.
+  std::unique_ptr<ChildProcess> program(const std::string& before, const std::string& then) {
+    EXPECT_EQ(mkfifo((marks_.path() + "/go").c_str(), 0600), 0);
+    const std::string words =
+        "import fcntl, os, signal, sys\nroot, mark = sys.argv[1] + '/', sys.argv[2]\n" + before +
+        "\nopen(mark + '/ready', 'w').close()\nopen(mark + '/go').close()\n" + then;
+    return std::make_unique<ChildProcess>(
+        std::vector<std::string>{"/usr/bin/python3", "-c", words, mount_->path(), marks_.path()});
+  }
+  void await_ready() {
+    while (!there(marks_.path() + "/ready")) std::this_thread::yield();
+  }
+  // Both ends of a pipe with a name wait for each other.
+  void go() { close(open((marks_.path() + "/go").c_str(), O_WRONLY)); }
+  void forget_marks() {
+    unlink((marks_.path() + "/ready").c_str());
+    unlink((marks_.path() + "/go").c_str());
+  }
+  bool is_waiting() { return frozen_.wait_for_callers(1, clock_.now() + kAtOnce); }
+  static void dies_at_once(ChildProcess& child, int signal) {
+    const auto start = std::chrono::steady_clock::now();
+    child.signal(signal);
+    EXPECT_EQ(child.wait(), 128 + signal);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, kAtOnce);
+  }
+
+  FrozenStore frozen_{store_};
+  TempDirectory marks_;
+  std::unique_ptr<Mount> mount_ = std::make_unique<Mount>(frozen_, clock_, patient());
+};
+
+// [S9]
+TEST_F(Killed, WhoeverWaitsForTheStoreDiesAtOnce) {
+  for (const char* name : {"close", "sync", "from", "gone", "attr"}) put(a().at(name), "old");
+  put(a().at("big"), std::string(200'000, 'b'));
+  ASSERT_TRUE(mount_->reach(head()));
+  const std::pair<const char*, const char*> calls[] = {
+      {"fd = os.open(root + 'close', os.O_WRONLY); os.write(fd, b'new')", "os.close(fd)"},
+      {"fd = os.open(root + 'sync', os.O_WRONLY); os.write(fd, b'new')", "os.fsync(fd)"},
+      {"", "os.rename(root + 'from', root + 'to')"},
+      {"", "os.mkdir(root + 'made')"},
+      {"", "os.unlink(root + 'gone')"},
+      {"", "os.open(root + 'created', os.O_WRONLY | os.O_CREAT)"},
+      {"", "os.chmod(root + 'attr', 0o600)"},
+      {"", "os.setxattr(root + 'attr', 'user.x', b'1')"},
+      {"fd = os.open(root + 'attr', os.O_RDWR)", "fcntl.flock(fd, fcntl.LOCK_EX)"},
+      {"fd = os.open(root + 'attr', os.O_RDWR)", "fcntl.lockf(fd, fcntl.LOCK_EX)"},
+      {"fd = os.open(root + 'big', os.O_RDONLY)", "os.read(fd, 10)"},
+  };
+  for (const auto& [before, then] : calls) {
+    SCOPED_TRACE(then);
+    forget_marks();
+    auto child = program(before, then);
+    await_ready();
+    frozen_.freeze();
+    go();
+    EXPECT_TRUE(is_waiting());
+    dies_at_once(*child, SIGKILL);
+    frozen_.thaw();
+  }
+  // What was written is neither lost nor there twice: the parcel was in doubt.
+  while (get(b().at("close")) != "new" || get(b().at("sync")) != "new") meet();
+}
+
+// [S9] Nothing tells of a signal in an exit: what the kernel closes then is let go after a while.
+TEST_F(Killed, WhoHasUnsavedBytesDiesToo) {
+  put(a().at("log"), "one\n");
+  ASSERT_TRUE(mount_->reach(head()));
+  auto child = program(
+      "fd = os.open(root + 'log', os.O_WRONLY | os.O_APPEND)\n"
+      "others = [os.open(root + 'log', os.O_WRONLY | os.O_APPEND) for _ in range(3)]",
+      "os.write(fd, b'two\\n')\nopen(mark + '/written', 'w').close()\nsignal.pause()");
+  await_ready();
+  frozen_.freeze();
+  go();
+  while (!there(marks_.path() + "/written")) std::this_thread::yield();
+  dies_at_once(*child, SIGKILL);
+  frozen_.thaw();
+  while (get(b().at("log")) != "one\ntwo\n") meet();
+}
+
+void ignore_signal(int) {}
+
+// [S9] A handled signal ends a wait that lasts, where POSIX knows EINTR; nothing is doubled by it.
+TEST_F(Killed, AHandledSignalEndsAWaitThatLasts) {
+  struct sigaction handled {};
+  handled.sa_handler = ignore_signal;
+  sigaction(SIGUSR2, &handled, nullptr);
+  put(a().at("log"), "one\n");
+  ASSERT_TRUE(mount_->reach(head()));
+  const int fd = open(mount_->at("log").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_EQ(write(fd, "two\n", 4), 4);
+  frozen_.freeze();
+  int said = 0;
+  std::thread waiter([&] { said = fsync(fd) == 0 ? 0 : errno; });
+  EXPECT_TRUE(is_waiting());
+  pthread_kill(waiter.native_handle(), SIGUSR2);
+  waiter.join();
+  EXPECT_EQ(said, EINTR);
+  frozen_.thaw();
+  ASSERT_EQ(write(fd, "three\n", 6), 6);
+  EXPECT_EQ(close(fd), 0) << std::strerror(errno);
+  meet();
+  EXPECT_EQ(get(b().at("log")), "one\ntwo\nthree\n");
+}
+
+// [S9] A store that keeps no deadline: the view ends, and with it the wait. Other views go on.
+TEST_F(Killed, AStuckViewEndsItsOwnConnectionOnly) {
+  fusefs::View view;
+  view.read_deadline = view.write_deadline = std::chrono::milliseconds(100);
+  StuckStore stuck(store_);
+  Mount mount(stuck, clock_, view, std::chrono::milliseconds(300));
+  stuck.stick();
+  EXPECT_EQ(mkdir(mount.at("never").c_str(), 0755), -1);
+  EXPECT_EQ(errno, ECONNABORTED);
+  EXPECT_EQ(mkdir(mount.at("over").c_str(), 0755), -1);
+  EXPECT_EQ(errno, ENOTCONN);
+  put(a().at("f"), "goes on");
+  EXPECT_EQ(get(a().at("f")), "goes on");
+  stuck.let_go();
+}
+
+}  // namespace
+}  // namespace outboard::tests
