@@ -88,6 +88,7 @@ Result<Outcome> put_version(Work& work, Target& target, Plan plan) {
   node.attributes.size = edit->size;
   node.attributes.modified = work.set.now();
   node.attributes.changed = work.set.now();
+  edit->leaves_chunks = edit->bytes && target.stored.chunked;
   target.stored.chunked = !edit->bytes;
   work.set.put_node(target.stored);
   Change change = make_change(work, append ? ChangeKind::append : ChangeKind::write, node,

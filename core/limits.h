@@ -12,8 +12,9 @@ using namespace std::chrono_literals;
 // ── Names and trees ──────────────────────────────────────────────────────────────────────────────
 // NAME_MAX of Linux; the kernel does not check it for FUSE, so we do.
 inline constexpr std::size_t kNameBytesMax = 255;
-// PATH_MAX of Linux, with its terminating zero: no program could open a longer one.
-inline constexpr std::size_t kPathBytesMax = 4095;
+// The longest path that a program in a view's root can open, PATH_MAX of Linux without its
+// terminating zero, and the slash before it.
+inline constexpr std::size_t kPathBytesMax = 4096;
 // SYMLINK targets share PATH_MAX.
 inline constexpr std::size_t kSymlinkBytesMax = 4095;
 // A path of 4,095 bytes cannot be deeper.
@@ -35,8 +36,9 @@ inline constexpr std::size_t kChunkBytes = 65'536;
 inline constexpr std::size_t kInlineBytesMax = kChunkBytes;
 // Pieces an append may leave in one chunk before they are joined: a read touches at most these.
 inline constexpr std::uint32_t kChunkPiecesMax = 16;
-// One file. Skills and memories are text and small assets; 1 GiB leaves room for a model file.
-inline constexpr std::uint64_t kFileBytesMax = 1ULL << 30U;
+// One file. Skills and memories are text and small assets; 4 GiB leaves room for a model file, and
+// for programs that try what lies beyond 2 GiB.
+inline constexpr std::uint64_t kFileBytesMax = 4ULL << 30U;
 // One batch in memory on its way: a server of 24 GiB holds a hundred at their worst.
 inline constexpr std::uint64_t kBatchBytesMax = 256ULL << 20U;
 // Text that is merged line by line, each of the three versions. A volume's writers wait meanwhile:
@@ -146,6 +148,8 @@ inline constexpr std::chrono::milliseconds kRowLockWait = 50ms;
 // The same for a blocked write tried alone, and for one on the slow side: all others wait for it.
 inline constexpr std::chrono::milliseconds kRowLockWaitAlone = 5ms;
 inline constexpr std::chrono::milliseconds kRowLockWaitSlow = 2ms;
+// One commit in so many is a try for what is blocked, however many others wait: 2 ms in 8 commits.
+inline constexpr std::uint64_t kSlowTurnEvery = 8;
 // Between two tries of a blocked write, from the first to the last of the doubling pauses.
 inline constexpr std::chrono::milliseconds kSlowPauseMin = 20ms;
 inline constexpr std::chrono::milliseconds kSlowPauseMax = 320ms;

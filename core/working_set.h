@@ -87,7 +87,8 @@ struct ContentEdit {
   std::optional<Sha256> digest;  // when known
   Seq seq;                       // of the change that made it
   bool conflict = false;
-  bool passing = false;  // written under an ignored name: goes when it is replaced
+  bool passing = false;        // written under an ignored name: goes when it is replaced
+  bool leaves_chunks = false;  // kept inline, where the version before it was in chunks
 };
 
 // Bytes and digests to purge: of one version, or (Version{0}) of all up to `upto`.

@@ -106,6 +106,12 @@ void Committer::list(VolumeId volume, Lane& lane) {
 }
 
 bool Committer::next(Work& work) {
+  // Where the queues are never empty, the blocked would never have their turn.
+  if (++turns_ % kSlowTurnEvery == 0 && next_slow(work)) return true;
+  while (!ready_.empty() && lanes_[ready_.front()].busy) {  // its end lists it again
+    lanes_[ready_.front()].listed = false;
+    ready_.pop_front();
+  }
   if (ready_.empty()) return next_slow(work);
   work.volume = ready_.front();
   ready_.pop_front();

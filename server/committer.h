@@ -124,6 +124,7 @@ class Committer {
   std::deque<VolumeId> ready_ GUARDED_BY(mutex_);
   std::size_t queued_ GUARDED_BY(mutex_) = 0;  // in the queues of all lanes
   std::size_t slow_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t turns_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

@@ -110,6 +110,32 @@ TEST_F(CommitterTest, ABlockedBatchHoldsUpNobodyAndEndsWhenItsRowIsFree) {
   EXPECT_TRUE(blocked.get());
 }
 
+// [S17] The queue is never empty from the moment the batch is blocked until it is answered.
+TEST_F(CommitterTest, ABlockedBatchHasItsTurnWhereOthersNeverPause) {
+  set_row_locked(true);
+  auto blocked = apply(7);
+  wait_for_groups(2);  // with the others, and alone
+  set_open(false);
+  std::deque<std::future<Result<Applied>>> others;
+  const auto keep_full = [&] {
+    while (others.size() < 2 * kGroupBatchesMax) others.push_back(submit(20));
+  };
+  keep_full();
+  set_row_locked(false);
+  committer_->poke(VolumeId{1});
+  set_open(true);
+  const Moment end = soon();
+  while (blocked.wait_for(0s) != std::future_status::ready) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+    keep_full();
+    EXPECT_TRUE(others.front().get());
+    others.pop_front();
+  }
+  EXPECT_TRUE(blocked.get());
+  EXPECT_GE(others.size(), kGroupBatchesMax);
+  for (auto& other : others) EXPECT_TRUE(other.get());
+}
+
 TEST_F(CommitterTest, ABlockedBatchSaysSoAtItsDeadline) {
   set_row_locked(true);
   auto blocked = apply(7, soon(50ms)).get();

@@ -78,7 +78,7 @@ Result<Shown> MountedVolume::set_attributes(NodeId node, const AttributeChange& 
 
 Status MountedVolume::resize(NodeId node, std::uint64_t size, bool at_once) {
   if (size > kFileBytesMax) {
-    return Error{Code::too_big, "a file has at most 1 GiB: split it", to_string(node)};
+    return Error{Code::too_big, "a file has at most 4 GiB: split it", to_string(node)};
   }
   {
     Lock lock(mutex_);

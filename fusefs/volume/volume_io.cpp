@@ -184,7 +184,7 @@ Result<std::size_t> MountedVolume::write(HandleId handle, std::uint64_t offset,
   const std::uint64_t below = file.size_below_top(found->attributes.size);
   const std::uint64_t at = append ? file.top.size(below) : offset;
   if (at + bytes.size() > kFileBytesMax) {
-    return Error{Code::too_big, "a file has at most 1 GiB: split it", to_string(node)};
+    return Error{Code::too_big, "a file has at most 4 GiB: split it", to_string(node)};
   }
   if (append) {
     file.top.append(below, bytes);

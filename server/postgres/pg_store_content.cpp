@@ -124,7 +124,7 @@ Result<At<Content>> PgStore::read(const Call& call, VolumeId volume, Inode inode
     return Error{Code::invalid, "a read of " + std::to_string(size) + " bytes, the limit is " +
                                     std::to_string(kReadBytesMax) + ": read in pieces"};
   }
-  const auto start = static_cast<std::int32_t>(std::min<std::uint64_t>(offset, kFileBytesMax));
+  const auto start = static_cast<std::int32_t>(std::min<std::uint64_t>(offset, kInlineBytesMax));
   auto borrowed = pool_.borrow(call.deadline);
   if (!borrowed) return borrowed.error();
   auto rows = (*borrowed)->run(kRead,

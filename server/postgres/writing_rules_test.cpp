@@ -89,6 +89,26 @@ TEST_F(WritingRulesTest, SqlIsRefusedByTheVolumesRules) {
   EXPECT_EQ(write(memory, "/greet/SKILL.md", token), "no error");
 }
 
+// [S31] Pieces end with the version that needed them, whoever makes the file small again.
+TEST_F(WritingRulesTest, PiecesOfAFileThatBecameSmallEndWithIt) {
+  const VolumeId memory = volume("acme/memory");
+  const std::string large(2U << 20U, 'x');
+  const auto in_force = [&] {
+    auto rows =
+        sql_->run({"in_force", "SELECT count(*) FROM outboard.chunks WHERE to_version IS NULL"}, {},
+                  std::chrono::steady_clock::now() + kTestWait);
+    return rows ? rows->count(0, 0) : 99;
+  };
+  ASSERT_TRUE(store().apply(call(), memory, put("/a.txt", large)));
+  EXPECT_EQ(in_force(), 32U);
+  ASSERT_TRUE(store().apply(call(), memory, put("/a.txt", "small")));
+  EXPECT_EQ(in_force(), 0U);
+  ASSERT_TRUE(store().apply(call(), memory, put("/a.txt", large)));
+  sql(*sql_, "UPDATE outboard.memory_files SET content = 'small' WHERE path = '/a.txt'");
+  EXPECT_EQ(in_force(), 0U);
+  EXPECT_EQ(content(memory, "/a.txt"), "small");
+}
+
 // [S34] The last version of a removed file with an ignored name goes with the collection.
 TEST_F(WritingRulesTest, RemovedIgnoredFilesAreSwept) {
   VolumeSettings settings;
