@@ -82,16 +82,21 @@ Result<std::string> read_token(const Globals& globals, const Surroundings& aroun
   return text;
 }
 
-Status carry_out(const Command& command, bool needs_token, const Globals& globals, Screen& screen,
+// Whom a command speaks to: a server that it must prove itself to, or one that asks for nothing, or
+// only a daemon beside it.
+enum class Needs : std::uint8_t { token, server, nothing };
+
+Status carry_out(const Command& command, Needs needs, const Globals& globals, Screen& screen,
                  const Surroundings& around) {
   auto timeout = parse_duration(globals.timeout);
   if (!timeout) return timeout.error();
-  if (globals.server.empty() && globals.harness.empty()) {
+  if (needs != Needs::nothing && globals.server.empty() && globals.harness.empty()) {
     return Error{Code::invalid,
                  "no server was named: give --server unix:/path or host:port, or set "
                  "OUTBOARD_SERVER"};
   }
-  auto token = needs_token ? read_token(globals, around) : Result<std::string>(std::string());
+  auto token =
+      needs == Needs::token ? read_token(globals, around) : Result<std::string>(std::string());
   if (!token) return token.error();
   const auto server = around.connect(
       RemoteAddress{globals.server, globals.harness, *token, globals.ca_file, *timeout});
@@ -153,6 +158,7 @@ int run(std::vector<std::string> words, const Surroundings& around) {
   add_session_verbs(app, chosen, globals.json);
   add_admin_verbs(app, chosen, globals.json);
   add_audit_verbs(app, chosen, globals.json);
+  add_mount_verbs(app, chosen, globals.json);
   add_access_verbs(app, chosen, globals.json);
   bool version = false;
   app.add_subcommand("version", "The version of this command")->callback([&] { version = true; });
@@ -171,8 +177,16 @@ int run(std::vector<std::string> words, const Surroundings& around) {
     return kExitOk;
   }
   complete(globals, around);
-  auto done = carry_out(chosen, !app.got_subcommand("login"), globals, screen, around);
+  Needs needs = Needs::token;
+  if (app.got_subcommand("login")) needs = Needs::server;
+  if (app.got_subcommand("mount")) needs = Needs::nothing;
+  auto done = carry_out(chosen, needs, globals, screen, around);
   if (done) return kExitOk;
+  if (needs == Needs::nothing) {
+    print_error(screen, done.error(),
+                Peer{"its control socket", "mount daemon", "--control", "OUTBOARD_CONTROL"});
+    return exit_code_of(done.error().code);
+  }
   const bool of_session = app.got_subcommand("session");
   print_error(screen, done.error(),
               of_session ? Peer{globals.harness, "harness", "--harness", "OUTBOARD_HARNESS"}

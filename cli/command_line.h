@@ -42,6 +42,7 @@ using Command = std::function<Status(Context&)>;
 
 void add_admin_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_audit_verbs(CLI::App& app, Command& chosen, bool& json);
+void add_mount_verbs(CLI::App& app, Command& chosen, bool& json);
 void add_exchange_verbs(CLI::App& app, Command& chosen, bool& json);
 // To verbs that add_admin_verbs() has made, too: user, org, token.
 void add_access_verbs(CLI::App& app, Command& chosen, bool& json);

@@ -191,6 +191,11 @@ class MemorySite {
       if (site_.mount) return *site_.mount;
       return Error{Code::unavailable, "nobody listens on " + control_socket};
     }
+    Result<client::WarmReport> warm_mount(const std::string&, const std::string& path,
+                                          std::uint64_t) override {
+      if (path == "/skills") return client::WarmReport{3, 2048};
+      return Error{Code::not_found, "no view is mounted at or above " + path, path};
+    }
     Result<Roster*> roster() override {
       if (site_.broken) return *site_.broken;
       if (site_.roster == nullptr) return Error{Code::unavailable, "nobody keeps a roster here"};

@@ -69,6 +69,10 @@ class RemoteServer final : public Server {
   Result<client::MountReport> mount(const std::string& control_socket) override {
     return client::ask_mount(control_socket, deadline());
   }
+  Result<client::WarmReport> warm_mount(const std::string& control_socket, const std::string& path,
+                                        std::uint64_t bytes_max) override {
+    return client::warm_mount(control_socket, path, bytes_max, deadline());
+  }
 
   Result<client::Agent*> agent() override {
     if (!agent_) {

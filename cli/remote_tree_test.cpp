@@ -19,6 +19,10 @@ class Alone final : public Server {
   Result<client::MountReport> mount(const std::string&) override {
     return Error{Code::unavailable, "none here"};
   }
+  Result<client::WarmReport> warm_mount(const std::string&, const std::string&,
+                                        std::uint64_t) override {
+    return Error{Code::unavailable, "none here"};
+  }
   Result<client::Agent*> agent() override { return Error{Code::unsupported, "there is none"}; }
   Result<Roster*> roster() override { return Error{Code::unsupported, "there is none"}; }
   Result<MintedToken> sign_in(const Call&, const std::string&) override {

@@ -30,6 +30,9 @@ class Server {
   virtual Result<Examiner*> examiner() = 0;
   // A mount daemon on this machine, by its control socket.
   virtual Result<client::MountReport> mount(const std::string& control_socket) = 0;
+  virtual Result<client::WarmReport> warm_mount(const std::string& control_socket,
+                                                const std::string& path,
+                                                std::uint64_t bytes_max) = 0;
   virtual Result<Roster*> roster() = 0;
   // A token for whom an OIDC ID token speaks of; needs none.
   virtual Result<MintedToken> sign_in(const Call& call, const std::string& id_token) = 0;

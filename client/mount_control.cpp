@@ -13,28 +13,59 @@ MountReport read(const v1::MountStatusResponse& from) {
   report.connected = from.connected();
   report.disconnected = std::chrono::milliseconds(from.disconnected_ms());
   for (const auto& view : from.views()) {
-    report.views.push_back({view.view().path(), view.view().volume(), view.view().writable(),
-                            view.seq(), view.head(), view.stale(), view.unsaved_bytes(),
-                            view.errors()});
+    report.views.push_back({view.view().path(),
+                            view.view().volume(),
+                            view.view().writable(),
+                            view.seq(),
+                            view.head(),
+                            view.stale(),
+                            view.unsaved_bytes(),
+                            view.errors(),
+                            view.nodes(),
+                            view.cached_bytes(),
+                            view.open_handles(),
+                            {view.requests().begin(), view.requests().end()}});
   }
   return report;
 }
 
-}  // namespace
-
-Result<MountReport> ask_mount(const std::string& control_socket, Moment deadline) {
+// `call(stub, context)` → grpc::Status, once: a daemon that is busy is not asked again.
+template <class Call>
+Status ask_daemon(const std::string& control_socket, Moment deadline, Call call) {
   const bool named = control_socket.starts_with("unix:");
   ChannelConfig config;
   config.address = named ? control_socket : "unix:" + control_socket;
   auto channel = Channel::open(config);
   if (!channel) return channel.error();
   const auto stub = v1::MountService::NewStub((*channel)->channel());
+  return ask(**channel, deadline, Again::no,
+             [&](grpc::ClientContext& context) { return call(*stub, context); });
+}
+
+}  // namespace
+
+Result<MountReport> ask_mount(const std::string& control_socket, Moment deadline) {
   v1::MountStatusResponse response;
-  const Status asked = ask(**channel, deadline, Again::no, [&](grpc::ClientContext& context) {
-    return stub->Status(&context, v1::MountStatusRequest(), &response);
-  });
+  const Status asked =
+      ask_daemon(control_socket, deadline, [&](auto& stub, grpc::ClientContext& context) {
+        return stub.Status(&context, v1::MountStatusRequest(), &response);
+      });
   if (!asked) return asked.error();
   return read(response);
+}
+
+Result<WarmReport> warm_mount(const std::string& control_socket, const std::string& path,
+                              std::uint64_t bytes_max, Moment deadline) {
+  v1::PrewarmRequest request;
+  request.set_path(path);
+  request.set_bytes_max(bytes_max);
+  v1::PrewarmResponse response;
+  const Status asked =
+      ask_daemon(control_socket, deadline, [&](auto& stub, grpc::ClientContext& context) {
+        return stub.Prewarm(&context, request, &response);
+      });
+  if (!asked) return asked.error();
+  return WarmReport{response.files(), response.bytes()};
 }
 
 }  // namespace outboard::client

@@ -1,10 +1,11 @@
-// MountControl: what a mount daemon says of itself on its control socket.
+// MountControl: a mount daemon on this machine, by its control socket.
 //
-// `outboard doctor --control` → ask_mount → MountService.Status of outboard-fuse, on this machine.
+// `outboard doctor --control`, `outboard mount` → here → MountService of outboard-fuse.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct MountedView {
   bool stale = false;      // cut off: cached content only
   std::uint64_t unsaved_bytes = 0;
   std::uint64_t errors = 0;  // requests answered with EIO since the start
+  std::uint64_t nodes = 0;
+  std::uint64_t cached_bytes = 0;
+  std::uint64_t open_handles = 0;
+  std::map<std::string, std::uint64_t> requests = {};  // of the kernel, by operation
 };
 
 struct MountReport {
@@ -32,7 +37,17 @@ struct MountReport {
   std::vector<MountedView> views;
 };
 
+// What a prewarming brought near.
+struct WarmReport {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+
 // unavailable: nobody answers on that socket, or this user may not open it.
 Result<MountReport> ask_mount(const std::string& control_socket, Moment deadline);
+// Everything at and below `path` (empty: all views), small files up to `bytes_max` (0: the daemon's
+// own budget). not_found: no view shows that path.
+Result<WarmReport> warm_mount(const std::string& control_socket, const std::string& path,
+                              std::uint64_t bytes_max, Moment deadline);
 
 }  // namespace outboard::client

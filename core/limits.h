@@ -303,6 +303,11 @@ inline constexpr std::uint64_t kHandleDirtyBytesMax = 64ULL << 20U;
 inline constexpr std::chrono::milliseconds kAppendAge = 1s;
 // File content the daemon keeps in memory for its views.
 inline constexpr std::uint64_t kBlockCacheBytesMax = 256ULL << 20U;
+// What a prewarming brings in where nobody said how much, and the largest file that it takes: big
+// ones are read in parts anyway.
+inline constexpr std::uint64_t kPrewarmBytesDefault = 64ULL << 20U;
+inline constexpr std::uint64_t kPrewarmFileBytesMax = 1ULL << 20U;
+inline constexpr std::chrono::milliseconds kPrewarmDeadline = 60s;
 // Notifications waiting for the kernel, per directory, before the directory is dropped whole.
 inline constexpr std::size_t kNotifyQueueMax = 65'536;
 // A program that is killed while it waits for the store is let go within this.

@@ -68,6 +68,8 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
       ->check(CLI::IsMember({"view", "stored"}))
       ->capture_default_str();
   add_deadlines(app, texts);
+  app.add_flag("--prewarm", config.prewarm,
+               "Before it is ready, bring all names and small files into the kernel's caches");
   app.add_option("--control", config.control_socket, "Path of the control socket; none by default");
   program::add_ready_option(app, config.ready_fd, "Once mounted, one line per view");
   program::add_log_options(app, config.log);

@@ -32,6 +32,7 @@ struct FuseConfig {
   bool stored_owners = false;
   std::chrono::milliseconds read_deadline = kReadDeadline;    // also of the start
   std::chrono::milliseconds write_deadline = kWriteDeadline;  // of a close, a sync, a new name
+  bool prewarm = false;                                       // before it is ready
   std::string control_socket;                                 // empty: none
   int ready_fd = -1;                                          // -1: nobody waits
   LogOptions log;

@@ -20,6 +20,7 @@
 #include "fusefs/volume/flusher.h"
 #include "fusefs/volume/follower.h"
 #include "fusefs/volume/volume.h"
+#include "fusefs/walker.h"
 #include "program/life.h"
 
 namespace outboard::fusefs {
@@ -103,6 +104,29 @@ struct Daemon {
     return success();
   }
 
+  // Names, attributes and small files where the first command asks nobody for them. [S58]
+  static Result<Prewarmed> prewarm(const std::string& path, MountedVolume& volume,
+                                   const std::string& place, std::uint64_t bytes_max,
+                                   Moment deadline) {
+    const std::string below = place == "/" ? path : path + place;
+    if (auto walked = walk_apart(below, deadline); !walked) return std::move(walked).error();
+    return volume.prewarm(place, bytes_max, deadline);
+  }
+
+  void prewarm_all() {
+    std::uint64_t left = kPrewarmBytesDefault;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      const std::string& path = config.mounts[i].path;
+      const auto done = prewarm(path, *views[i]->volume, "/", left, clock.now() + kPrewarmDeadline);
+      if (!done) {
+        log(Severity::warning, "not all was brought near; it is read when it is asked for",
+            {{"path", path}, {"why", done.error().message}});
+        continue;
+      }
+      left -= std::min(left, done->bytes);
+    }
+  }
+
   // However many views and unsaved files there are: one write deadline for all of them. [S9]
   void end_in_time() {
     store->stop_watching();
@@ -131,10 +155,15 @@ ControlledDaemon controlled(Daemon& daemon) {
   parts.version = OUTBOARD_VERSION;
   parts.server = daemon.config.server;
   for (std::size_t i = 0; i < daemon.views.size(); ++i) {
-    parts.views.push_back({daemon.config.mounts[i].path, *daemon.views[i]->volume});
+    parts.views.push_back({daemon.config.mounts[i].path, *daemon.views[i]->volume,
+                           [&view = *daemon.views[i]] { return view.session->activity(); }});
   }
   parts.current_as_of = [&daemon] { return daemon.store->current_as_of(); };
   parts.connected = [&daemon] { return daemon.store->connected(); };
+  parts.prewarm = [](const ControlledView& view, const std::string& place, std::uint64_t bytes_max,
+                     Moment deadline) {
+    return Daemon::prewarm(view.path, view.volume, place, bytes_max, deadline);
+  };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
   return parts;
 }
@@ -155,6 +184,7 @@ int mount_and_wait(const FuseConfig& config) {
     log(Severity::info, "mounted",
         {{"path", spec.path}, {"volume", spec.volume}, {"mode", spec.read_only ? "ro" : "rw"}});
   }
+  if (config.prewarm) daemon.prewarm_all();
   std::unique_ptr<ControlServer> control;
   if (!config.control_socket.empty()) {
     auto started = ControlServer::start(config.control_socket, controlled(daemon), daemon.clock);
@@ -174,6 +204,9 @@ int mount_and_wait(const FuseConfig& config) {
 }  // namespace outboard::fusefs
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == outboard::fusefs::kWalkOption) {
+    return outboard::fusefs::look_at_all(argv[2]);
+  }
   const auto line = outboard::fusefs::read_command_line(argc, argv);
   if (line.config) return outboard::fusefs::mount_and_wait(*line.config);
   return outboard::program::say(line.text, line.exit_code);

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "bench/store/site.h"
+#include "bench/site.h"
 
 namespace outboard::bench {
 

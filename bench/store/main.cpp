@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "bench/store/figures.h"
+#include "bench/figures.h"
 #include "bench/store/freshness.h"
 #include "bench/store/sql_sides.h"
 #include "bench/store/trees.h"

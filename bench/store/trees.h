@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "bench/store/site.h"
+#include "bench/site.h"
 
 namespace outboard::bench {
 

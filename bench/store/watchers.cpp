@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "bench/store/child.h"
+#include "bench/child.h"
 #include "core/check.h"
 #include "core/guarded.h"
 #include "outboard/v1/watch.grpc.pb.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/store/site.h"
+#include "bench/site.h"
 
 namespace outboard::bench {
 

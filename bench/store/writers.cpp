@@ -7,7 +7,7 @@
 #include <sstream>
 #include <thread>
 
-#include "bench/store/figures.h"
+#include "bench/figures.h"
 #include "core/check.h"
 
 namespace outboard::bench {

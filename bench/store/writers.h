@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/store/child.h"
-#include "bench/store/site.h"
+#include "bench/child.h"
+#include "bench/site.h"
 
 namespace outboard::bench {
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "fusefs/volume/activity.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
@@ -21,6 +22,7 @@ namespace outboard::fusefs {
 struct ControlledView {
   std::string path;  // mountpoint
   MountedVolume& volume;
+  std::function<Activity()> activity = [] { return Activity{}; };
 };
 
 // What the daemon lets its socket see and do. The functions may be called from any thread.
@@ -32,6 +34,10 @@ struct ControlledDaemon {
   std::function<bool()> connected;
   // Takes the token into use; refuses one that the server does not accept, and keeps the old.
   std::function<Status(const std::string& token)> renew_token;
+  // Brings what is at and below `place`, a path within the view, near to programs.
+  std::function<Result<Prewarmed>(const ControlledView& view, const std::string& place,
+                                  std::uint64_t bytes_max, Moment deadline)>
+      prewarm;
 };
 
 class ControlServer {

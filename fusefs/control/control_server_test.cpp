@@ -43,6 +43,12 @@ class ControlServerTest : public ::testing::Test {
     ControlledDaemon daemon;
     daemon.version = "test";
     daemon.views.push_back({"/memory", *volume_});
+    daemon.views.back().activity = [] { return Activity{{{"LOOKUP", 3}}, 1}; };
+    daemon.prewarm = [this](const ControlledView& view, const std::string& place,
+                            std::uint64_t bytes_max, Moment) -> Result<Prewarmed> {
+      warmed_ = view.path + " " + place + " " + std::to_string(bytes_max);
+      return Prewarmed{2, 10};
+    };
     daemon.connected = [] { return true; };
     daemon.current_as_of = [this] { return clock_.now(); };
     daemon.renew_token = [this](const std::string& token) -> outboard::Status {
@@ -83,6 +89,7 @@ class ControlServerTest : public ::testing::Test {
   WillingKernel kernel_;
   std::string directory_;
   std::string token_;
+  std::string warmed_;
   std::unique_ptr<MountedVolume> volume_;
   std::unique_ptr<ControlServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -114,6 +121,9 @@ TEST_F(ControlServerTest, StatusTellsViewsAndWhatTheyHold) {
   EXPECT_EQ(response.views(0).view().volume(), "acme/memory");
   EXPECT_TRUE(response.views(0).view().writable());
   EXPECT_EQ(response.views(0).nodes(), 1U);
+  EXPECT_EQ(response.views(0).head(), volume_->head().value);
+  EXPECT_EQ(response.views(0).requests().at("LOOKUP"), 3U);
+  EXPECT_EQ(response.views(0).errors(), 1U);
 }
 
 TEST_F(ControlServerTest, ATokenThatIsRefusedLeavesTheOldOne) {
@@ -130,12 +140,33 @@ TEST_F(ControlServerTest, ATokenThatIsRefusedLeavesTheOldOne) {
   EXPECT_EQ(token_, "good");
 }
 
+TEST_F(ControlServerTest, S58_WhatIsToBeWarmIsAPlaceInAView) {
+  const auto warm = [&](const std::string& path) {
+    grpc::ClientContext context;
+    v1::PrewarmRequest request;
+    request.set_path(path);
+    request.set_bytes_max(100);
+    v1::PrewarmResponse response;
+    const grpc::Status done = stub_->Prewarm(&context, request, &response);
+    return done.ok() ? std::to_string(response.files()) : done.error_message();
+  };
+  EXPECT_EQ(warm("/memory/notes"), "2");
+  EXPECT_EQ(warmed_, "/memory /notes 100");
+  EXPECT_EQ(warm("/"), "2");
+  EXPECT_EQ(warmed_, "/memory / 100");
+  EXPECT_EQ(warm(""), "2");
+  EXPECT_NE(warm("/skills").find("/skills"), std::string::npos);
+  warmed_.clear();
+  EXPECT_NE(warm("/memory/../etc"), "2");
+  EXPECT_EQ(warmed_, "");
+}
+
 TEST_F(ControlServerTest, WhatIsNotBuiltSaysSo) {
   grpc::ClientContext context;
-  v1::PrewarmResponse response;
-  const grpc::Status refused = stub_->Prewarm(&context, {}, &response);
+  v1::SetViewsResponse response;
+  const grpc::Status refused = stub_->SetViews(&context, {}, &response);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_NE(refused.error_message().find("read the files once"), std::string::npos);
+  EXPECT_NE(refused.error_message().find("--mount"), std::string::npos);
 }
 
 TEST_F(ControlServerTest, OnlyItsOwnUserMayOpenTheSocket) {

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "core/limits.h"
+#include "core/path.h"
 #include "proto/status.h"
 
 namespace outboard::fusefs {
@@ -12,10 +13,10 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-// The caller's deadline on this process' steady clock, at most kBarrierDeadline from now.
-Moment deadline_of(const grpc::ServerContext& context, Moment now) {
+// The caller's deadline on this process' steady clock, at most `most` from now.
+Moment deadline_of(const grpc::ServerContext& context, Moment now, milliseconds most) {
   const auto left = context.deadline() - std::chrono::system_clock::now();
-  return now + std::min(duration_cast<milliseconds>(left), kBarrierDeadline);
+  return now + std::min(duration_cast<milliseconds>(left), most);
 }
 
 grpc::Status refuse(Code code, std::string message, std::string subject = {}) {
@@ -52,7 +53,7 @@ grpc::Status MountService::Barrier(grpc::ServerContext* context, const v1::Barri
     if (is_mounted(volume)) continue;
     return refuse(Code::not_found, "the volume \"" + volume + "\" is not mounted here", volume);
   }
-  const Moment deadline = deadline_of(*context, clock_.now());
+  const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
   for (const ControlledView& view : daemon_.views) {
     const std::string& name = view.volume.volume().name;
     const auto wanted = request->seqs().find(name);
@@ -92,6 +93,10 @@ grpc::Status MountService::Status(grpc::ServerContext*, const v1::MountStatusReq
     view->set_cached_bytes(census.cached_bytes);
     view->set_unsaved_bytes(census.unsaved_bytes);
     view->set_open_handles(census.open_handles);
+    view->set_head(controlled.volume.head().value);
+    const Activity activity = controlled.activity();
+    view->set_errors(activity.errors);
+    for (const auto& [name, count] : activity.requests) (*view->mutable_requests())[name] = count;
   }
   return grpc::Status::OK;
 }
@@ -110,9 +115,30 @@ grpc::Status MountService::SetViews(grpc::ServerContext*, const v1::SetViewsRequ
   return unbuilt("SetViews", "stop it and start one with the wanted --mount options");
 }
 
-grpc::Status MountService::Prewarm(grpc::ServerContext*, const v1::PrewarmRequest*,
-                                   v1::PrewarmResponse*) {
-  return unbuilt("Prewarm", "read the files once through the mount");
+grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::PrewarmRequest* request,
+                                   v1::PrewarmResponse* response) {
+  const Moment deadline = deadline_of(*context, clock_.now(), kPrewarmDeadline);
+  std::uint64_t left = request->bytes_max() > 0 ? request->bytes_max() : kPrewarmBytesDefault;
+  bool found = false;
+  for (const ControlledView& view : daemon_.views) {
+    std::string place = "/";
+    if (!request->path().empty() && !is_within(view.path, request->path())) {
+      if (!is_within(request->path(), view.path)) continue;
+      place = request->path().substr(view.path.size());
+    }
+    // Its ".." would leave the view.
+    if (auto good = check_path(place); !good) return wire::to_status(good.error());
+    found = true;
+    const auto done = daemon_.prewarm(view, place, left, deadline);
+    if (!done) return wire::to_status(done.error());
+    response->set_files(response->files() + done->files);
+    response->set_bytes(response->bytes() + done->bytes);
+    left -= std::min(left, done->bytes);
+  }
+  if (found) return grpc::Status::OK;
+  return refuse(Code::not_found,
+                "no view is mounted at or above " + request->path() + ": ask Status for what is",
+                request->path());
 }
 
 grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendRequest*,

@@ -33,8 +33,16 @@ void deliver_name(fuse_session* session, const Notice& notice) {
   fuse_lowlevel_notify_inval_inode(session, notice.directory.value, 0, 0);
 }
 
+// What the kernel does not know, or has no room for, it asks for when it is read.
+void deliver_bytes(fuse_session* session, const Notice& notice) {
+  fuse_bufvec whole = FUSE_BUFVEC_INIT(notice.bytes->size());
+  whole.buf[0].mem = const_cast<char*>(notice.bytes->data());  // libfuse only reads it
+  fuse_lowlevel_notify_store(session, notice.node.value, 0, &whole, fuse_buf_copy_flags{});
+}
+
 void deliver(fuse_session* session, const Notice& notice) {
   switch (notice.kind) {
+    case NoticeKind::store: return deliver_bytes(session, notice);
     case NoticeKind::name_gone: [[fallthrough]];
     case NoticeKind::name_new: return deliver_name(session, notice);
     case NoticeKind::content: [[fallthrough]];

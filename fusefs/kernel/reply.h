@@ -11,6 +11,7 @@
 
 #include "core/result.h"
 #include "fusefs/kernel/fuse.h"
+#include "fusefs/kernel/request_counts.h"
 #include "fusefs/kernel/request_watch.h"
 #include "fusefs/volume/volume.h"
 
@@ -20,6 +21,7 @@ namespace outboard::fusefs {
 struct Served {
   MountedVolume& volume;
   RequestWatch& watch;
+  RequestCounts& counts;
 };
 
 // Table 3 of 3: what a program sees of an Error.

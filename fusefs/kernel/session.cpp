@@ -1,6 +1,7 @@
 #include "fusefs/kernel/session.h"
 
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include "core/log.h"
 #include "fusefs/kernel/notifier.h"
 #include "fusefs/kernel/ops.h"
+#include "fusefs/kernel/request_counts.h"
 #include "fusefs/kernel/signals.h"
 
 namespace outboard::fusefs {
@@ -79,7 +81,8 @@ struct KernelSession::Parts {
   Notifier& notifier;
   std::string connection;  // its number in /sys/fs/fuse/connections
   RequestWatch watch{watch_config()};
-  Served served{volume, watch};
+  RequestCounts counts;
+  Served served{volume, watch, counts};
   fuse_lowlevel_ops ops = make_ops();
   fuse_session* session = nullptr;
   std::atomic<bool> stopping = false;
@@ -206,6 +209,9 @@ void KernelSession::Parts::serve() {
       break;
     }
     if (--idle == 0) replace_last_idle();
+    if (buffer.mem != nullptr && static_cast<std::size_t>(size) >= sizeof(fuse_in_header)) {
+      counts.arrived(static_cast<const fuse_in_header*>(buffer.mem)->opcode);
+    }
     fuse_session_process_buf(session, &buffer);
     ++idle;
   }
@@ -248,6 +254,10 @@ KernelSession::KernelSession(std::unique_ptr<Parts> parts) : parts_(std::move(pa
 
 KernelSession::~KernelSession() {
   stop();
+}
+
+Activity KernelSession::activity() const {
+  return parts_->counts.activity();
 }
 
 void KernelSession::stop() {

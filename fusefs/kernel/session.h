@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/result.h"
+#include "fusefs/volume/activity.h"
 #include "fusefs/volume/invalidator.h"
 #include "fusefs/volume/volume.h"
 
@@ -51,6 +52,9 @@ class KernelSession {
   ~KernelSession();
   KernelSession(const KernelSession&) = delete;
   KernelSession& operator=(const KernelSession&) = delete;
+
+  // What the kernel has asked since the start. Any thread.
+  Activity activity() const;
 
   // Takes the view out of the tree (lazily when it is in use), answers what is under way, publishes
   // what is unsaved, ends the workers. From the main thread; a second call does nothing.

@@ -10,6 +10,8 @@ namespace {
 
 // One request fetches this much: files up to it arrive whole.
 constexpr std::uint64_t kReadAheadBytes = 1U << 20U;
+// Of bodies asked for together: few enough that one slow answer does not hold up the rest.
+constexpr std::uint64_t kWarmBatchBytes = 8U << 20U;
 static_assert(kReadAheadBytes % kChunkBytes == 0 && kReadAheadBytes <= kReadBytesMax);
 
 }  // namespace
@@ -74,11 +76,54 @@ Result<std::pair<std::uint64_t, std::string>> BlockCache::fetch(const VersionRef
   return std::pair{from, std::move(bytes)};
 }
 
-void BlockCache::put_whole(Inode inode, Version version, std::string_view bytes) {
-  const std::uint64_t now = drops();
-  for (std::uint64_t at = 0; at < bytes.size(); at += kChunkBytes) {
-    put({inode, version, at / kChunkBytes}, bytes.substr(at, kChunkBytes), now);
+std::shared_ptr<const std::string> BlockCache::whole(const VersionRef& version) {
+  auto bytes = std::make_shared<std::string>();
+  bytes->reserve(version.size);
+  for (std::uint64_t at = 0; at < version.size; at += kChunkBytes) {
+    const Block block = find({version.inode, version.version, at / kChunkBytes});
+    if (!block) return nullptr;
+    bytes->append(*block);
   }
+  return bytes->size() == version.size ? bytes : nullptr;
+}
+
+Status BlockCache::warm(const std::vector<VersionRef>& versions, Moment deadline) {
+  std::vector<const VersionRef*> missing;
+  for (const VersionRef& version : versions) {
+    if (!whole(version)) missing.push_back(&version);
+  }
+  for (std::size_t done = 0; done < missing.size();) {
+    std::vector<ContentKey> keys;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = done; i < missing.size() && keys.size() < kReadManyMax; ++i) {
+      bytes += missing[i]->size;
+      if (!keys.empty() && bytes > kWarmBatchBytes) break;
+      keys.push_back({missing[i]->inode, missing[i]->version});
+    }
+    const std::uint64_t before = drops();
+    auto read = store_.read_many(Call::until(deadline), volume_, keys);
+    if (!read) return std::move(read).error();
+    for (std::size_t i = 0; i < keys.size() && i < read->value.size(); ++i) {
+      const VersionRef& version = *missing[done + i];
+      const auto& content = read->value[i];
+      if (!content || content->bytes.size() != version.size) continue;
+      if (version.digest && sha256(content->bytes) != *version.digest) continue;
+      put_blocks(version.inode, version.version, content->bytes, before);
+    }
+    done += keys.size();
+  }
+  return success();
+}
+
+void BlockCache::put_blocks(Inode inode, Version version, std::string_view bytes,
+                            std::uint64_t drops) {
+  for (std::uint64_t at = 0; at < bytes.size(); at += kChunkBytes) {
+    put({inode, version, at / kChunkBytes}, bytes.substr(at, kChunkBytes), drops);
+  }
+}
+
+void BlockCache::put_whole(Inode inode, Version version, std::string_view bytes) {
+  put_blocks(inode, version, bytes, drops());
 }
 
 void BlockCache::drop(Inode inode) {

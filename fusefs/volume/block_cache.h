@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "core/entry.h"
 #include "core/guarded.h"
@@ -39,9 +40,16 @@ class BlockCache {
                            Moment deadline);
   // The whole content of a version, known from elsewhere (snapshot, own publish).
   void put_whole(Inode inode, Version version, std::string_view bytes);
+  // Brings whole contents in, as many with one request as it may ask for. What the store does not
+  // have stays away. REQUIRES: each is small enough to travel in one piece.
+  Status warm(const std::vector<VersionRef>& versions, Moment deadline);
+  // The whole content, if it is here.
+  std::shared_ptr<const std::string> whole(const VersionRef& version);
   // Nothing of the file stays, nor comes in by a read that is under way. [S30]
   void drop(Inode inode);
   void drop_all();
+  // How often something was dropped.
+  std::uint64_t drops() const;
   std::uint64_t bytes() const;
 
  private:
@@ -67,9 +75,9 @@ class BlockCache {
   };
 
   Block find(const Key& key);
+  void put_blocks(Inode inode, Version version, std::string_view bytes, std::uint64_t drops);
   // Unless something was dropped since `drops` was read.
   void put(const Key& key, std::string_view bytes, std::uint64_t drops);
-  std::uint64_t drops() const;
   void drop_where(const std::function<bool(const Key&)>& gone);
   // Fetches a window around `offset` and keeps it; the answer starts at the returned offset.
   Result<std::pair<std::uint64_t, std::string>> fetch(const VersionRef& version,

@@ -28,6 +28,7 @@ enum class NoticeKind : std::uint8_t {
   name_new,    // something stands at (directory, name), which may be cached as absent
   content,     // bytes of `node` from `from` on, and its attributes
   attributes,  // of `node`
+  store,       // nothing to drop: `bytes` are the whole content of `node`, to be kept
 };
 
 struct Notice {
@@ -36,6 +37,7 @@ struct Notice {
   NodeId directory;
   std::string name;
   std::uint64_t from = 0;
+  std::shared_ptr<const std::string> bytes;
   // Of content and attributes: the names under which a lookup may be under way that read the old
   // attributes and whose answer the kernel has not seen yet.
   std::vector<std::pair<NodeId, std::string>> names;

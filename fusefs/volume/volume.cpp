@@ -179,6 +179,11 @@ void MountedVolume::wake_waiting() {
   changed_.notify_all();
 }
 
+Seq MountedVolume::head() const {
+  Lock lock(mutex_);
+  return state_.tree.ahead();
+}
+
 void MountedVolume::set_stale(bool stale) {
   Lock lock(mutex_);
   state_.stale = stale;

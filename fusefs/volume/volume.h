@@ -70,6 +70,10 @@ struct Census {
   std::uint64_t waiting_locks = 0;  // that programs wait for
 };
 
+struct Prewarmed {
+  std::uint64_t files = 0, bytes = 0;
+};
+
 struct Space {
   std::uint64_t bytes = 0, bytes_free = 0, nodes = 0, nodes_free = 0;
 };
@@ -151,6 +155,12 @@ class MountedVolume {
   // For the end: answers all that wait for a lock, and refuses those that come.
   void end_waits();
 
+  // ── For a quick start: volume_prewarm.cpp ──
+  // Brings small files at and below `path` ("/": all) where reading them asks nobody, up to
+  // `bytes_max`: into this daemon's memory, and where nobody can write into the kernel's, too, as
+  // far as it knows them. not_found: nothing stands there. [S58]
+  Result<Prewarmed> prewarm(std::string_view path, std::uint64_t bytes_max, Moment deadline);
+
   // ── For the flusher ──
   // Publishes appends older than kAppendAge and what a release left behind; then tells the store
   // of locks what it may have missed.
@@ -166,6 +176,8 @@ class MountedVolume {
 
   // ── For the follower ──
   Seq seq() const;
+  // The highest that the server has told of, in the feed or in an answer.
+  Seq head() const;
   void absorb_feed(const FeedItem& item);
   // The log no longer reaches back: loads a new tree and tells the kernel all differences.
   Status resynchronise(Moment deadline);
@@ -311,6 +323,14 @@ class MountedVolume {
   bool is_lost(const LockKey& key) const;
   bool has_locks(NodeId node) const REQUIRES_LOCK(mutex_);
   Status check_locks(Inode inode) const REQUIRES_LOCK(mutex_);
+
+  // volume_prewarm.cpp
+  // Small files of one directory, behind those that are there; its directories to `further`.
+  void collect_files(Inode directory, std::vector<VersionRef>& files, std::vector<Inode>& further);
+  Status prewarm_files(const std::vector<VersionRef>& files, Moment deadline, Prewarmed& done);
+  // What changed while the kernel was given its bytes is dropped again.
+  void take_back_stale(const Notices& stored, const std::vector<VersionRef>& given,
+                       std::uint64_t drops);
 
   // volume_publish.cpp
   enum class Extent {

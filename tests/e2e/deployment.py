@@ -55,7 +55,7 @@ class Program:
 class Mount:
     """One outboard-fuse daemon. Views lie at ROOT/NAME/VIEW, one for each volume acme/VIEW."""
 
-    def __init__(self, deployment, name, volumes, token_file, *options):
+    def __init__(self, deployment, name, volumes, token_file, *options, mode="rw"):
         self.deployment, self.volumes = deployment, volumes
         self.root = os.path.join(deployment.root, name)
         self.control = os.path.join(deployment.root, name + ".sock")
@@ -63,7 +63,7 @@ class Mount:
                  "--control", self.control, *options]
         for volume in volumes:
             os.makedirs(self.at(volume), exist_ok=True)
-            words += ["--mount", f"{self.at(volume)}=acme/{volume}:rw"]
+            words += ["--mount", f"{self.at(volume)}=acme/{volume}:{mode}"]
         self.words = words
         self.program = None
         self.start()
@@ -126,9 +126,9 @@ class Deployment:
     def token_numbers(self):
         return {token["id"] for token in json.loads(self.outboard("token", "list", "acme", "--json"))}
 
-    def add_mount(self, name, user, volumes, *options):
+    def add_mount(self, name, user, volumes, *options, mode="rw"):
         token, _ = self.mint(name, user, volumes)
-        made = Mount(self, name, volumes, token, *options)
+        made = Mount(self, name, volumes, token, *options, mode=mode)
         self.mounts.append(made)
         assert made.program.ready, made.program.words()
         return made

@@ -116,6 +116,42 @@ class Operations(unittest.TestCase):
             mount.program.end()
         self.assertEqual(doctor()["mount"]["verdict"], "wrong")
 
+    def test_S58_a_mount_says_what_it_was_asked_and_asks_no_more_once_it_is_warm(self):
+        writer = site.add_mount("w", "ada", ["memory"])
+        os.makedirs(writer.at("memory/warm"), exist_ok=True)
+        with open(writer.at("memory/warm/note.md"), "w", encoding="utf-8") as file:
+            file.write("some words\n")
+        writer.program.end()
+        mount = site.add_mount("r", "ada", ["memory"], mode="ro")
+
+        def tell(*words):
+            done = subprocess.run([os.path.join(BIN, "outboard"), "mount", *words, "--control",
+                                   mount.control, "--json"], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            return json.loads(done.stdout)
+
+        def requests():
+            asked = tell("status")["views"][0]["requests"]
+            return {name: count for name, count in asked.items() if "FORGET" not in name}
+
+        try:
+            self.assertGreaterEqual(tell("warm")["files"], 1)
+            before = requests()
+            self.assertIn("READDIRPLUS", before)
+            for folder, _, names in os.walk(mount.at("memory")):
+                for name in names:
+                    file = os.open(os.path.join(folder, name), os.O_RDONLY)  # open() asks isatty, an ioctl
+                    os.read(file, 1 << 20)
+                    os.close(file)
+            self.assertEqual(requests(), before)
+            self.assertEqual(tell("warm", mount.at("memory/warm"))["files"], 1)
+            lost = subprocess.run([os.path.join(BIN, "outboard"), "mount", "warm", mount.at("memory/none"),
+                                   "--control", mount.control], capture_output=True, text=True, check=False)
+            self.assertEqual(lost.returncode, 1)
+            self.assertIn("memory/none", lost.stderr)
+        finally:
+            mount.program.end()
+
     def test_doctor_says_that_a_server_is_away(self):
         done = subprocess.run([os.path.join(BIN, "outboard"), "--server", f"unix:{site.root}/nobody",
                                "--token-file", site.site_token, "--timeout", "1s", "doctor"],

@@ -32,6 +32,7 @@ class Mount {
   fusefs::MountedVolume& volume() { return *volume_; }
   // What any change up to `seq` did is visible.
   bool reach(Seq seq);
+  fusefs::Activity activity() const { return session_->activity(); }
   void stop() { session_->stop(); }
 
  private:

@@ -1,4 +1,4 @@
-#include "bench/store/site.h"
+#include "bench/site.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,7 +48,7 @@ Call soon() {
 }  // namespace
 
 void fail_with(const Error& error) {
-  std::cerr << "bench_store: " << error.message << "\n";
+  std::cerr << "bench: " << error.message << "\n";
   std::exit(EXIT_FAILURE);
 }
 

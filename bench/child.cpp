@@ -1,4 +1,4 @@
-#include "bench/store/child.h"
+#include "bench/child.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

@@ -1,4 +1,4 @@
-#include "bench/store/figures.h"
+#include "bench/figures.h"
 
 #include <algorithm>
 #include <cmath>

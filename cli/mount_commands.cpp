@@ -1,0 +1,126 @@
+#include "cli/mount_commands.h"
+
+#include <algorithm>
+#include <ostream>
+#include <vector>
+
+#include "cli/amounts.h"
+#include "cli/json_output.h"
+
+namespace outboard::cli {
+namespace {
+
+Result<std::string> socket_of(Context& context, const MountOptions& options) {
+  if (!options.control.empty()) return options.control;
+  if (auto named = context.variable("OUTBOARD_CONTROL"); named && !named->empty()) return *named;
+  return Error{
+      Code::invalid,
+      "no mount daemon was named: give --control SOCKET, as outboard-fuse was given it, or "
+      "set OUTBOARD_CONTROL"};
+}
+
+Json to_json(const client::MountedView& view) {
+  return {{"path", view.path},
+          {"volume", view.volume},
+          {"writable", view.writable},
+          {"seq", view.seq},
+          {"head", view.head},
+          {"stale", view.stale},
+          {"nodes", view.nodes},
+          {"cached_bytes", view.cached_bytes},
+          {"unsaved_bytes", view.unsaved_bytes},
+          {"open_handles", view.open_handles},
+          {"errors", view.errors},
+          {"requests", view.requests}};
+}
+
+// "12,345 requests: LOOKUP 9,000, READ 3,000 …", the most frequent first.
+std::string describe_requests(const client::MountedView& view) {
+  std::vector<std::pair<std::uint64_t, std::string>> sorted;
+  std::uint64_t all = 0;
+  for (const auto& [name, count] : view.requests) {
+    sorted.emplace_back(count, name);
+    all += count;
+  }
+  std::sort(sorted.rbegin(), sorted.rend());
+  constexpr std::size_t kShown = 6;
+  std::string text = counted(all, "request");
+  for (std::size_t i = 0; i < sorted.size() && i < kShown; ++i) {
+    text += (i == 0 ? ": " : ", ") + sorted[i].second + " " + std::to_string(sorted[i].first);
+  }
+  if (sorted.size() > kShown) text += ", …";
+  return text;
+}
+
+void print_view(Screen& screen, const client::MountedView& view) {
+  std::ostream& out = screen.out();
+  out << screen.paint(Colour::bold, printable(view.path)) << "  " << printable(view.volume)
+      << (view.writable ? "  read and write" : "  read only");
+  if (view.stale) {
+    out << screen.paint(Colour::red, "  cut off: only what is cached can be read");
+  } else if (view.head > view.seq) {
+    out << screen.paint(Colour::yellow, "  behind");
+  }
+  out << "\n  seq " << view.seq;
+  if (view.head > view.seq) out << " of " << view.head;
+  out << ", " << counted(view.nodes, "node") << ", " << readable_size(view.cached_bytes)
+      << " cached, " << readable_size(view.unsaved_bytes) << " unsaved, "
+      << counted(view.open_handles, "open file") << "\n  " << describe_requests(view);
+  if (view.errors > 0) {
+    out << screen.paint(Colour::red, "; " + counted(view.errors, "error") + " (EIO)");
+  }
+  out << "\n";
+}
+
+}  // namespace
+
+Status show_mount(Context& context, const MountOptions& options) {
+  const auto socket = socket_of(context, options);
+  if (!socket) return socket.error();
+  const auto report = context.server().mount(*socket);
+  if (!report) return report.error();
+  Screen& screen = context.screen();
+  if (context.json()) {
+    Json document = {{"version", report->version},
+                     {"server", report->server},
+                     {"connected", report->connected},
+                     {"disconnected_ms", report->disconnected.count()},
+                     {"views", Json::array()}};
+    for (const auto& view : report->views) document["views"].push_back(to_json(view));
+    print_json(screen, document);
+    return success();
+  }
+  screen.out() << screen.paint(Colour::dim, "outboard-fuse ") << printable(report->version)
+               << " at " << printable(report->server);
+  if (report->connected) {
+    screen.out() << screen.paint(Colour::green, "  connected") << "\n";
+  } else {
+    const std::string since = std::to_string(report->disconnected.count() / 1000) + " s";
+    screen.out() << screen.paint(Colour::red, "  cut off for " + since) << "\n";
+  }
+  for (const auto& view : report->views) print_view(screen, view);
+  return success();
+}
+
+Status warm_mount(Context& context, const MountOptions& options) {
+  const auto socket = socket_of(context, options);
+  if (!socket) return socket.error();
+  std::uint64_t bytes_max = 0;
+  if (!options.bytes.empty()) {
+    const auto size = parse_size(options.bytes);
+    if (!size) return size.error();
+    bytes_max = *size;
+  }
+  const auto warmed = context.server().warm_mount(*socket, options.path, bytes_max);
+  if (!warmed) return warmed.error();
+  Screen& screen = context.screen();
+  if (context.json()) {
+    print_json(screen, {{"files", warmed->files}, {"bytes", warmed->bytes}});
+    return success();
+  }
+  screen.out() << "warm: " << counted(warmed->files, "file") << ", " << readable_size(warmed->bytes)
+               << "\n";
+  return success();
+}
+
+}  // namespace outboard::cli

@@ -1,0 +1,54 @@
+// What `outboard mount` says of a daemon.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/failure.h"
+#include "cli/memory_site.h"
+
+namespace outboard::cli {
+namespace {
+
+class MountCommands : public testing::Test {
+ protected:
+  MountCommands() {
+    client::MountedView view{"/memory", "acme/memory", true, 7, 9};
+    view.nodes = 12;
+    view.requests = {{"LOOKUP", 3}, {"READ", 5}};
+    site.mount = client::MountReport{"0.1.0", "unix:/s", true, {}, {view}};
+  }
+  static bool holds(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  }
+  MemorySite site;
+};
+
+TEST_F(MountCommands, StatusShowsHowCurrentAViewIsAndWhatWasAskedOfIt) {
+  const Said said = site.run({"mount", "status", "--control", "/run/m.sock"});
+  ASSERT_EQ(said.code, kExitOk) << said.err;
+  EXPECT_TRUE(holds(said.out, "/memory  acme/memory  read and write")) << said.out;
+  EXPECT_TRUE(holds(said.out, "seq 7 of 9, 12 nodes")) << said.out;
+  EXPECT_TRUE(holds(said.out, "8 requests: READ 5, LOOKUP 3")) << said.out;
+  const auto json = nlohmann::json::parse(
+      site.run({"mount", "status", "--control", "/run/m.sock", "--json"}).out);
+  EXPECT_EQ(json["views"][0]["requests"]["READ"], 5);
+  EXPECT_EQ(json["views"][0]["head"], 9);
+}
+
+TEST_F(MountCommands, WarmSaysWhatItBroughtAndWhatItDidNotFind) {
+  const Said said = site.run({"mount", "warm", "/skills", "--control", "/run/m.sock"});
+  EXPECT_EQ(said.code, kExitOk) << said.err;
+  EXPECT_EQ(said.out, "warm: 3 files, 2 KiB\n");
+  const Said refused = site.run({"mount", "warm", "/nowhere", "--control", "/run/m.sock"});
+  EXPECT_EQ(refused.code, kExitRefused);
+  EXPECT_TRUE(holds(refused.err, "/nowhere")) << refused.err;
+}
+
+TEST_F(MountCommands, WithoutASocketTheWayOutIsNamed) {
+  const Said said = site.run({"mount", "status"});
+  EXPECT_NE(said.code, kExitOk);
+  EXPECT_TRUE(holds(said.err, "OUTBOARD_CONTROL")) << said.err;
+}
+
+}  // namespace
+}  // namespace outboard::cli
