@@ -155,11 +155,14 @@ ControlledDaemon controlled(Daemon& daemon) {
   parts.version = OUTBOARD_VERSION;
   parts.server = daemon.config.server;
   for (std::size_t i = 0; i < daemon.views.size(); ++i) {
-    parts.views.push_back({daemon.config.mounts[i].path, *daemon.views[i]->volume,
-                           [&view = *daemon.views[i]] { return view.session->activity(); }});
+    MountedView& view = *daemon.views[i];
+    parts.views.push_back({daemon.config.mounts[i].path, *view.volume});
+    parts.views.back().activity = [&view] { return view.session->activity(); };
+    parts.views.back().idle = [&view](Moment until) { return view.session->idle(until); };
   }
   parts.current_as_of = [&daemon] { return daemon.store->current_as_of(); };
   parts.connected = [&daemon] { return daemon.store->connected(); };
+  parts.set_frozen = [&daemon](bool frozen) { daemon.store->set_frozen(frozen); };
   parts.prewarm = [](const ControlledView& view, const std::string& place, std::uint64_t bytes_max,
                      Moment deadline) {
     return Daemon::prewarm(view.path, view.volume, place, bytes_max, deadline);

@@ -23,6 +23,8 @@ struct ControlledView {
   std::string path;  // mountpoint
   MountedVolume& volume;
   std::function<Activity()> activity = [] { return Activity{}; };
+  // Whether no program waits for an answer; waits for that until the moment.
+  std::function<bool(Moment until)> idle = [](Moment) { return true; };
 };
 
 // What the daemon lets its socket see and do. The functions may be called from any thread.
@@ -32,6 +34,8 @@ struct ControlledDaemon {
   std::vector<ControlledView> views;
   std::function<Moment()> current_as_of;  // when the server was last heard
   std::function<bool()> connected;
+  // The server need not wait for this mount's acknowledgements, or has to again. [S7]
+  std::function<void(bool frozen)> set_frozen = [](bool) {};
   // Takes the token into use; refuses one that the server does not accept, and keeps the old.
   std::function<Status(const std::string& token)> renew_token;
   // Brings what is at and below `place`, a path within the view, near to programs.

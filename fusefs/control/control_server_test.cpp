@@ -49,6 +49,8 @@ class ControlServerTest : public ::testing::Test {
       warmed_ = view.path + " " + place + " " + std::to_string(bytes_max);
       return Prewarmed{2, 10};
     };
+    daemon.views.back().idle = [this](Moment) { return requests_in_flight_ == 0; };
+    daemon.set_frozen = [this](bool frozen) { frozen_ = frozen; };
     daemon.connected = [] { return true; };
     daemon.current_as_of = [this] { return clock_.now(); };
     daemon.renew_token = [this](const std::string& token) -> outboard::Status {
@@ -83,6 +85,19 @@ class ControlServerTest : public ::testing::Test {
     return stub_->Barrier(&context, request, &response).error_code();
   }
 
+  grpc::Status suspend(v1::SuspendResponse& response) {
+    grpc::ClientContext context;
+    return stub_->Suspend(&context, {}, &response);
+  }
+  grpc::Status resume(const v1::ResumeRequest& request, v1::ResumeResponse& response,
+                      std::chrono::milliseconds within) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + within);
+    return stub_->Resume(&context, request, &response);
+  }
+
+  std::atomic<int> requests_in_flight_ = 0;
+  std::atomic<bool> frozen_ = false;
   SystemClock clock_;
   MemoryStore store_{clock_};
   RequestNumbers numbers_{ClientId{random_uuid()}};
@@ -110,6 +125,50 @@ TEST_F(ControlServerTest, S6_BarrierWaitsUntilTheMountShowsTheSeq) {
 
 TEST_F(ControlServerTest, BarrierOnAVolumeThatIsNotMountedIsRefused) {
   EXPECT_EQ(barrier("acme/skills", Seq{1}, std::chrono::seconds(5)), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ControlServerTest, S55_SuspendPublishesOrIsDeferred) {
+  const OpenMode mode{true, true, false, false};
+  const auto made = volume_->create(kRootId, "open", 0644, mode, false, {}).value();
+  ASSERT_TRUE(volume_->write(made.second.handle, 0, "unsaved", false));
+  const auto published = [&] {
+    const Call call = internal_call(clock_.now() + std::chrono::seconds(5));
+    const NameRef name{std::string("/"), "open"};
+    return store_.lookup(call, volume_->volume().id, name, {}).value().value.node.attributes.size;
+  };
+  v1::SuspendResponse response;
+  requests_in_flight_ = 1;
+  ASSERT_TRUE(suspend(response).ok());
+  EXPECT_TRUE(response.deferred());
+  EXPECT_FALSE(frozen_);
+  EXPECT_EQ(published(), 0U);
+  requests_in_flight_ = 0;
+  response.Clear();
+  ASSERT_TRUE(suspend(response).ok());
+  EXPECT_FALSE(response.deferred());
+  EXPECT_TRUE(frozen_);
+  EXPECT_EQ(published(), 7U);
+  EXPECT_EQ(response.seqs().at("acme/memory"), volume_->seq().value);
+  volume_->release(made.second.handle);
+}
+
+TEST_F(ControlServerTest, S55_ResumeReachesTheHeadBeforeItAnswers) {
+  v1::SuspendResponse suspended;
+  ASSERT_TRUE(suspend(suspended).ok());
+  const Seq first = make_file("first");
+  const Seq second = make_file("second");
+  v1::ResumeRequest named;
+  (*named.mutable_seqs())["acme/memory"] = first.value;
+  v1::ResumeResponse response;
+  EXPECT_EQ(resume({}, response, std::chrono::milliseconds(50)).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  while (!frozen_) std::this_thread::yield();  // the caller may hear of it sooner
+  Follower follower(store_, *volume_, clock_);
+  ASSERT_TRUE(resume(named, response, std::chrono::seconds(5)).ok());
+  EXPECT_FALSE(frozen_);
+  EXPECT_GE(response.seqs().at("acme/memory"), first.value);
+  ASSERT_TRUE(resume({}, response, std::chrono::seconds(5)).ok());
+  EXPECT_GE(response.seqs().at("acme/memory"), second.value);
 }
 
 TEST_F(ControlServerTest, StatusTellsViewsAndWhatTheyHold) {

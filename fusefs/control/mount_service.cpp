@@ -47,17 +47,21 @@ Seq MountService::shown(const std::string& volume) const {
   return lowest;
 }
 
-grpc::Status MountService::Barrier(grpc::ServerContext* context, const v1::BarrierRequest* request,
-                                   v1::BarrierResponse* response) {
-  for (const auto& [volume, seq] : request->seqs()) {
+grpc::Status MountService::catch_up(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
+                                    Moment deadline) const {
+  for (const auto& [volume, seq] : seqs) {
     if (is_mounted(volume)) continue;
     return refuse(Code::not_found, "the volume \"" + volume + "\" is not mounted here", volume);
   }
-  const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
   for (const ControlledView& view : daemon_.views) {
     const std::string& name = view.volume.volume().name;
-    const auto wanted = request->seqs().find(name);
-    if (wanted == request->seqs().end()) continue;
+    if (seqs.empty()) {
+      const outboard::Status reached = view.volume.reach_head(deadline);
+      if (!reached) return wire::to_status(reached.error());
+      continue;
+    }
+    const auto wanted = seqs.find(name);
+    if (wanted == seqs.end()) continue;
     if (view.volume.wait_until(Seq{wanted->second}, deadline)) continue;
     return refuse(Code::timed_out,
                   view.path + " (volume " + name + ") shows seq " + to_string(view.volume.seq()) +
@@ -65,6 +69,14 @@ grpc::Status MountService::Barrier(grpc::ServerContext* context, const v1::Barri
                       " did not arrive in time: is the server reachable, and was it committed?",
                   name);
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status MountService::Barrier(grpc::ServerContext* context, const v1::BarrierRequest* request,
+                                   v1::BarrierResponse* response) {
+  const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
+  if (request->seqs().empty()) return grpc::Status::OK;
+  if (auto reached = catch_up(request->seqs(), deadline); !reached.ok()) return reached;
   for (const auto& [volume, seq] : request->seqs()) {
     (*response->mutable_seqs())[volume] = shown(volume).value;
   }
@@ -141,14 +153,58 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
                 request->path());
 }
 
-grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendRequest*,
-                                   v1::SuspendResponse*) {
-  return unbuilt("Suspend", "close files before freezing, and call Barrier after thawing");
+bool MountService::idle(Moment until) const {
+  return std::all_of(daemon_.views.begin(), daemon_.views.end(),
+                     [&](const ControlledView& view) { return view.idle(until); });
 }
 
-grpc::Status MountService::Resume(grpc::ServerContext*, const v1::ResumeRequest*,
-                                  v1::ResumeResponse*) {
-  return unbuilt("Resume", "call Barrier with the seqs that must be shown");
+void MountService::set_frozen(bool frozen) const {
+  for (const ControlledView& view : daemon_.views) view.volume.set_frozen(frozen);
+  daemon_.set_frozen(frozen);
+}
+
+// What comes between the two looks has found the mount as it was; what comes behind the second
+// cannot, for the caller freezes the programs or takes the suspension back.
+grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendRequest* request,
+                                   v1::SuspendResponse* response) {
+  const milliseconds wait{
+      std::clamp<std::int64_t>(request->wait_ms(), 0, kBarrierDeadline.count())};
+  const Moment until = clock_.now() + wait;
+  const auto defer = [&] {
+    response->set_deferred(true);
+    return grpc::Status::OK;
+  };
+  if (!idle(until)) return defer();
+  for (const ControlledView& view : daemon_.views) {
+    const outboard::Status kept = view.volume.publish_unsaved();
+    if (!kept) return wire::to_status(kept.error());
+  }
+  set_frozen(true);
+  if (!idle(until)) {
+    set_frozen(false);
+    return defer();
+  }
+  for (const ControlledView& view : daemon_.views) {
+    const std::string& name = view.volume.volume().name;
+    (*response->mutable_seqs())[name] = shown(name).value;
+  }
+  return grpc::Status::OK;
+}
+
+// Awake first: what is published from here on waits for us, and what was before is caught up with.
+grpc::Status MountService::Resume(grpc::ServerContext* context, const v1::ResumeRequest* request,
+                                  v1::ResumeResponse* response) {
+  const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
+  set_frozen(false);
+  if (auto reached = catch_up(request->seqs(), deadline); !reached.ok()) {
+    set_frozen(true);
+    return reached;
+  }
+  for (const ControlledView& view : daemon_.views) {
+    const std::string& name = view.volume.volume().name;
+    (*response->mutable_seqs())[name] = shown(name).value;
+  }
+  return grpc::Status::OK;
 }
 
 grpc::Status MountService::Handover(

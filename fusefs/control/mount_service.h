@@ -21,20 +21,27 @@ class MountService final : public v1::MountService::Service {
   grpc::Status RenewToken(grpc::ServerContext* context, const v1::RenewTokenRequest* request,
                           v1::RenewTokenResponse* response) override;
 
+  // [S55]
+  grpc::Status Suspend(grpc::ServerContext* context, const v1::SuspendRequest* request,
+                       v1::SuspendResponse* response) override;
+  grpc::Status Resume(grpc::ServerContext* context, const v1::ResumeRequest* request,
+                      v1::ResumeResponse* response) override;
+
   // Not built yet; each says what to do instead.
   grpc::Status SetViews(grpc::ServerContext* context, const v1::SetViewsRequest* request,
                         v1::SetViewsResponse* response) override;
   grpc::Status Prewarm(grpc::ServerContext* context, const v1::PrewarmRequest* request,
                        v1::PrewarmResponse* response) override;
-  grpc::Status Suspend(grpc::ServerContext* context, const v1::SuspendRequest* request,
-                       v1::SuspendResponse* response) override;
-  grpc::Status Resume(grpc::ServerContext* context, const v1::ResumeRequest* request,
-                      v1::ResumeResponse* response) override;
   grpc::Status Handover(
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::HandoverResponse, v1::HandoverRequest>* stream) override;
 
  private:
+  bool idle(Moment until) const;
+  void set_frozen(bool frozen) const;
+  // Every view up to the seqs; with none, to what the server has by now.
+  grpc::Status catch_up(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
+                        Moment deadline) const;
   bool is_mounted(const std::string& volume) const;
   // The lowest seq that the volume's views show.
   Seq shown(const std::string& volume) const;

@@ -75,6 +75,16 @@ RequestWatch::Ticket RequestWatch::begin(pid_t process, Signals signals) {
 void RequestWatch::end(const Ticket& request) {
   const Lock lock(mutex_);
   requests_.erase(request.get());
+  if (requests_.empty() && awaited_) changed_.notify_all();
+}
+
+bool RequestWatch::idle(Moment until) {
+  const Lock lock(mutex_);
+  awaited_ = true;
+  bool late = false;
+  while (!requests_.empty() && !late) late = !changed_.wait_until(mutex_, until);
+  awaited_ = false;
+  return requests_.empty();
 }
 
 void RequestWatch::set_endless(Request& request) {

@@ -60,6 +60,8 @@ class RequestWatch {
   void end(const Ticket& request);
   // The kernel told of a signal.
   void interrupted(Request& request);
+  // Whether nothing is unanswered; waits for that until `until`.
+  bool idle(Moment until);
   // It may last as long as other programs like.
   void set_endless(Request& request);
 
@@ -73,7 +75,8 @@ class RequestWatch {
   Condition changed_;
   bool stop_ GUARDED_BY(mutex_) = false;
   bool parked_ GUARDED_BY(mutex_) = false;
-  bool said_stuck_ = false;  // the thread's own
+  bool awaited_ GUARDED_BY(mutex_) = false;  // somebody waits in idle()
+  bool said_stuck_ = false;                  // the thread's own
   std::unordered_map<const Request*, Ticket> requests_ GUARDED_BY(mutex_);
   std::thread thread_;
 };

@@ -260,6 +260,10 @@ Activity KernelSession::activity() const {
   return parts_->counts.activity();
 }
 
+bool KernelSession::idle(Moment until) {
+  return parts_->watch.idle(until);
+}
+
 void KernelSession::stop() {
   if (parts_->stopping.exchange(true)) return;
   const bool detached = parts_->unmount_lazily();

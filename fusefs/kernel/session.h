@@ -55,6 +55,8 @@ class KernelSession {
 
   // What the kernel has asked since the start. Any thread.
   Activity activity() const;
+  // Whether no program waits for an answer; waits for that until `until`. Any thread.
+  bool idle(Moment until);
 
   // Takes the view out of the tree (lazily when it is in use), answers what is under way, publishes
   // what is unsaved, ends the workers. From the main thread; a second call does nothing.

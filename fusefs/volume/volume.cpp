@@ -196,6 +196,13 @@ void MountedVolume::set_frozen(bool frozen) {
   state_.current_until = {};
 }
 
+Status MountedVolume::reach_head(Moment deadline) {
+  auto now = store_.describe(RequestScope::call(deadline), volume_.id);
+  if (!now) return std::move(now).error();
+  if (wait_until(now->head, deadline)) return success();
+  return Error{Code::timed_out, "the view did not reach the store's head in time", volume_.name};
+}
+
 // A publish that this mount has not acknowledged returns no sooner than kStrictLease after its
 // commit. So what the store says the head is, asked at a moment, holds for that long behind the
 // moment: whoever published since is still waiting for us. [S7]

@@ -169,6 +169,8 @@ class MountedVolume {
   Moment next_due() const;
   // For the end: from here on no verb waits for the store beyond `moment`.
   void end_by(Moment moment) { end_by_ = moment; }
+  // Publishes what is written so far, also of files that are open; the first refusal, if any.
+  Status publish_unsaved();
   // Publishes everything, all of it within one write deadline. Logs what could not be.
   void publish_all();
   // `wake` is called under the lock when a duty may have come.
@@ -185,6 +187,8 @@ class MountedVolume {
   // A sandbox's programs sleep: what was proved about a strict volume before is worth nothing when
   // they wake. [S7]
   void set_frozen(bool frozen);
+  // The barrier to whatever the store has by now. [S55]
+  Status reach_head(Moment deadline);
   // Asked by stale(), too; before any verb.
   void watch_connection(std::function<bool()> connected) { connected_ = std::move(connected); }
   // Since when the server is heard without a silence that costs the lease of locks; Moment::max():
@@ -343,6 +347,8 @@ class MountedVolume {
     bool again = false;                  // a parcel that was in doubt
   };
   Status publish(NodeId node, Extent extent);
+  // Of files with unsaved bytes, each held.
+  std::vector<NodeId> hold_dirty();
   Result<Outgoing> begin_publish(NodeId node, Extent extent, Moment deadline);
   bool prepare_parcel(NodeId node, OpenFile& file, Extent extent) REQUIRES_LOCK(mutex_);
   Status end_publish(NodeId node, const Batch& batch, Result<Applied> answer);

@@ -479,17 +479,29 @@ Moment MountedVolume::next_due() const {
   return next;
 }
 
+std::vector<NodeId> MountedVolume::hold_dirty() {
+  std::vector<NodeId> dirty;
+  Lock lock(mutex_);
+  for (const auto& [node, file] : state_.files) {
+    if (file.dirty()) dirty.push_back(node);
+  }
+  for (const NodeId node : dirty) state_.inodes.hold(node);
+  return dirty;
+}
+
+Status MountedVolume::publish_unsaved() {
+  Status all = success();
+  for (const NodeId node : hold_dirty()) {
+    if (auto published = publish(node, Extent::data); !published && all) all = published;
+    Lock lock(mutex_);
+    state_.inodes.release(node);
+  }
+  return all;
+}
+
 void MountedVolume::publish_all() {
   end_by(write_deadline());
-  std::vector<NodeId> dirty;
-  {
-    Lock lock(mutex_);
-    for (const auto& [node, file] : state_.files) {
-      if (file.dirty()) dirty.push_back(node);
-    }
-    for (const NodeId node : dirty) state_.inodes.hold(node);
-  }
-  for (const NodeId node : dirty) {
+  for (const NodeId node : hold_dirty()) {
     if (const auto published = publish(node, Extent::everything); !published) {
       log(Severity::error, "unsaved bytes are lost: the mount ends and the store refuses them",
           {{"volume", volume_.name},
