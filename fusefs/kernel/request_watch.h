@@ -1,10 +1,10 @@
 // RequestWatch: the requests of one session that are unanswered, and whether anybody still waits.
 //
 // reply → begin(), end(). The kernel tells of a signal once in a request, whatever the signal is,
-// and then waits for our answer, also when the program is being killed; and in an exit it does not
-// even tell. So a thread of its own looks after requests that take long: who is being killed is
-// let go at once, who exits after kSignalPatience, who handles a signal likewise where POSIX
-// allows EINTR. A request that is stuck far beyond any deadline ends the session. [S9]
+// and then waits for our answer, also when the program is being killed; of an exit without a
+// signal it has nothing to tell. So a thread of its own looks after requests that take long: who is
+// being killed is let go at once, who exits after kSignalPatience, who handles a signal likewise
+// where POSIX allows EINTR. A request that is stuck far beyond any deadline ends the session. [S9]
 //
 // Any thread may call. One lock, a leaf; /proc is read and the callbacks are called without it.
 #pragma once
