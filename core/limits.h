@@ -271,6 +271,9 @@ inline constexpr std::chrono::milliseconds kStrictServerEvery = 2s;
 inline constexpr std::size_t kPathsOfNodeMax = 1'024;
 // Names noted with a change of a node that has several; of more, followers of a part start anew.
 inline constexpr std::size_t kChangeNamesMax = 16;
+// Newest changes of a node that a mount looks through for who made the bytes that it shows: changed
+// attributes lie between, and newer content when an old descriptor asks. ~300 bytes each.
+inline constexpr std::uint32_t kProvenanceChangesMax = 256;
 // Changes of a volume that one request for history may look through for those its caller sees: a
 // quarter of a second.
 inline constexpr std::size_t kHistoryScanMax = 65'536;

@@ -114,6 +114,8 @@ class MountedVolume {
   // `handle` 0: by name.
   Result<Shown> set_attributes(NodeId node, const AttributeChange& change, HandleId handle);
   Result<std::string> read_symlink(NodeId node);
+  // user.outboard.* are made here: of the bytes that this id shows, with one question to the store
+  // at most. [S11]
   Result<std::string> xattr(NodeId node, std::string_view name);
   Result<std::vector<std::string>> xattr_names(NodeId node);
   Status set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode);
@@ -252,6 +254,9 @@ class MountedVolume {
   // Times of a file with unsaved bytes travel with them. True: nothing is left to commit.
   bool keep_times(NodeId node, const AttributeChange& change);
   Result<std::string> virtual_xattr(const Node& node, std::string_view name);
+  // The change that brought the bytes that `node` shows, be it retired or current; of a node
+  // without content the one that made it. not_found: the log does not reach back to it. [S11]
+  Result<Change> change_that_made(const Node& node);
   // With `announce` the kernel is told of it as of another's change.
   Result<Outcome> commit(const Op& op, bool announce = false);
   // Commits an op that makes a name and looks the node up.

@@ -1,4 +1,8 @@
 // Attributes, extended attributes, symlink targets.
+#include <algorithm>
+#include <array>
+
+#include "core/limits.h"
 #include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
@@ -11,6 +15,26 @@ constexpr std::string_view kUserPrefix = "user.";
 
 Error no_xattr(std::string_view name) {
   return Error{Code::not_found, "no such extended attribute", std::string(name)};
+}
+
+bool brings_content(const Change& change) {
+  return change.kind == ChangeKind::write || change.kind == ChangeKind::append ||
+         change.kind == ChangeKind::create;
+}
+
+// What the change that made the bytes tells of its writer. [S11]
+constexpr std::array<std::string_view, 5> kProvenance = {
+    "user.outboard.author", "user.outboard.session", "user.outboard.turn", "user.outboard.call",
+    "user.outboard.changed_seq"};
+
+Result<std::string> told(const Change& made, std::string_view name) {
+  const Origin& by = made.origin;
+  if (name == "user.outboard.author") return by.principal;
+  if (name == "user.outboard.changed_seq") return to_string(made.seq);
+  if (name == "user.outboard.session" && by.session) return to_string(by.session);
+  if (name == "user.outboard.turn" && by.session) return std::to_string(by.turn);
+  if (name == "user.outboard.call" && by.op) return to_string(by.op);
+  return no_xattr(name);
 }
 
 Status check_settable(std::string_view name) {
@@ -119,19 +143,25 @@ Result<std::string> MountedVolume::virtual_xattr(const Node& node, std::string_v
   if (name == "user.outboard.seq") return to_string(seq());
   if (name == "user.outboard.version" && node.is(Kind::file)) return to_string(node.version);
   if (name == "user.outboard.stale") return std::string(stale() ? "1" : "0");
-  if (name != "user.outboard.author") return no_xattr(name);
+  if (std::ranges::find(kProvenance, name) == kProvenance.end()) return no_xattr(name);
+  auto change = change_that_made(node);
+  if (!change) return std::move(change).error();
+  return told(*change, name);
+}
+
+// One page of the node's log, and no more: attributes that nobody asks for in a hurry are not worth
+// a second question.
+Result<Change> MountedVolume::change_that_made(const Node& node) {
   HistoryQuery query;
   query.node = node.inode;
-  query.limit = 16;
+  query.limit = kProvenanceChangesMax;
   auto history = store_.history(RequestScope::call(read_deadline()), volume_.id, query);
   if (!history) return std::move(history).error();
-  for (const Change& change : history->value) {
-    if (change.kind == ChangeKind::write || change.kind == ChangeKind::append ||
-        change.kind == ChangeKind::create) {
-      return change.origin.principal;
-    }
+  for (Change& change : history->value) {
+    if (brings_content(change) && change.node.version == node.version) return std::move(change);
   }
-  return no_xattr(name);
+  return Error{Code::not_found, "the log kept or looked through does not tell who made it",
+               to_string(node.inode)};
 }
 
 Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {

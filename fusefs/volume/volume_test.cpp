@@ -382,5 +382,59 @@ TEST_F(VolumeTest, S30_RedactedBytesAreReadNoMore) {
   there->release(handle);
 }
 
+// A write as a session's tool call makes it, past every mount.
+void write_as(Store& store, VolumeId volume, const Caller& who, std::string_view bytes) {
+  Batch batch;
+  Publish op;
+  op.at = {kRootInode, "f"};
+  op.bytes = bytes;
+  batch.steps.push_back(Step{std::move(op), {}});
+  ASSERT_TRUE(store.apply(Call{Moment::max(), who}, volume, batch));
+}
+
+// [S11] Of the bytes that an id shows, not of those that came after; changed modes hide nothing.
+TEST_F(VolumeTest, S11_AttributesTellWhoMadeTheBytesThatAreShown) {
+  Seat seat(store_, clock_);
+  Caller ada = internal_call(Moment::max()).caller;
+  ada.principal = "ada";
+  Caller agent = ada;
+  agent.principal = "grace";
+  agent.session = SessionId{random_uuid()};
+  agent.turn = 7;
+  agent.op = OpId{random_uuid()};
+  write_as(store_, volume_, ada, "by hand");
+  seat.pump();
+  const NodeId old = seat.id("f");
+  const HandleId handle = seat->open_file(old, OpenMode{true, false, false, false})->handle;
+  const std::string made_at = seat->xattr(old, "user.outboard.changed_seq").value();
+  write_as(store_, volume_, agent, "by a session");
+  seat.pump();
+  const NodeId now = seat.id("f");
+  ASSERT_NE(now, old);
+  for (std::uint32_t mode = 0; mode < 40; ++mode) {
+    AttributeChange change;
+    change.mode = 0600 + mode % 8;
+    ASSERT_TRUE(seat->set_attributes(now, change, {}));
+  }
+  const auto told = [&](NodeId node, std::string_view name) {
+    auto value = seat->xattr(node, "user.outboard." + std::string(name));
+    return value ? *value : std::string(name_of(value.error().code));
+  };
+  EXPECT_EQ(told(now, "author"), "grace");
+  EXPECT_EQ(told(now, "session"), to_string(agent.session));
+  EXPECT_EQ(told(now, "turn"), "7");
+  EXPECT_EQ(told(now, "call"), to_string(agent.op));
+  EXPECT_EQ(told(now, "version"), "2");
+  EXPECT_EQ(told(old, "author"), "ada");
+  EXPECT_EQ(told(old, "version"), "1");
+  EXPECT_EQ(told(old, "changed_seq"), made_at);
+  for (const std::string_view none : {"session", "turn", "call", "mood"}) {
+    EXPECT_EQ(told(old, none), "not_found") << none;
+  }
+  EXPECT_TRUE(seat->xattr_names(now)->empty());
+  EXPECT_EQ(seat->set_xattr(now, "user.outboard.call", "mine", {}).error().code, Code::no_access);
+  seat->release(handle);
+}
+
 }  // namespace
 }  // namespace outboard::fusefs

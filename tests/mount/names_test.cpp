@@ -149,6 +149,36 @@ TEST_F(TwoMounts, ExtendedAttributesTravel) {
   EXPECT_EQ(std::string(value, static_cast<std::size_t>(size)), to_string(head()));
 }
 
+std::string told(int fd, const char* name) {
+  char value[64] = {};
+  const ssize_t size = fgetxattr(fd, name, value, sizeof value);
+  return size < 0 ? std::string() : std::string(value, static_cast<std::size_t>(size));
+}
+
+// [S11] An open descriptor goes on telling of the bytes that it shows.
+TEST_F(TwoMounts, ADescriptorOfOldBytesTellsWhoMadeThose) {
+  put(a().at("f"), "old");
+  meet();
+  const int old = open(b().at("f").c_str(), O_RDONLY);
+  ASSERT_GE(old, 0);
+  const std::string version = told(old, "user.outboard.version");
+  const std::string made_at = told(old, "user.outboard.changed_seq");
+  EXPECT_FALSE(made_at.empty());
+  put(a().at("f"), "newer bytes", O_TRUNC);
+  meet();
+  EXPECT_EQ(told(old, "user.outboard.version"), version);
+  EXPECT_EQ(told(old, "user.outboard.changed_seq"), made_at);
+  const int now = open(b().at("f").c_str(), O_RDONLY);
+  ASSERT_GE(now, 0);
+  EXPECT_NE(told(now, "user.outboard.version"), version);
+  EXPECT_EQ(told(now, "user.outboard.changed_seq"), to_string(head()));
+  EXPECT_EQ(fgetxattr(now, "user.outboard.session", nullptr, 0), -1);  // written by hand
+  EXPECT_EQ(errno, ENODATA);
+  EXPECT_EQ(flistxattr(now, nullptr, 0), 0);
+  close(old);
+  close(now);
+}
+
 TEST_F(TwoMounts, AListingOfManyNamesIsWhole) {
   for (int i = 0; i < 2000; ++i) put(a().at("file-" + std::to_string(i)), "x");
   meet();
