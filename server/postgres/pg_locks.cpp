@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/limits.h"
 #include "core/log.h"
@@ -82,13 +83,18 @@ void PgLocks::lock(const Call& call, VolumeId volume, const LockQuery& query, Lo
   WantedLock wanted{call, {volume, query.inode, query.whole_file}, query, *range, 0};
   // Even who does not wait for a lock waits for the database.
   wanted.call.deadline = std::min(call.deadline, now() + kCallDeadlineMax);
+  const LockOwner owner = owner_of(query);
+  const bool unlocks = !query.kind && !query.test;
+  if (unlocks && !take_back(wanted.file, owner, wanted.call.deadline)) return done(too_late(query));
+  std::optional<Trying> trying;
+  if (!unlocks) trying.emplace(*this, wanted.file, owner);
   Result<LockTry> tried = Error{};
   {
     auto connection = pool_.borrow(wanted.call.deadline);
     if (!connection) return done(connection.error());
     tried = attempt_lock(**connection, wanted, grace_);
     if (tried && !tried->answer && !query.whole_file) {
-      auto circled = in_circle(**connection, owner_of(query), wanted.call.deadline);
+      auto circled = in_circle(**connection, owner, wanted.call.deadline);
       if (!circled || *circled) {
         (void)leave_queue(**connection, {tried->place}, wanted.call.deadline);
         tried = circled ? circle(query) : circled.error();
@@ -97,7 +103,6 @@ void PgLocks::lock(const Call& call, VolumeId volume, const LockQuery& query, Lo
   }
   if (!tried) return done(tried.error());
   if (tried->answer) {
-    if (!query.kind && !query.test) take_back(wanted.file, owner_of(query));
     if (tried->others_wait) ring(wanted.file);
     return done(*tried->answer);
   }
@@ -126,6 +131,19 @@ void PgLocks::park(WantedLock wanted, LockDone done) {
                      to_string(file.inode)});
 }
 
+PgLocks::Trying::Trying(PgLocks& locks, const LockFile& file, const LockOwner& owner)
+    : locks_(locks), file_(file), owner_(owner) {
+  Lock lock(locks_.mutex_);
+  locks_.trying_.emplace_back(file_, owner_);
+}
+
+PgLocks::Trying::~Trying() {
+  Lock lock(locks_.mutex_);
+  auto& trying = locks_.trying_;
+  trying.erase(std::find(trying.begin(), trying.end(), std::pair{file_, owner_}));
+  locks_.tried_.notify_all();
+}
+
 PgLocks::WaiterPtr PgLocks::take(const LockFile& file, LockPlace place) {
   Lock lock(mutex_);
   const auto places = waiting_.find(file);
@@ -139,23 +157,35 @@ PgLocks::WaiterPtr PgLocks::take(const LockFile& file, LockPlace place) {
   return waiter;
 }
 
-// An unlock ends what its owner waits for in the file, too: its caller has gone.
-void PgLocks::take_back(const LockFile& file, const LockOwner& owner) {
-  std::vector<LockPlace> own;
+// An unlock ends what its owner waits for in the file, too: its caller has gone. The race that is
+// won here: it may be that lock's turn just now, and what is granted behind the unlock would be
+// held for nobody. So the unlock waits until nobody tries for its owner, and comes behind.
+bool PgLocks::take_back(const LockFile& file, const LockOwner& owner, Moment deadline) {
+  std::vector<WaiterPtr> own;
   {
     Lock lock(mutex_);
+    const std::pair wanted{file, owner};
+    while (std::find(trying_.begin(), trying_.end(), wanted) != trying_.end()) {
+      if (!tried_.wait_until(mutex_, deadline)) return false;
+    }
     const auto places = waiting_.find(file);
-    if (places == waiting_.end()) return;
-    for (const auto& [place, waiter] : places->second) {
-      if (owner_of(waiter->wanted.query) == owner) own.push_back(place);
+    if (places == waiting_.end()) return true;
+    for (auto next = places->second.begin(); next != places->second.end();) {
+      if (owner_of(next->second->wanted.query) != owner) {
+        ++next;
+        continue;
+      }
+      own.push_back(std::move(next->second));
+      next = places->second.erase(next);
+      --waiters_;
     }
+    if (places->second.empty()) waiting_.erase(places);
   }
-  for (const LockPlace place : own) {
-    if (const WaiterPtr waiter = take(file, place)) {
-      waiter->done(Error{Code::conflict, "the owner took the waiting lock back by an unlock",
-                         to_string(file.inode)});
-    }
+  for (const WaiterPtr& waiter : own) {
+    waiter->done(Error{Code::conflict, "the owner took the waiting lock back by an unlock",
+                       to_string(file.inode)});
   }
+  return true;
 }
 
 void PgLocks::ring(const LockFile& file) {
@@ -261,6 +291,15 @@ void PgLocks::advance(const LockFile& file, bool thorough) {
 }
 
 void PgLocks::try_again(const LockFile& file, LockPlace place) {
+  std::optional<LockOwner> owner;
+  {
+    Lock lock(mutex_);
+    const auto places = waiting_.find(file);
+    if (places == waiting_.end() || !places->second.contains(place)) return;
+    owner = owner_of(places->second.at(place)->wanted.query);
+  }
+  const Trying trying(*this, file,
+                      *owner);  // before it is taken out: an unlock finds one or the other
   const WaiterPtr waiter = take(file, place);
   if (!waiter) return;
   auto connection = pool_.borrow(waiter->wanted.call.deadline);

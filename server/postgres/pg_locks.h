@@ -17,6 +17,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/guarded.h"
@@ -58,10 +59,25 @@ class PgLocks {
     std::uint64_t token = 0;
   };
 
+  // While it lives its owner's lock in a file is being asked for.
+  class Trying {
+   public:
+    Trying(PgLocks& locks, const LockFile& file, const LockOwner& owner);
+    ~Trying();
+    Trying(const Trying&) = delete;
+    Trying& operator=(const Trying&) = delete;
+
+   private:
+    PgLocks& locks_;
+    const LockFile file_;
+    const LockOwner owner_;
+  };
+
   void park(WantedLock wanted, LockDone done);
   // The waiter at a place, taken out; nothing: somebody else has it.
   WaiterPtr take(const LockFile& file, LockPlace place);
-  void take_back(const LockFile& file, const LockOwner& owner);
+  // Ends what the owner waits for in the file. False: somebody still tries for it at the deadline.
+  bool take_back(const LockFile& file, const LockOwner& owner, Moment deadline);
   void ring(const LockFile& file);
 
   void run_queue();
@@ -79,8 +95,10 @@ class PgLocks {
   Mutex mutex_;
   Condition rung_bell_;  // for "lock-queue"
   Condition came_;       // for "lock-lease"
+  Condition tried_;      // for who takes back
   std::map<LockFile, std::map<LockPlace, WaiterPtr>> waiting_ GUARDED_BY(mutex_);
   std::size_t waiters_ GUARDED_BY(mutex_) = 0;
+  std::vector<std::pair<LockFile, LockOwner>> trying_ GUARDED_BY(mutex_);
   std::set<LockFile> rung_ GUARDED_BY(mutex_);
   std::map<ClientId, Client> clients_ GUARDED_BY(mutex_);
   bool doubtful_ GUARDED_BY(mutex_) = false;
