@@ -56,12 +56,6 @@ constexpr Sql kVersions{
     "$5::bigint[], $6::bytea[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[], "
     "$11::bytea[], $12::text[], $13::uuid[], $14::bigint[], $15::uuid[], $16::bigint[], "
     "$17::bigint[], $18::uuid[], $19::bigint[], $20::bigint[]) AS t"};
-// Of files that became small enough to be kept inline.
-constexpr Sql kRetirePieces{"write_retire_pieces",
-                            "UPDATE chunks c SET to_version = t.version FROM "
-                            "unnest($2::bigint[], $3::bigint[]) AS t(inode, version) "
-                            "WHERE c.volume = $1::bigint AND c.inode = t.inode "
-                            "AND c.to_version IS NULL"};
 constexpr Sql kHistoric{"write_historic",
                         "UPDATE versions x SET passing = false FROM "
                         "unnest($2::bigint[], $3::bigint[]) AS t(inode, version) "
@@ -296,16 +290,6 @@ void put_versions(const WorkingSet& set, std::vector<Request>& to) {
   to.push_back(Request{kVersions, t.params(set)});
 }
 
-void put_pieces(const WorkingSet& set, std::vector<Request>& to) {
-  Table left{Type::int8, Type::int8};
-  for (const ContentEdit& edit : set.contents()) {
-    if (!edit.leaves_chunks) continue;
-    left.next().add(edit.inode.value);
-    left.next().add(edit.version.value);
-  }
-  if (!left.empty()) to.push_back(Request{kRetirePieces, left.params(set)});
-}
-
 // What history gains by a rename, and what it never wanted.
 void put_passing(const WorkingSet& set, std::vector<Request>& to) {
   Table historic{Type::int8, Type::int8};
@@ -363,7 +347,6 @@ Result<std::vector<Request>> rows_of(WorkingSet& set) {
   if (auto named = put_names(set, requests); !named) return named.error();
   put_nodes(set, requests);
   put_versions(set, requests);
-  put_pieces(set, requests);
   put_changes(set, requests);
   put_redactions(set, requests);
   const Volume& volume = set.volume();

@@ -244,6 +244,10 @@ Result<std::string> read_chunks(Connection& connection, VolumeId volume, Inode i
 Status write_chunks(Connection& connection, WorkingSet& set, const ContentEdit& edit,
                     Moment deadline) {
   ChunkEdit work{connection, set.volume().id, edit, deadline};
+  if (edit.bytes) {
+    // Now, not with the other rows: a later edit of the group may make pieces, or bring these back.
+    return work.run(kRetireNewer, work.key().int8(edit.version.value).int8(std::int64_t{0}));
+  }
   if (auto done = work.start_from(set); !done) return done;
   const bool adds = edit.append && work.touched.empty() && edit.extents.size() == 1 &&
                     edit.base == edit.current && work.kept == edit.extents.front().offset;

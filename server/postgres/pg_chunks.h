@@ -16,8 +16,10 @@ Result<std::string> read_chunks(Connection& connection, VolumeId volume, Inode i
                                 Version version, std::uint64_t whole, std::uint64_t offset,
                                 std::uint64_t size, Moment deadline);
 
-// Stores a chunked edit of `set`, within the transaction that is open on `connection`.
-// Edits of one file are stored in the order they were made.
+// Stores what an edit of `set` means for chunks, within the transaction that is open on
+// `connection`: its pieces, or, of a file that became small enough to be kept inline, the end of
+// those it had (REQUIRES: it has bytes only if it leaves chunks). Edits of one file are stored in
+// the order they were made.
 Status write_chunks(Connection& connection, WorkingSet& set, const ContentEdit& edit,
                     Moment deadline);
 

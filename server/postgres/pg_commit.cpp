@@ -383,7 +383,7 @@ PgCommit::Try PgCommit::write(Attempt& attempt) {
   std::vector<Request> requests;
   if (attempt.set && !attempt.set->empty()) {
     for (const ContentEdit& edit : attempt.set->contents()) {
-      if (edit.bytes) continue;
+      if (edit.bytes && !edit.leaves_chunks) continue;
       auto stored = write_chunks(*connection_, *attempt.set, edit, attempt.deadline);
       if (!stored) return failed(stored.error(), false);
     }

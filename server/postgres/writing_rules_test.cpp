@@ -109,6 +109,60 @@ TEST_F(WritingRulesTest, PiecesOfAFileThatBecameSmallEndWithIt) {
   EXPECT_EQ(content(memory, "/a.txt"), "small");
 }
 
+// [S14] [S31] Of a file that is small in between, within one commit, only those pieces end that it
+// had before: not those of what it became, however that was made.
+TEST_F(WritingRulesTest, AFileThatIsSmallForAMomentKeepsWhatItBecame) {
+  const VolumeId memory = volume("acme/memory");
+  const std::string large(200'000, 'x');
+  const auto as_of = [&](Version version) -> std::string {
+    auto node = store().attributes(call(), memory, std::string("/a.txt"), {});
+    if (!node) return "no file";
+    auto read = store().read(call(), memory, node->value.inode, version, 0, kReadBytesMax);
+    return read ? read->value.bytes : read.error().message;
+  };
+  auto made = store().apply(call(), memory, put("/a.txt", large));
+  ASSERT_TRUE(made);
+  const Inode inode = made->outcomes.front().node.inode;
+
+  const std::string larger(250'000, 'y');
+  Batch grown = put("/a.txt", "small");
+  grown.steps.push_back(put("/a.txt", larger).steps.front());
+  ASSERT_TRUE(store().apply(call(), memory, grown));
+  EXPECT_TRUE(as_of(Version{1}) == large);
+  EXPECT_EQ(as_of(Version{2}), "small");
+  EXPECT_TRUE(as_of(Version{3}) == larger);
+
+  Batch restored = put("/a.txt", "small again");
+  restored.steps.push_back({Restore{inode, Version{1}, {}, false}, {}});
+  ASSERT_TRUE(store().apply(call(), memory, restored));
+  EXPECT_TRUE(as_of(Version{3}) == larger);
+  EXPECT_EQ(as_of(Version{4}), "small again");
+  EXPECT_TRUE(as_of(Version{5}) == large);
+
+  Write write;
+  write.node = inode;
+  write.base = Version{3};
+  write.extents = {Extent{0, "z"}};
+  Batch rewritten = put("/a.txt", "small once more");
+  rewritten.steps.push_back({write, {}});
+  ASSERT_TRUE(store().apply(call(), memory, rewritten));
+  EXPECT_TRUE(as_of(Version{5}) == large);
+  EXPECT_EQ(as_of(Version{6}), "small once more");
+  EXPECT_TRUE(as_of(Version{7}) == "z" + larger.substr(1));
+}
+
+// The same of statements in one transaction.
+TEST_F(WritingRulesTest, AFileThatIsSmallForAMomentInSqlKeepsWhatItBecame) {
+  const VolumeId memory = volume("acme/memory");
+  const std::string large(200'000, 'x');
+  ASSERT_TRUE(store().apply(call(), memory, put("/a.txt", large)));
+  sql(*sql_,
+      "BEGIN; UPDATE outboard.memory_files SET content = 'small' WHERE path = '/a.txt'; "
+      "UPDATE outboard.memory_files SET content = repeat('y', 250000) WHERE path = '/a.txt'; "
+      "COMMIT");
+  EXPECT_TRUE(content(memory, "/a.txt") == std::string(250'000, 'y'));
+}
+
 // [S34] The last version of a removed file with an ignored name goes with the collection.
 TEST_F(WritingRulesTest, RemovedIgnoredFilesAreSwept) {
   VolumeSettings settings;
