@@ -4,13 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/path.h"
 #include "server/postgres/connection.h"
 #include "server/postgres/database.h"
-#include "tests/support/test_postgres.h"
+#include "tests/support/migrated_database.h"
 
 namespace outboard::server {
 
@@ -18,7 +19,7 @@ inline constexpr std::chrono::seconds kTestWait{60};
 
 class DatabaseTest : public ::testing::Test {
  protected:
-  DatabaseTest() : url_(tests::TestPostgres::shared().fresh_database()), database_(open()) {
+  DatabaseTest() : url_(tests::migrated_database()), database_(open()) {
     auto made = admin().create_organisation(call(), "acme");
     EXPECT_TRUE(made) << made.error().message;
   }
@@ -68,20 +69,27 @@ class DatabaseTest : public ::testing::Test {
     return read ? read->value.bytes : "[" + std::string(name_of(read.error().code)) + "]";
   }
 
-  // Changes from `after` on, until `upto` has come.
+  // Changes from `after` on, until `upto` has come. Who reads too slowly is cut and goes on behind
+  // what came, as a mount does.
   std::vector<Change> follow(Store& from, VolumeId volume, Seq after, Seq upto) {
-    auto queue = std::make_shared<FeedQueue>();
-    auto subscription = from.subscribe(call(), volume, after, queue);
-    EXPECT_TRUE(subscription) << subscription.error().message;
     std::vector<Change> changes;
     const Moment until = std::chrono::steady_clock::now() + kTestWait;
-    while (changes.empty() || changes.back().seq < upto) {
-      const auto item = queue->next(until);
-      if (!item || item->end) {
+    while (after < upto) {
+      auto queue = std::make_shared<FeedQueue>();
+      auto subscription = from.subscribe(call(), volume, after, queue);
+      EXPECT_TRUE(subscription) << subscription.error().message;
+      std::optional<FeedEnd> end;
+      while (after < upto && !end) {
+        const auto item = queue->next(until);
+        if (!item) break;
+        changes.insert(changes.end(), item->changes.begin(), item->changes.end());
+        after = item->upto;
+        end = item->end;
+      }
+      if (after < upto && end != FeedEnd::too_slow) {
         ADD_FAILURE() << "the feed ended before seq " << upto.value;
         break;
       }
-      changes.insert(changes.end(), item->changes.begin(), item->changes.end());
     }
     return changes;
   }

@@ -10,14 +10,14 @@
 #include "harness/journal/grpc_journal.h"
 #include "server/postgres/database.h"
 #include "server/rpc/rpc_server.h"
+#include "tests/support/migrated_database.h"
 #include "tests/support/temp_directory.h"
-#include "tests/support/test_postgres.h"
 
 namespace outboard::tests {
 
 class JournalServer {
  public:
-  JournalServer() : url_(TestPostgres::shared().fresh_database()), database_(open()) {
+  JournalServer() : url_(migrated_database()), database_(open()) {
     for (const char* name : {"acme", "globex"}) {
       EXPECT_TRUE(admin().create_organisation(call(), name));
       for (const char* user : {"ada", "bob"}) {

@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "core/check.h"
+#include "core/log.h"
 
 namespace outboard::tests {
 namespace {
@@ -86,8 +87,13 @@ class ReadySocket {
 }  // namespace
 
 TestPostgres& TestPostgres::shared() {
-  static TestPostgres postgres;
-  return postgres;
+  static TestPostgres& shared = []() -> TestPostgres& {
+    // News of each test's server, its migrations above all, would bury what failed.
+    set_log("test", {.least = Severity::warning});
+    static TestPostgres postgres;
+    return postgres;
+  }();
+  return shared;
 }
 
 TestPostgres::TestPostgres(const std::vector<std::string>& settings)
@@ -137,10 +143,19 @@ bool TestPostgres::execute(const std::string& url, const std::string& sql) const
              {.user = {}, .environment = {}, .output = log_}) == 0;
 }
 
-std::string TestPostgres::fresh_database() {
+std::string TestPostgres::create_database(const std::string& from) {
   const std::string name = "fresh_" + std::to_string(++databases_);
-  CHECK(execute(url(), "CREATE DATABASE " + name + " TEMPLATE template0"));
+  CHECK(execute(url(), "CREATE DATABASE " + name + " TEMPLATE " + from));
   return url_of(name);
+}
+
+std::string TestPostgres::fresh_database() {
+  return create_database("template0");
+}
+
+std::string TestPostgres::copy_of(const std::string& url) {
+  const auto name = url.find("@/") + 2;
+  return create_database(url.substr(name, url.find('?') - name));
 }
 
 }  // namespace outboard::tests

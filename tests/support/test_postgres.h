@@ -1,8 +1,8 @@
 // TestPostgres: a private Postgres for one test program, on a unix socket in a temporary directory.
 //
-// initdb once (0.4 s), then every test takes a fresh_database() of its own (tens of ms). fsync is
-// off: nothing here outlives the program. Started as root it runs as the user `postgres`. It ends
-// with the program, also when that is killed.
+// initdb once (0.4 s), then every test takes a fresh_database() of its own (tens of ms), or a copy
+// of one that was prepared. fsync is off: nothing here outlives the program. Started as root it
+// runs as the user `postgres`. It ends with the program, also when that is killed.
 //
 //   TestPostgres& postgres = TestPostgres::shared();
 //   auto database = Database::open({.url = postgres.fresh_database()});
@@ -31,6 +31,8 @@ class TestPostgres {
   std::string url() const { return url_of("postgres"); }
   // URL of a new, empty database.
   std::string fresh_database();
+  // URL of a new database with what the one of `url`, to which nobody is connected, holds.
+  std::string copy_of(const std::string& url);
   // Runs SQL with psql, in the database of `url`; true when it succeeded.
   bool execute(const std::string& url, const std::string& sql) const;
 
@@ -41,6 +43,7 @@ class TestPostgres {
 
  private:
   std::string url_of(const std::string& database) const;
+  std::string create_database(const std::string& from);
 
   TempDirectory home_;
   const std::string bin_;
