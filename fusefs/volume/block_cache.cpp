@@ -87,10 +87,17 @@ std::shared_ptr<const std::string> BlockCache::whole(const VersionRef& version) 
   return bytes->size() == version.size ? bytes : nullptr;
 }
 
+bool BlockCache::has_whole(const VersionRef& version) {
+  for (std::uint64_t at = 0; at < version.size; at += kChunkBytes) {
+    if (!find({version.inode, version.version, at / kChunkBytes})) return false;
+  }
+  return true;
+}
+
 Status BlockCache::warm(const std::vector<VersionRef>& versions, Moment deadline) {
   std::vector<const VersionRef*> missing;
   for (const VersionRef& version : versions) {
-    if (!whole(version)) missing.push_back(&version);
+    if (!has_whole(version)) missing.push_back(&version);
   }
   for (std::size_t done = 0; done < missing.size();) {
     std::vector<ContentKey> keys;

@@ -75,6 +75,7 @@ class BlockCache {
   };
 
   Block find(const Key& key);
+  bool has_whole(const VersionRef& version);
   void put_blocks(Inode inode, Version version, std::string_view bytes, std::uint64_t drops);
   // Unless something was dropped since `drops` was read.
   void put(const Key& key, std::string_view bytes, std::uint64_t drops);

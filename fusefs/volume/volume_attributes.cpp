@@ -37,13 +37,19 @@ Result<std::string> told(const Change& made, std::string_view name) {
   return no_xattr(name);
 }
 
+// What is never kept is not merely absent: `ls -l`, told that a filesystem has no ACLs and no
+// labels, asks for no other file's.
+Status check_kept(std::string_view name) {
+  if (name.starts_with(kUserPrefix)) return success();
+  return Error{Code::unsupported, "only user.* attributes are kept", std::string(name)};
+}
+
 Status check_settable(std::string_view name) {
   if (name.starts_with(kOwnPrefix)) {
     return Error{Code::no_access, "user.outboard.* says where the file comes from: read-only",
                  std::string(name)};
   }
-  if (name.starts_with(kUserPrefix)) return success();
-  return Error{Code::unsupported, "only user.* attributes are kept", std::string(name)};
+  return check_kept(name);
 }
 
 }  // namespace
@@ -165,8 +171,8 @@ Result<Change> MountedVolume::change_that_made(const Node& node) {
 }
 
 Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
+  if (auto kept = check_kept(name); !kept) return std::move(kept).error();
   Node found;
-  if (!name.starts_with(kUserPrefix)) return no_xattr(name);
   {
     Lock lock(mutex_);
     const Node* at = node_of(node);

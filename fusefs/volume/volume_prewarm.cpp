@@ -42,8 +42,7 @@ Result<Prewarmed> MountedVolume::prewarm(std::string_view path, std::uint64_t by
       files.push_back({first.inode, first.version, first.attributes.size, first.digest});
     }
   }
-  const std::uint64_t budget = std::min(bytes_max, kBlockCacheBytesMax / 2);
-  std::uint64_t left = budget;
+  std::uint64_t left = std::min(bytes_max, kBlockCacheBytesMax / 2);
   while (!directories.empty() || !files.empty()) {
     if (!directories.empty()) {
       const Inode next = directories.back();

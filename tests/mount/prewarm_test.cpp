@@ -9,6 +9,7 @@
 
 #include "fusefs/walker.h"
 #include "tests/mount/two_mounts.h"
+#include "tests/support/child_process.h"
 
 namespace outboard::tests {
 namespace {
@@ -26,6 +27,11 @@ class PrewarmTest : public TwoMounts {
       put(at + "/large", content_of(200'000));
       std::filesystem::create_symlink("large", at + "/link");
     }
+  }
+  static fusefs::View read_only() {
+    fusefs::View view;
+    view.read_only = true;
+    return view;
   }
   static std::string content_of(int size) {
     std::string bytes;
@@ -65,9 +71,7 @@ class PrewarmTest : public TwoMounts {
 
 TEST_F(PrewarmTest, S58_AReadOnlyViewThatWasWarmedIsReadWithoutARequest) {
   make_files();
-  fusefs::View view;
-  view.read_only = true;
-  Mount warm(store_, clock_, view);
+  Mount warm(store_, clock_, read_only());
   ASSERT_TRUE(warm.reach(head()));
   EXPECT_EQ(fusefs::look_at_all(warm.path()), EXIT_SUCCESS);
   const auto done = warm.volume().prewarm("/", 64U << 20U, soon());
@@ -82,14 +86,28 @@ TEST_F(PrewarmTest, S58_AReadOnlyViewThatWasWarmedIsReadWithoutARequest) {
 
 TEST_F(PrewarmTest, S58_ASecondPassOverAReadOnlyViewCostsNothing) {
   make_files();
-  fusefs::View view;
-  view.read_only = true;
-  Mount cold(store_, clock_, view);
+  Mount cold(store_, clock_, read_only());
   ASSERT_TRUE(cold.reach(head()));
   read_all(cold.path());
   const Requests before = cold.activity().requests;
   read_all(cold.path());
   const Requests since = more(before, cold.activity().requests);
+  EXPECT_TRUE(since.empty()) << text_of(since);
+}
+
+// It asks each file for ACLs and labels, unless it hears that there are none.
+TEST_F(PrewarmTest, S58_AWarmViewIsListedAtLength) {
+  make_files();
+  Mount warm(store_, clock_, read_only());
+  ASSERT_TRUE(warm.reach(head()));
+  EXPECT_EQ(fusefs::look_at_all(warm.path()), EXIT_SUCCESS);
+  const Requests before = warm.activity().requests;
+  EXPECT_EQ(
+      run({"/bin/ls", "-lR", warm.path()}, {.user = {}, .environment = {}, .output = "/dev/null"}),
+      EXIT_SUCCESS);
+  Requests since = more(before, warm.activity().requests);
+  EXPECT_LE(since["GETXATTR"], 3U);
+  since.erase("GETXATTR");
   EXPECT_TRUE(since.empty()) << text_of(since);
 }
 
@@ -111,9 +129,7 @@ TEST_F(PrewarmTest, S58_APassOverAViewThatMayBeWrittenAsksOnlyToOpen) {
 // [S1, S5] Bytes that were given to the kernel go as those do that it asked for.
 TEST_F(PrewarmTest, S58_WhatIsWarmNeverGrowsOld) {
   make_files();
-  fusefs::View view;
-  view.read_only = true;
-  Mount warm(store_, clock_, view);
+  Mount warm(store_, clock_, read_only());
   for (int round = 0; round < 20; ++round) {
     ASSERT_TRUE(warm.reach(head()));
     EXPECT_EQ(fusefs::look_at_all(warm.path()), EXIT_SUCCESS);
