@@ -89,6 +89,7 @@ Shown MountedVolume::look_up(Inode inode) {
 }
 
 Result<Inode> MountedVolume::directory_of(NodeId id) const {
+  if (HistoryTable::owns(id)) return past_is_fixed(id);
   const Node* node = node_of(id);
   if (node == nullptr || node->removed()) {
     return Error{Code::not_found, "the directory was removed", to_string(id)};
@@ -100,6 +101,7 @@ Result<Inode> MountedVolume::directory_of(NodeId id) const {
 }
 
 Result<Inode> MountedVolume::inode_of(NodeId id) const {
+  if (HistoryTable::owns(id)) return past_is_fixed(id);
   const Binding* binding = state_.inodes.find(id);
   if (binding == nullptr || node_of(*binding) == nullptr) {
     return Error{Code::conflict, "the file was replaced or removed: open it again", to_string(id)};
@@ -112,6 +114,9 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
     return Error{Code::name_too_long, "a name has at most 255 bytes", std::string(name)};
   }
   if (auto current = prove_current(); !current) return std::move(current).error();
+  if (HistoryTable::owns(directory) || (directory == kRootId && name == kHistoryName)) {
+    return lookup_history(directory, name);
+  }
   Lock lock(mutex_);
   const auto parent = directory_of(directory);
   if (!parent) return parent.error();
@@ -122,12 +127,14 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
 
 void MountedVolume::forget(NodeId node, std::uint64_t lookups) {
   Lock lock(mutex_);
+  if (HistoryTable::owns(node)) return state_.history.forget(node, lookups);
   state_.inodes.forget(node, lookups);
 }
 
 Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t cookie,
                                                 std::size_t limit, bool plus) {
   if (auto current = prove_current(); !current) return std::move(current).error();
+  if (HistoryTable::owns(directory)) return list_history(directory, cookie, limit, plus);
   Lock lock(mutex_);
   std::vector<Listed> found;
   const auto inode = directory_of(directory);

@@ -33,6 +33,7 @@
 #include "core/store.h"
 #include "fusefs/volume/block_cache.h"
 #include "fusefs/volume/held_locks.h"
+#include "fusefs/volume/history_table.h"
 #include "fusefs/volume/inode_table.h"
 #include "fusefs/volume/invalidator.h"
 #include "fusefs/volume/lock_threads.h"
@@ -92,7 +93,8 @@ class MountedVolume {
   const Volume& volume() const { return volume_; }
 
   // ── Names: volume.cpp, volume_names.cpp ──
-  // Counts one lookup of what it answers. name_too_long before not_found.
+  // Counts one lookup of what it answers. name_too_long before not_found. `.history` is found in
+  // the root, but never listed. [S11]
   Result<Shown> lookup(NodeId directory, std::string_view name);
   void forget(NodeId node, std::uint64_t lookups);
   // Up to `limit` entries behind `cookie`; with `plus`, counts one lookup for each (not "." "..").
@@ -207,6 +209,7 @@ class MountedVolume {
   struct State {
     TreeCache tree;
     InodeTable inodes;
+    HistoryTable history;
     std::unordered_map<HandleId, Handle> handles;
     std::uint64_t next_handle = 1;
     std::unordered_map<NodeId, OpenFile> files;
@@ -254,6 +257,7 @@ class MountedVolume {
   // Times of a file with unsaved bytes travel with them. True: nothing is left to commit.
   bool keep_times(NodeId node, const AttributeChange& change);
   Result<std::string> virtual_xattr(const Node& node, std::string_view name);
+  Result<std::string> xattr_past(NodeId node, std::string_view name);
   // The change that brought the bytes that `node` shows, be it retired or current; of a node
   // without content the one that made it. not_found: the log does not reach back to it. [S11]
   Result<Change> change_that_made(const Node& node);
@@ -293,6 +297,23 @@ class MountedVolume {
   void compare(const TreeCache& before, Notices& notices) REQUIRES_LOCK(mutex_);
   void compare_names(const TreeNode& before, Notices& notices) REQUIRES_LOCK(mutex_);
   void post(Notices notices);
+
+  // volume_history.cpp: of the verbs of the same names what is below `.history` [S11]
+  Result<Shown> lookup_history(NodeId directory, std::string_view name);
+  Result<Shown> lookup_moment(std::string_view name);
+  Result<Shown> lookup_version(NodeId directory, std::string_view name);
+  Result<Shown> lookup_past(const HistoryKey& directory, std::string_view name);
+  Result<std::vector<Listed>> list_history(NodeId directory, std::uint64_t cookie,
+                                           std::size_t limit, bool plus);
+  Result<Shown> attributes_past(NodeId node);
+  Result<std::string> read_symlink_past(NodeId node);
+  Result<NamedVersions> versions_shown(NodeId directory);
+  // Asks the store until `upto` entries of a directory of the past are here, or all.
+  Status load_past(NodeId directory, std::uint64_t upto);
+  Shown shown_past(const HistoryRow& row) const;
+  HistoryRow& look_up_now(Inode inode) REQUIRES_LOCK(mutex_);
+  HistoryRow& look_up_version(const HistoryRow& of, const VersionInfo& version)
+      REQUIRES_LOCK(mutex_);
 
   // volume_io.cpp
   Result<HandleId> add_handle(NodeId node, const OpenMode& mode) REQUIRES_LOCK(mutex_);

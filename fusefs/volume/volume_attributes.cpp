@@ -55,6 +55,7 @@ Status check_settable(std::string_view name) {
 }  // namespace
 
 Result<Shown> MountedVolume::attributes(NodeId node) {
+  if (HistoryTable::owns(node)) return attributes_past(node);
   Lock lock(mutex_);
   const Binding* binding = state_.inodes.find(node);
   const Node* found = binding == nullptr ? nullptr : node_of(*binding);
@@ -76,6 +77,7 @@ Status MountedVolume::check_owner(const AttributeChange& change) const {
 Result<Shown> MountedVolume::set_attributes(NodeId node, const AttributeChange& change,
                                             HandleId handle) {
   if (auto writable = check_writable(); !writable) return std::move(writable).error();
+  if (HistoryTable::owns(node)) return past_is_fixed(node);
   if (auto owner = check_owner(change); !owner) return std::move(owner).error();
   if (change.size) {
     if (auto resized = resize(node, *change.size, !handle); !resized) {
@@ -138,6 +140,7 @@ bool MountedVolume::keep_times(NodeId node, const AttributeChange& change) {
 }
 
 Result<std::string> MountedVolume::read_symlink(NodeId node) {
+  if (HistoryTable::owns(node)) return read_symlink_past(node);
   Lock lock(mutex_);
   const Node* found = node_of(node);
   if (found == nullptr) return Error{Code::conflict, "the node was removed", to_string(node)};
@@ -170,8 +173,22 @@ Result<Change> MountedVolume::change_that_made(const Node& node) {
                to_string(node.inode)};
 }
 
+// Who made a version is known with it. [S11]
+Result<std::string> MountedVolume::xattr_past(NodeId node, std::string_view name) {
+  Lock lock(mutex_);
+  const HistoryRow* row = state_.history.find(node);
+  if (row == nullptr || row->key.shape != HistoryShape::bytes) return no_xattr(name);
+  if (name == "user.outboard.version") return to_string(row->key.version);
+  if (!row->made) return no_xattr(name);
+  Change made;
+  made.seq = row->made->seq;
+  made.origin = row->made->origin;
+  return told(made, name);
+}
+
 Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
   if (auto kept = check_kept(name); !kept) return std::move(kept).error();
+  if (HistoryTable::owns(node)) return xattr_past(node, name);
   Node found;
   {
     Lock lock(mutex_);
@@ -190,6 +207,7 @@ Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
 
 Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
   std::vector<std::string> names;
+  if (HistoryTable::owns(node)) return names;
   Inode inode;
   {
     Lock lock(mutex_);

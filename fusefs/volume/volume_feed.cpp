@@ -65,14 +65,17 @@ void MountedVolume::absorb(const Change& change, const Source& source, Notices& 
 
 void MountedVolume::absorb_redacted(Inode inode, Notices& notices) {
   blocks_.drop(inode);
-  for (const Binding& binding : state_.inodes.rows()) {
-    if (binding.inode != inode) continue;
+  const auto announce = [&](NodeId node, std::vector<std::pair<NodeId, std::string>> names) {
     Notice notice;
     notice.kind = NoticeKind::content;
-    notice.node = binding.id;
-    notice.names = known_names(inode);
+    notice.node = node;
+    notice.names = std::move(names);
     notices.push_back(std::move(notice));
+  };
+  for (const Binding& binding : state_.inodes.rows()) {
+    if (binding.inode == inode) announce(binding.id, known_names(inode));
   }
+  for (const NodeId past : state_.history.bytes_of(inode)) announce(past, {});
 }
 
 void MountedVolume::absorb_content(const Change& change, const Node& old, const Source& source,

@@ -89,6 +89,10 @@ Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
   if (mode.write || mode.truncate) {
     if (auto writable = check_writable(); !writable) return std::move(writable).error();
   }
+  if (HistoryTable::owns(node)) {
+    if (mode.write || mode.truncate) return past_is_fixed(node);
+    return Opened{};  // nothing is kept of it: handle 0
+  }
   if (auto current = prove_current(); !current) return std::move(current).error();
   Lock lock(mutex_);
   // Opened by an old name: the kernel looks it up again, once. [S7]
@@ -122,7 +126,8 @@ Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::
   std::vector<Span> spans;
   {
     Lock lock(mutex_);
-    const Node* found = node_of(node);
+    const HistoryRow* past = HistoryTable::owns(node) ? state_.history.find(node) : nullptr;
+    const Node* found = past != nullptr ? &past->node : node_of(node);
     if (found == nullptr) return replaced(node);
     version = {found->inode, found->version, found->attributes.size, found->digest};
     const auto file = state_.files.find(node);
@@ -211,6 +216,7 @@ Status MountedVolume::allocate(HandleId handle, std::uint64_t offset, std::uint6
 }
 
 Status MountedVolume::flush(HandleId handle) {
+  if (!handle) return success();  // of the past
   NodeId node;
   {
     Lock lock(mutex_);
@@ -223,6 +229,7 @@ Status MountedVolume::flush(HandleId handle) {
 }
 
 Status MountedVolume::sync(HandleId handle) {
+  if (!handle) return success();  // of the past
   NodeId node;
   {
     Lock lock(mutex_);
@@ -234,6 +241,7 @@ Status MountedVolume::sync(HandleId handle) {
 }
 
 void MountedVolume::release(HandleId handle) {
+  if (!handle) return;  // of the past
   Handle closed;
   const auto locks = locks_of(handle);
   {

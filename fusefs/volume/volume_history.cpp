@@ -1,0 +1,258 @@
+// `.history`: what was, as files. [S11]
+#include <algorithm>
+
+#include "core/path.h"
+#include "fusefs/volume/request_scope.h"
+#include "fusefs/volume/volume.h"
+
+namespace outboard::fusefs {
+namespace {
+
+// Entries asked of the store at once.
+constexpr std::uint32_t kPastPage = 1'000;
+constexpr std::uint64_t kFirstCookie = 3;  // 1 and 2 are "." and ".."
+
+Error no_longer(NodeId id) {
+  return Error{Code::conflict, "this view of the past was let go: look it up again", to_string(id)};
+}
+
+Error no_name(std::string_view name) {
+  return Error{Code::not_found, "no such name in the history", std::string(name)};
+}
+
+bool has_history(const Node& node) {
+  return node.is(Kind::directory) || node.is(Kind::file);
+}
+
+HistoryShape shape_now(const Node& node) {
+  return node.is(Kind::directory) ? HistoryShape::names : HistoryShape::versions;
+}
+
+HistoryKey key_then(const Node& node, Seq as_of) {
+  if (node.is(Kind::file)) return {HistoryShape::bytes, node.inode, node.version, as_of};
+  return {HistoryShape::past, node.inode, {}, as_of};
+}
+
+}  // namespace
+
+Shown MountedVolume::shown_past(const HistoryRow& row) const {
+  Shown shown = show(view_, row.node, row.id, 0);
+  shown.ino = history_ino(row.key);
+  shown.lasting = false;
+  return shown;
+}
+
+HistoryRow& MountedVolume::look_up_now(Inode inode) {
+  const Node& node = state_.tree.find(inode)->node;
+  return state_.history.look_up({shape_now(node), inode, {}, state_.tree.ahead()}, node);
+}
+
+HistoryRow& MountedVolume::look_up_version(const HistoryRow& of, const VersionInfo& version) {
+  Node node = of.node;
+  node.kind = Kind::file;
+  if (const TreeNode* now = state_.tree.find(of.key.inode)) node.attributes = now->node.attributes;
+  node.version = version.version;
+  node.digest = version.digest;
+  node.attributes.size = version.size;
+  node.attributes.links = 1;
+  node.attributes.modified = node.attributes.changed = node.attributes.accessed = version.at;
+  HistoryRow& row =
+      state_.history.look_up({HistoryShape::bytes, of.key.inode, version.version, {}}, node);
+  row.made = version;
+  return row;
+}
+
+Result<Shown> MountedVolume::lookup_history(NodeId directory, std::string_view name) {
+  HistoryKey key;
+  {
+    Lock lock(mutex_);
+    if (directory == kRootId) return shown_past(look_up_now(kRootInode));
+    const HistoryRow* row = state_.history.find(directory);
+    if (row == nullptr) return no_longer(directory);
+    key = row->key;
+    if (key.shape == HistoryShape::names) {
+      const Child* child = state_.tree.child(key.inode, name);
+      if (child != nullptr && has_history(state_.tree.find(child->inode)->node)) {
+        return shown_past(look_up_now(child->inode));
+      }
+      if (child != nullptr || key.inode != kRootInode) return no_name(name);
+    }
+  }
+  switch (key.shape) {
+    case HistoryShape::names: return lookup_moment(name);
+    case HistoryShape::versions: return lookup_version(directory, name);
+    case HistoryShape::past: return lookup_past(key, name);
+    case HistoryShape::bytes: break;
+  }
+  return Error{Code::not_directory, "a version has no names in it", std::string(name)};
+}
+
+Result<Shown> MountedVolume::lookup_moment(std::string_view name) {
+  const auto as_of = past_of(name);
+  if (!as_of || *as_of > head()) return no_name(name);
+  ReadAt at;
+  at.as_of = *as_of;
+  auto root =
+      store_.attributes(RequestScope::call(read_deadline()), volume_.id, NodeRef{kRootInode}, at);
+  if (!root && root.error().code == Code::history_gone) return no_name(name);
+  if (!root) return std::move(root).error();
+  Lock lock(mutex_);
+  return shown_past(
+      state_.history.look_up({HistoryShape::past, kRootInode, {}, *as_of}, std::move(root->value)));
+}
+
+Result<Shown> MountedVolume::lookup_version(NodeId directory, std::string_view name) {
+  const auto versions = versions_shown(directory);
+  if (!versions) return versions.error();
+  const auto found =
+      std::ranges::find(**versions, name, [](const auto& version) { return version.first; });
+  if (found == (*versions)->end()) return no_name(name);
+  Lock lock(mutex_);
+  const HistoryRow* row = state_.history.find(directory);
+  if (row == nullptr) return no_longer(directory);
+  return shown_past(look_up_version(*row, found->second));
+}
+
+Result<Shown> MountedVolume::lookup_past(const HistoryKey& directory, std::string_view name) {
+  ReadAt at;
+  at.as_of = directory.as_of;
+  auto entry = store_.lookup(RequestScope::call(read_deadline()), volume_.id,
+                             NameRef{directory.inode, std::string(name)}, at);
+  if (!entry) return std::move(entry).error();
+  Lock lock(mutex_);
+  Node& node = entry->value.node;
+  return shown_past(state_.history.look_up(key_then(node, directory.as_of), std::move(node)));
+}
+
+// One question for each id, however often it is listed and looked into.
+Result<NamedVersions> MountedVolume::versions_shown(NodeId directory) {
+  HistoryKey key;
+  std::string file;
+  {
+    Lock lock(mutex_);
+    const HistoryRow* row = state_.history.find(directory);
+    if (row == nullptr) return no_longer(directory);
+    if (row->versions) return row->versions;
+    key = row->key;
+    if (const auto name = state_.tree.name_of(key.inode)) file = name->name;
+  }
+  auto asked = store_.versions(RequestScope::call(read_deadline()), volume_.id, key.inode);
+  if (!asked) return std::move(asked).error();
+  auto shown = std::make_shared<std::vector<NamedVersion>>();
+  for (auto version = asked->value.rbegin(); version != asked->value.rend(); ++version) {
+    if (version->redacted || version->seq > key.as_of) continue;
+    shown->emplace_back(version_name(*version, file), *version);
+  }
+  Lock lock(mutex_);
+  if (HistoryRow* row = state_.history.find(directory)) row->versions = shown;
+  return NamedVersions(std::move(shown));
+}
+
+Status MountedVolume::load_past(NodeId directory, std::uint64_t upto) {
+  for (;;) {
+    HistoryKey key;
+    std::string after;
+    {
+      Lock lock(mutex_);
+      const HistoryRow* row = state_.history.find(directory);
+      if (row == nullptr) return no_longer(directory);
+      if (!row->listed_to || row->listed.size() >= upto) return success();
+      key = row->key;
+      after = *row->listed_to;
+    }
+    ReadAt at;
+    at.as_of = key.as_of;
+    auto page = store_.list(RequestScope::call(read_deadline()), volume_.id, key.inode, after,
+                            kPastPage, at);
+    if (!page) return std::move(page).error();
+    Lock lock(mutex_);
+    HistoryRow* row = state_.history.find(directory);
+    if (row == nullptr) return no_longer(directory);
+    if (row->listed_to != after) continue;  // another listed on meanwhile
+    std::ranges::move(page->value.entries, std::back_inserter(row->listed));
+    row->listed_to.reset();
+    if (!page->value.next.empty()) row->listed_to = std::move(page->value.next);
+  }
+}
+
+Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::uint64_t cookie,
+                                                        std::size_t limit, bool plus) {
+  HistoryShape shape{};
+  {
+    Lock lock(mutex_);
+    const HistoryRow* row = state_.history.find(directory);
+    if (row == nullptr) return no_longer(directory);
+    shape = row->key.shape;
+  }
+  if (shape == HistoryShape::versions) {
+    if (auto versions = versions_shown(directory); !versions) return std::move(versions).error();
+  } else if (shape == HistoryShape::past) {
+    if (auto loaded = load_past(directory, cookie + limit); !loaded) return loaded.error();
+  }
+  Lock lock(mutex_);
+  HistoryRow* row = state_.history.find(directory);
+  if (row == nullptr) return no_longer(directory);
+  std::vector<Listed> found;
+  const auto add = [&](std::string name, std::uint64_t place, auto&& look) {
+    HistoryRow& at = look();
+    Shown shown = shown_past(at);
+    if (!plus) {
+      state_.history.forget(at.id, 1);
+      shown.id = {};
+    }
+    found.push_back({std::move(name), place, shown});
+  };
+  for (const std::uint64_t place : {1, 2}) {
+    if (cookie >= place) continue;
+    Shown self = shown_past(*row);
+    self.id = {};
+    found.push_back({place == 1 ? "." : "..", place, self});
+  }
+  if (shape == HistoryShape::names) {
+    const TreeNode* now = state_.tree.find(row->key.inode);
+    if (now == nullptr || !now->children) return found;  // removed meanwhile
+    const Children& children = *now->children;
+    auto next = children.order.upper_bound(cookie);
+    for (; next != children.order.end() && found.size() < limit; ++next) {
+      const Inode child = children.names.find(next->second)->second.inode;
+      if (!has_history(state_.tree.find(child)->node)) continue;
+      add(next->second, next->first, [&]() -> HistoryRow& { return look_up_now(child); });
+    }
+    return found;
+  }
+  const NamedVersions versions = row->versions;
+  const std::vector<Entry>& listed = row->listed;
+  const std::size_t size = versions ? versions->size() : listed.size();
+  const Seq as_of = row->key.as_of;
+  for (std::size_t i = std::max(cookie + 1, kFirstCookie) - kFirstCookie;
+       i < size && found.size() < limit; ++i) {
+    if (versions) {
+      const auto& [name, version] = (*versions)[i];
+      add(name, i + kFirstCookie, [&]() -> HistoryRow& {
+        return look_up_version(*state_.history.find(directory), version);
+      });
+    } else {
+      const Node& node = listed[i].node;
+      add(listed[i].dentry.name, i + kFirstCookie,
+          [&]() -> HistoryRow& { return state_.history.look_up(key_then(node, as_of), node); });
+    }
+  }
+  return found;
+}
+
+Result<Shown> MountedVolume::attributes_past(NodeId node) {
+  Lock lock(mutex_);
+  const HistoryRow* row = state_.history.find(node);
+  if (row == nullptr) return no_longer(node);
+  return shown_past(*row);
+}
+
+Result<std::string> MountedVolume::read_symlink_past(NodeId node) {
+  Lock lock(mutex_);
+  const HistoryRow* row = state_.history.find(node);
+  if (row == nullptr) return no_longer(node);
+  if (!row->node.is(Kind::symlink)) return Error{Code::invalid, "not a symlink", to_string(node)};
+  return row->node.target;
+}
+
+}  // namespace outboard::fusefs
