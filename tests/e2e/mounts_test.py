@@ -94,9 +94,9 @@ class MountsCase(unittest.TestCase):
         self.assertEqual(said, number, errno.errorcode.get(said))
         return time.monotonic() - start
 
-    def third(self, name, *options, volumes=("memory",)):
+    def third(self, name, *options, volumes=("memory",), mode="rw"):
         """A daemon of this test's own."""
-        mount = site.add_mount(name, "ada", list(volumes), *options)
+        mount = site.add_mount(name, "ada", list(volumes), *options, mode=mode)
         self.addCleanup(self.end_mount, mount)
         return mount
 
@@ -107,6 +107,36 @@ class MountsCase(unittest.TestCase):
             if mount.is_mounted(volume):
                 subprocess.run(["umount", "-l", mount.at(volume)], check=False)
         site.mounts.remove(mount)
+
+
+class History(MountsCase):
+    def test_S11_VersionsAndMomentsAreFilesInEveryMount(self):
+        os.mkdir(self.a.at("memory", "past"))
+        file = self.a.at("memory", "past", "plan.md")
+        for text in ("one", "two", "three"):
+            put(file, text)
+        os.symlink("plan.md", self.a.at("memory", "past", "link"))
+        site.meet("memory", self.b)
+        then = os.getxattr(self.b.at("memory"), "user.outboard.seq").decode()
+        os.unlink(file)
+        put(file, "another file")
+        os.unlink(self.a.at("memory", "past", "link"))
+        site.meet("memory", self.b)
+        reader = self.third("historian", mode="ro")
+        for mount in (self.a, self.b, reader):
+            history = mount.at("memory", ".history")
+            self.assertNotIn(".history", os.listdir(mount.at("memory")))
+            versions = os.path.join(history, "past", "plan.md")
+            self.assertEqual([get(os.path.join(versions, name)) for name in sorted(os.listdir(versions))],
+                             [b"", b"another file"])
+            name = sorted(os.listdir(versions))[-1]
+            self.assertRegex(name, r"^\d{8}-\d{8}T\d{6}Z-ada\.md$")
+            moment = os.path.join(history, "@" + then, "past")
+            self.assertEqual(sorted(os.listdir(moment)), ["link", "plan.md"])
+            self.assertEqual(get(os.path.join(moment, "link")), b"three")
+            with self.assertRaises(FileNotFoundError):
+                os.listdir(os.path.join(history, "@999999999"))
+        self.refused(errno.EROFS, os.unlink, os.path.join(self.a.at("memory", ".history"), "past", "plan.md", name))
 
 
 class Contents(MountsCase):
