@@ -11,6 +11,9 @@
 namespace outboard::harness {
 namespace {
 
+// A server that is away or slow holds no thaw up for longer.
+constexpr std::chrono::milliseconds kWakeWait{250};
+
 class NoMounts final : public Mounts {
  public:
   Status barrier(const Seqs& seqs, Moment) override {
@@ -20,6 +23,8 @@ class NoMounts final : public Mounts {
                      ", but this sandbox has no mounts; leave the barrier out",
                  seqs.begin()->first};
   }
+  Result<bool> sleep(Moment) override { return true; }
+  Status wake(Moment) override { return success(); }
 };
 
 class DaemonMounts final : public Mounts {
@@ -30,11 +35,8 @@ class DaemonMounts final : public Mounts {
 
   Status barrier(const Seqs& seqs, Moment deadline) override {
     if (seqs.empty()) return success();
-    const auto now = std::chrono::steady_clock::now();
-    const auto wait = std::min<Moment::duration>(deadline - now, kBarrierDeadline);
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::duration_cast<std::chrono::microseconds>(wait));
+    set_deadline(context, left(deadline, kBarrierDeadline));
     v1::BarrierRequest request;
     for (const auto& [volume, seq] : seqs) (*request.mutable_seqs())[volume] = seq.value;
     v1::BarrierResponse response;
@@ -42,7 +44,35 @@ class DaemonMounts final : public Mounts {
     return status.ok() ? success() : Status(wire::to_error(status));
   }
 
+  Result<bool> sleep(Moment deadline) override {
+    grpc::ClientContext context;
+    const auto wait = left(deadline, kFreezeWait);
+    set_deadline(context, wait);
+    v1::SuspendRequest request;
+    request.set_wait_ms(std::chrono::duration_cast<std::chrono::milliseconds>(wait / 2).count());
+    v1::SuspendResponse response;
+    const grpc::Status status = stub_->Suspend(&context, request, &response);
+    if (!status.ok()) return wire::to_error(status);
+    return !response.deferred();
+  }
+
+  Status wake(Moment deadline) override {
+    grpc::ClientContext context;
+    set_deadline(context, left(deadline, kWakeWait));
+    v1::ResumeResponse response;
+    const grpc::Status status = stub_->Resume(&context, v1::ResumeRequest(), &response);
+    return status.ok() ? success() : Status(wire::to_error(status));
+  }
+
  private:
+  static Moment::duration left(Moment deadline, Moment::duration most) {
+    return std::min<Moment::duration>(deadline - std::chrono::steady_clock::now(), most);
+  }
+  static void set_deadline(grpc::ClientContext& context, Moment::duration wait) {
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::duration_cast<std::chrono::microseconds>(wait));
+  }
+
   const std::unique_ptr<v1::MountService::Stub> stub_;
 };
 

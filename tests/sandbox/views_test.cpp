@@ -2,7 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "client/grpc_admin.h"
 #include "client/grpc_store.h"
@@ -37,6 +40,19 @@ class ViewsTest : public SandboxTest {
 
   static std::string address() { return "unix:" + directory_->path() + "/server.sock"; }
 
+  static std::string strict_name() { return "acme/strict-" + std::to_string(::getpid()); }
+  // The mount daemon of this sandbox, by the volume that only this program has.
+  static pid_t mount_daemon() {
+    for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream file(process.path() / "cmdline");
+      const std::string words((std::istreambuf_iterator<char>(file)), {});
+      if (words.find("/outboard-fuse") != words.npos && words.find(strict_name()) != words.npos) {
+        return std::stoi(process.path().filename());
+      }
+    }
+    return -1;
+  }
+
   static std::string mint(const std::string& site_token_file) {
     std::ifstream file(site_token_file);
     std::string site;
@@ -53,6 +69,9 @@ class ViewsTest : public SandboxTest {
     EXPECT_TRUE((*admin)->create_user(call, "acme", "ada"));
     EXPECT_TRUE((*admin)->create_volume(call, "acme/skills", {}));
     EXPECT_TRUE((*admin)->create_volume(call, "acme/memory", {}));
+    VolumeSettings settings;
+    settings.strict = true;
+    EXPECT_TRUE((*admin)->create_volume(call, strict_name(), settings));
     TokenRequest request;
     request.organisation = "acme";
     request.principal = "ada";
@@ -68,7 +87,9 @@ class ViewsTest : public SandboxTest {
     SandboxSpec spec;
     spec.session = session_;
     spec.generation = Generation{1};
-    spec.views = {{"/skills", "acme/skills", false}, {"/memory", "acme/memory", true}};
+    spec.views = {{"/skills", "acme/skills", false},
+                  {"/memory", "acme/memory", true},
+                  {"/strict", strict_name(), true}};
     spec.server = address();
     spec.token = token_;
     spec.author = "ada";
@@ -135,6 +156,23 @@ TEST_F(ViewsTest, FrozenSandboxSeesWhatHappenedMeanwhile) {
   const Seq seq = publish("acme/memory", "meanwhile", "new\n");
   ASSERT_TRUE(exec().thaw(Epoch{1}, {{"acme/memory", seq}}, soon()));
   EXPECT_EQ(run(bash("cat /memory/meanwhile")).second, "new\n");
+}
+
+// [S7, S55] A publish to a strict volume waits for a mount that does not answer, but not for one
+// whose programs are stopped.
+TEST_F(ViewsTest, NobodyWaitsForTheMountsOfAFrozenSandbox) {
+  publish(strict_name(), "note", "old\n");
+  ASSERT_EQ(run(bash("cat /strict/note")).second, "old\n");
+  ASSERT_TRUE(exec().freeze(Epoch{1}, soon()));
+  const pid_t daemon = mount_daemon();
+  ASSERT_GT(daemon, 0);
+  ASSERT_EQ(::kill(daemon, SIGSTOP), 0);
+  const Moment begun = std::chrono::steady_clock::now();
+  const Seq seq = publish(strict_name(), "note", "new\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kStrictLease);
+  ASSERT_EQ(::kill(daemon, SIGCONT), 0);
+  ASSERT_TRUE(exec().thaw(Epoch{1}, {{strict_name(), seq}}, soon()));
+  EXPECT_EQ(run(bash("cat /strict/note")).second, "new\n");
 }
 
 TEST_F(ViewsTest, BarrierOnAVolumeThatIsNotMountedIsRefused) {
