@@ -2,7 +2,7 @@
 //
 // A part owns its Counters and Spreads as plain members, adds to them where something happens (one
 // line, no lock) and has a `measure(Figures&)` that says all of them, with what it knows only at
-// the moment: the length of a queue, connections in use. server/metrics turns Figures into what
+// the moment: the length of a queue, connections in use. program/metrics turns Figures into what
 // Prometheus reads. No part knows who asks, or whether anybody does.
 //
 // Any thread may add and read. A reader sees each number as of some moment near, not all as of one.

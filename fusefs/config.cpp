@@ -71,6 +71,10 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
   app.add_flag("--prewarm", config.prewarm,
                "Before it is ready, bring all names and small files into the kernel's caches");
   app.add_option("--control", config.control_socket, "Path of the control socket; none by default");
+  app.add_option("--metrics", config.metrics,
+                 "Show figures for Prometheus at http://ADDRESS/metrics: a port of this machine "
+                 "alone, or host:port. They name the views' paths and volumes; none by default")
+      ->type_name("ADDRESS");
   program::add_ready_option(app, config.ready_fd, "Once mounted, one line per view");
   program::add_log_options(app, config.log);
 }

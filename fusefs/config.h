@@ -34,6 +34,7 @@ struct FuseConfig {
   std::chrono::milliseconds write_deadline = kWriteDeadline;  // of a close, a sync, a new name
   bool prewarm = false;                                       // before it is ready
   std::string control_socket;                                 // empty: none
+  std::string metrics;  // where figures are shown: "host:port" or a port; empty: nowhere
   int ready_fd = -1;                                          // -1: nobody waits
   LogOptions log;
 };

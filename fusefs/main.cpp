@@ -1,7 +1,7 @@
 // outboard-fuse: the parts and the order in which they come to life; they end in the reverse one.
 //
 // command line → log → token → GrpcStore → each view: notifier, volume, follower, flusher, session
-// → control socket → ready → a signal → unmount.
+// → control socket, figures → ready → a signal → unmount.
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -22,6 +22,7 @@
 #include "fusefs/volume/volume.h"
 #include "fusefs/walker.h"
 #include "program/life.h"
+#include "program/metrics/exporter.h"
 
 namespace outboard::fusefs {
 namespace {
@@ -134,6 +135,22 @@ struct Daemon {
     for (const auto& view : views) view->volume->end_by(end);
   }
 
+  // Out of the tree, with everything published; who looks in can still ask.
+  void unmount() {
+    end_in_time();
+    for (const auto& view : views) view->session->stop();
+  }
+
+  void measure(Figures& to) const {
+    to.level("outboard_mount_connected", "1: the server is heard.", store->connected() ? 1 : 0);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      const MountSpec& spec = config.mounts[i];
+      const Labels labels{{"view", spec.path}, {"volume", spec.volume}};
+      views[i]->volume->measure(to, labels);
+      views[i]->session->measure(to, labels);
+    }
+  }
+
   // A token counts once the server has opened a volume for it.
   Status renew(const std::string& candidate) {
     ChannelConfig trial = channel();
@@ -194,12 +211,20 @@ int mount_and_wait(const FuseConfig& config) {
     if (!started) return refuse("no control socket", started.error());
     control = *std::move(started);
   }
+  std::unique_ptr<program::Exporter> exporter;
+  if (!config.metrics.empty()) {
+    auto shown =
+        program::Exporter::start(config.metrics, {[&daemon](Figures& to) { daemon.measure(to); }});
+    if (!shown) return refuse("no figures", shown.error());
+    exporter = *std::move(shown);
+    log(Severity::info, "figures", {{"address", "http://" + exporter->address() + "/metrics"}});
+  }
   std::vector<std::string> paths;
   for (const MountSpec& mount : config.mounts) paths.push_back(mount.path);
   program::tell_ready(config.ready_fd, paths);
 
   program::await_end(ends);
-  daemon.end_in_time();
+  daemon.unmount();
   return EXIT_SUCCESS;
 }
 

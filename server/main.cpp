@@ -9,10 +9,10 @@
 
 #include "core/log.h"
 #include "program/life.h"
+#include "program/metrics/exporter.h"
 #include "server/checkup.h"
 #include "server/config.h"
 #include "server/embedded.h"
-#include "server/metrics/exporter.h"
 #include "server/oidc/oidc.h"
 #include "server/postgres/database.h"
 #include "server/rpc/certificate.h"
@@ -83,10 +83,10 @@ int serve(const ServerConfig& config) {
       {&data.readiness(), &checkup}, {&data.roster(), sign_in.get()});
   if (!server) return program::refuse("cannot listen", server.error());
   data.tell_access_changes([&server] { (*server)->recheck_tokens(); });
-  std::unique_ptr<Exporter> exporter;
+  std::unique_ptr<program::Exporter> exporter;
   if (!config.metrics.empty()) {
-    auto shown =
-        Exporter::start(config.metrics, {measure, [&](Figures& to) { (*server)->measure(to); }});
+    auto shown = program::Exporter::start(config.metrics,
+                                          {measure, [&](Figures& to) { (*server)->measure(to); }});
     if (!shown) return program::refuse("no metrics", shown.error());
     exporter = std::move(*shown);
     log(Severity::info, "figures", {{"address", "http://" + exporter->address() + "/metrics"}});

@@ -141,7 +141,7 @@ void Reply::error(const Error& error) && {
 }
 
 void Reply::error_number(int number) && {
-  if (number == EIO) static_cast<Served*>(fuse_req_userdata(request_))->counts.failed();
+  if (number != 0) static_cast<Served*>(fuse_req_userdata(request_))->counts.refused(number);
   fuse_reply_err(take(), number);
 }
 

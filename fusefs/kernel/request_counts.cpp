@@ -2,6 +2,8 @@
 
 #include <linux/fuse.h>
 
+#include <cerrno>
+#include <cstring>
 #include <string_view>
 
 namespace outboard::fusefs {
@@ -56,23 +58,55 @@ std::string_view name_of(std::size_t opcode) {
   }
 }
 
+std::string operation(std::size_t opcode) {
+  const std::string_view name = name_of(opcode);
+  return name.empty() ? "operation " + std::to_string(opcode) : std::string(name);
+}
+
+std::string errno_name(int number) {
+  const char* name = ::strerrorname_np(number);
+  return name == nullptr ? std::to_string(number) : name;
+}
+
 }  // namespace
 
 void RequestCounts::arrived(std::uint32_t opcode) {
   if (opcode < kOpcodes) arrived_[opcode].add();
 }
 
+void RequestCounts::refused(int number) {
+  if (number > 0 && static_cast<std::size_t>(number) < kNumbers) {
+    refused_[static_cast<std::size_t>(number)].add();
+  }
+}
+
 Activity RequestCounts::activity() const {
   Activity activity;
-  activity.errors = failed_.value();
+  activity.errors = refused_[EIO].value();
   for (std::size_t opcode = 0; opcode < kOpcodes; ++opcode) {
     const std::uint64_t count = arrived_[opcode].value();
     if (count == 0) continue;
-    const std::string_view name = name_of(opcode);
-    activity.requests[name.empty() ? "operation " + std::to_string(opcode) : std::string(name)] =
-        count;
+    activity.requests[operation(opcode)] = count;
   }
   return activity;
+}
+
+void RequestCounts::measure(Figures& to, const Labels& view) const {
+  for (const auto& [name, count] : activity().requests) {
+    Labels labels = view;
+    labels.emplace_back("operation", name);
+    to.count("outboard_mount_requests_total", "What the kernel asked, by operation.", count,
+             std::move(labels));
+  }
+  for (std::size_t number = 0; number < kNumbers; ++number) {
+    const std::uint64_t count = refused_[number].value();
+    if (count == 0 && number != EIO) continue;
+    Labels labels = view;
+    labels.emplace_back("errno", errno_name(static_cast<int>(number)));
+    to.count("outboard_mount_errors_total",
+             "Requests answered with an error, which most are of no concern: EIO is.", count,
+             std::move(labels));
+  }
 }
 
 }  // namespace outboard::fusefs

@@ -15,15 +15,17 @@ class RequestCounts {
  public:
   // `opcode` as linux/fuse.h numbers it.
   void arrived(std::uint32_t opcode);
-  // Answered with EIO.
-  void failed() { failed_.add(); }
+  // Answered with an errno.
+  void refused(int number);
   Activity activity() const;
+  void measure(Figures& to, const Labels& view) const;
 
  private:
   static constexpr std::size_t kOpcodes = 64;
+  static constexpr std::size_t kNumbers = 134;  // Linux' errnos end at EHWPOISON, 133
 
   std::array<Counter, kOpcodes> arrived_;
-  Counter failed_;
+  std::array<Counter, kNumbers> refused_;
 };
 
 }  // namespace outboard::fusefs

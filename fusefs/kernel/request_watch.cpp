@@ -87,6 +87,11 @@ bool RequestWatch::idle(Moment until) {
   return requests_.empty();
 }
 
+std::size_t RequestWatch::unanswered() const {
+  const Lock lock(mutex_);
+  return requests_.size();
+}
+
 void RequestWatch::set_endless(Request& request) {
   const Lock lock(mutex_);
   request.endless = true;

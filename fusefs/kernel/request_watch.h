@@ -62,6 +62,7 @@ class RequestWatch {
   void interrupted(Request& request);
   // Whether nothing is unanswered; waits for that until `until`.
   bool idle(Moment until);
+  std::size_t unanswered() const;
   // It may last as long as other programs like.
   void set_endless(Request& request);
 
@@ -71,7 +72,7 @@ class RequestWatch {
   void give_up(const Request& request);
 
   const Config config_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   Condition changed_;
   bool stop_ GUARDED_BY(mutex_) = false;
   bool parked_ GUARDED_BY(mutex_) = false;

@@ -260,6 +260,12 @@ Activity KernelSession::activity() const {
   return parts_->counts.activity();
 }
 
+void KernelSession::measure(Figures& to, const Labels& view) const {
+  parts_->counts.measure(to, view);
+  to.level("outboard_mount_unanswered", "Requests of programs that wait for an answer.",
+           static_cast<double>(parts_->watch.unanswered()), view);
+}
+
 bool KernelSession::idle(Moment until) {
   return parts_->watch.idle(until);
 }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "core/counters.h"
 #include "core/result.h"
 #include "fusefs/volume/activity.h"
 #include "fusefs/volume/invalidator.h"
@@ -55,6 +56,7 @@ class KernelSession {
 
   // What the kernel has asked since the start. Any thread.
   Activity activity() const;
+  void measure(Figures& to, const Labels& view) const;
   // Whether no program waits for an answer; waits for that until `until`. Any thread.
   bool idle(Moment until);
 

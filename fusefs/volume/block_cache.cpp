@@ -36,8 +36,10 @@ Result<std::string> BlockCache::read(const VersionRef& version, std::uint64_t of
       const auto part = std::min<std::uint64_t>(end, start + found->size()) - offset;
       bytes.append(*found, offset - start, part);
       offset += part;
+      hits_.add();
       continue;
     }
+    misses_.add();
     auto fetched = fetch(version, offset, deadline);
     if (!fetched) return std::move(fetched).error();
     const auto& [from, window] = *fetched;
@@ -162,6 +164,20 @@ std::uint64_t BlockCache::drops() const {
 
 std::uint64_t BlockCache::bytes() const {
   return state_.with([](const State& state) { return state.bytes; });
+}
+
+void BlockCache::measure(Figures& to, const Labels& view) const {
+  const auto [held, blocks] = state_.with([](const State& state) {
+    return std::pair{state.bytes, state.slots.size()};
+  });
+  to.level("outboard_mount_cache_bytes", "Content that is held to be read again.",
+           static_cast<double>(held), view);
+  to.level("outboard_mount_cache_blocks", "Blocks of content that are held.",
+           static_cast<double>(blocks), view);
+  to.count("outboard_mount_cache_hits_total", "Blocks that a read found there.", hits_.value(),
+           view);
+  to.count("outboard_mount_cache_misses_total", "Times that a read had to ask the server.",
+           misses_.value(), view);
 }
 
 BlockCache::Block BlockCache::find(const Key& key) {

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/counters.h"
 #include "core/entry.h"
 #include "core/guarded.h"
 #include "core/limits.h"
@@ -51,6 +52,7 @@ class BlockCache {
   // How often something was dropped.
   std::uint64_t drops() const;
   std::uint64_t bytes() const;
+  void measure(Figures& to, const Labels& view) const;
 
  private:
   struct Key {
@@ -88,6 +90,7 @@ class BlockCache {
   const VolumeId volume_;
   const std::uint64_t bytes_max_;
   Guarded<State> state_;
+  Counter hits_, misses_;
 };
 
 }  // namespace outboard::fusefs

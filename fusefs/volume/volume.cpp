@@ -241,14 +241,6 @@ bool MountedVolume::stale() const {
   return state_.stale;
 }
 
-Census MountedVolume::census() const {
-  const std::uint64_t cached = blocks_.bytes();
-  Lock lock(mutex_);
-  Census census{state_.tree.nodes(), cached, 0, state_.handles.size(), state_.waits.size()};
-  for (const auto& [id, file] : state_.files) census.unsaved_bytes += file.bytes_held();
-  return census;
-}
-
 bool MountedVolume::wait_until(Seq seq, Moment deadline) {
   {
     Lock lock(mutex_);

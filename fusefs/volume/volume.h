@@ -38,6 +38,7 @@
 #include "fusefs/volume/invalidator.h"
 #include "fusefs/volume/lock_threads.h"
 #include "fusefs/volume/open_file.h"
+#include "fusefs/volume/publish_counts.h"
 #include "fusefs/volume/request_numbers.h"
 #include "fusefs/volume/tree_cache.h"
 #include "fusefs/volume/view.h"
@@ -68,7 +69,7 @@ struct Opened {
 // What the daemon holds of the volume, for those who look in.
 struct Census {
   std::uint64_t nodes = 0, cached_bytes = 0, unsaved_bytes = 0, open_handles = 0;
-  std::uint64_t waiting_locks = 0;  // that programs wait for
+  std::uint64_t waiting_locks = 0, held_locks = 0;
 };
 
 struct Prewarmed {
@@ -201,7 +202,9 @@ class MountedVolume {
   bool stale() const;
   // Whoever waits in a verb looks whether its caller is still there.
   void wake_waiting();
+  // volume_figures.cpp
   Census census() const;
+  void measure(Figures& to, const Labels& view) const;
   // The barrier: true once everything up to `seq` is in the tree and the kernel has been told. [S6]
   bool wait_until(Seq seq, Moment deadline);
 
@@ -408,6 +411,7 @@ class MountedVolume {
   const View view_;
   const Volume volume_;
   BlockCache blocks_;
+  PublishCounts publishes_;
   std::function<bool()> connected_;
   std::function<Moment()> heard_since_;
   std::atomic<bool> locks_held_ = false;

@@ -175,6 +175,7 @@ void log_warnings(const Applied& applied) {
 }  // namespace
 
 Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applied> answer) {
+  publishes_.answered(answer);
   Notices notices;
   Status ended = success();
   const auto copy = answer ? answer->outcomes.front().conflict_copy : std::nullopt;
@@ -412,6 +413,7 @@ void MountedVolume::rescue(NodeId node, const Error& why) {
     auto outcome = commit(copy, true);
     if (!outcome) kept = std::move(outcome).error();
   }
+  if (kept) publishes_.rescued();
   log(kept ? Severity::warning : Severity::error,
       kept ? "unsaved bytes were written beside the file" : "unsaved bytes are lost",
       {{"volume", volume_.name},

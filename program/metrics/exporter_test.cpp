@@ -1,4 +1,4 @@
-#include "server/metrics/exporter.h"
+#include "program/metrics/exporter.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include <array>
 
-namespace outboard::server {
+namespace outboard::program {
 namespace {
 
 // What GET /metrics answers.
@@ -62,4 +62,4 @@ TEST(Exporter, WhatCannotBeIsRefusedInWords) {
 }
 
 }  // namespace
-}  // namespace outboard::server
+}  // namespace outboard::program

@@ -1,4 +1,4 @@
-#include "server/metrics/exporter.h"
+#include "program/metrics/exporter.h"
 
 #include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
@@ -8,7 +8,7 @@
 
 #include "core/limits.h"
 
-namespace outboard::server {
+namespace outboard::program {
 namespace {
 
 prometheus::MetricType type_of(Figure::Kind kind) {
@@ -103,4 +103,4 @@ const std::string& Exporter::address() const {
   return parts_->address;
 }
 
-}  // namespace outboard::server
+}  // namespace outboard::program

@@ -1,7 +1,7 @@
-// Exporter: the server's figures where Prometheus reads them: http://ADDRESS/metrics.
+// Exporter: a program's figures where Prometheus reads them: http://ADDRESS/metrics.
 //
-// Each scrape asks every source anew; nothing is kept in between. Names and counts only: no volume,
-// no path, no principal. Two threads of the HTTP library's own.
+// Each scrape asks every source anew; nothing is kept in between. What the figures name is up to
+// their sources. Two threads of the HTTP library's own.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 #include "core/counters.h"
 #include "core/result.h"
 
-namespace outboard::server {
+namespace outboard::program {
 
 class Exporter {
  public:
@@ -33,4 +33,4 @@ class Exporter {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace outboard::server
+}  // namespace outboard::program
