@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/path.h"
 
@@ -101,7 +103,10 @@ Status finish(FuseConfig& config, const Texts& texts) {
   config.read_deadline = std::chrono::milliseconds(texts.read_ms);
   config.write_deadline = std::chrono::milliseconds(texts.write_ms);
   config.stored_owners = texts.owners == "stored";
-  return check_places(config.mounts);
+  if (auto good = check_places(config.mounts); !good) return good;
+  // A view stands before those inside it.
+  std::ranges::stable_sort(config.mounts, {}, [](const MountSpec& at) { return at.path.size(); });
+  return success();
 }
 
 }  // namespace
@@ -125,15 +130,29 @@ Result<MountSpec> parse_mount(std::string_view text) {
   return spec;
 }
 
+const MountSpec* view_around(const std::vector<MountSpec>& mounts, std::string_view path) {
+  const MountSpec* innermost = nullptr;
+  for (const MountSpec& mount : mounts) {
+    if (mount.path == path || !is_within(path, mount.path)) continue;
+    if (innermost == nullptr || innermost->path.size() < mount.path.size()) innermost = &mount;
+  }
+  return innermost;
+}
+
 Status check_places(const std::vector<MountSpec>& mounts) {
-  for (std::size_t i = 0; i < mounts.size(); ++i) {
-    for (std::size_t j = 0; j < mounts.size(); ++j) {
-      if (i == j || !is_within(mounts[j].path, mounts[i].path)) continue;
-      return Error{Code::unsupported,
-                   "--mount " + mounts[j].path + " lies in the view at " + mounts[i].path +
-                       ": views inside views are not built yet; mount them side by side",
-                   mounts[j].path};
+  std::set<std::string> places;
+  for (const MountSpec& mount : mounts) {
+    if (!places.insert(mount.path).second) {
+      return Error{Code::invalid,
+                   "--mount " + mount.path + " is given twice: a place shows one view", mount.path};
     }
+    const MountSpec* around = view_around(mounts, mount.path);
+    if (around == nullptr || split_last(mount.path).first == around->path) continue;
+    return Error{Code::unsupported,
+                 "--mount " + mount.path + " lies deep in the view at " + around->path +
+                     ": a view inside a view stands directly in its root, as " + around->path +
+                     "/NAME",
+                 mount.path};
   }
   return success();
 }

@@ -35,13 +35,15 @@ struct FuseConfig {
   bool prewarm = false;                                       // before it is ready
   std::string control_socket;                                 // empty: none
   std::string metrics;  // where figures are shown: "host:port" or a port; empty: nowhere
-  int ready_fd = -1;                                          // -1: nobody waits
+  int ready_fd = -1;    // -1: nobody waits
   LogOptions log;
 };
 
 // invalid: not of that form, or the path is not absolute.
 Result<MountSpec> parse_mount(std::string_view text);
-// invalid: two views share a place, or one lies inside another.
+// The view in which a place lies, of several the innermost; nothing: it lies in none. [S56]
+const MountSpec* view_around(const std::vector<MountSpec>& mounts, std::string_view path);
+// invalid: two views share a place. unsupported: one lies deep inside another, not in its root.
 Status check_places(const std::vector<MountSpec>& mounts);
 
 using CommandLine = program::CommandLine<FuseConfig>;

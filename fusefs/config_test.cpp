@@ -23,9 +23,11 @@ TEST(MountSpec, RefusesWhatIsNoMount) {
   }
 }
 
-TEST(MountSpec, ViewsDoNotNest) {
+TEST(MountSpec, AViewMayStandInTheRootOfAnother) {
   EXPECT_TRUE(check_places({{"/a", "acme/a", true}, {"/ab", "acme/b", true}}));
-  EXPECT_FALSE(check_places({{"/a", "acme/a", true}, {"/a/b", "acme/b", true}}));
+  EXPECT_TRUE(check_places({{"/a/b", "acme/b", true}, {"/a", "acme/a", true}}));
+  EXPECT_TRUE(check_places({{"/a", "", true}, {"/a/b", "", true}, {"/a/b/c", "", true}}));
+  EXPECT_EQ(check_places({{"/a", "", true}, {"/a/b/c", "", true}}).error().code, Code::unsupported);
   EXPECT_FALSE(check_places({{"/a", "acme/a", true}, {"/a", "acme/b", true}}));
 }
 

@@ -13,6 +13,7 @@
 
 #include "client/grpc_store.h"
 #include "core/log.h"
+#include "core/path.h"
 #include "fusefs/config.h"
 #include "fusefs/control/control_server.h"
 #include "fusefs/kernel/session.h"
@@ -47,6 +48,12 @@ View view_of(const FuseConfig& config, const MountSpec& mount) {
   view.uid = config.uid;
   view.gid = config.gid;
   view.umask = config.umask;
+  for (const MountSpec& other : config.mounts) {
+    const MountSpec* around = view_around(config.mounts, other.path);
+    if (around != nullptr && around->path == mount.path) {
+      view.mountpoints.emplace_back(split_last(other.path).second);
+    }
+  }
   view.read_deadline = config.read_deadline;
   view.write_deadline = config.write_deadline;
   return view;
@@ -55,6 +62,12 @@ View view_of(const FuseConfig& config, const MountSpec& mount) {
 // What all views share.
 struct Daemon {
   explicit Daemon(const FuseConfig& given) : config(given), token(given.token_file) {}
+  // Those inside others leave first.
+  ~Daemon() {
+    while (!views.empty()) views.pop_back();
+  }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
 
   const FuseConfig& config;
   SystemClock clock;

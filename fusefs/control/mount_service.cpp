@@ -132,10 +132,18 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
   const Moment deadline = deadline_of(*context, clock_.now(), kPrewarmDeadline);
   std::uint64_t left = request->bytes_max() > 0 ? request->bytes_max() : kPrewarmBytesDefault;
   bool found = false;
+  const auto shown_by = [&](const ControlledView& view) {
+    const ControlledView* innermost = nullptr;
+    for (const ControlledView& other : daemon_.views) {
+      if (!is_within(request->path(), other.path)) continue;
+      if (innermost == nullptr || innermost->path.size() < other.path.size()) innermost = &other;
+    }
+    return innermost == &view;
+  };
   for (const ControlledView& view : daemon_.views) {
     std::string place = "/";
     if (!request->path().empty() && !is_within(view.path, request->path())) {
-      if (!is_within(request->path(), view.path)) continue;
+      if (!shown_by(view)) continue;
       place = request->path().substr(view.path.size());
     }
     // Its ".." would leave the view.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/entry.h"
 #include "core/limits.h"
@@ -23,6 +24,7 @@ struct View {
   std::uint32_t umask = 022;
   std::chrono::milliseconds read_deadline = kReadDeadline;
   std::chrono::milliseconds write_deadline = kWriteDeadline;
+  std::vector<std::string> mountpoints = {};  // names in its root at which other views stand [S56]
 };
 
 // A node as stat shows it.

@@ -17,6 +17,7 @@ MountedVolume::MountedVolume(Store& store, RequestNumbers& numbers, Invalidator&
       clock_(clock),
       view_(view),
       volume_(std::move(volume)),
+      mountpoints_(view, clock.wall()),
       blocks_(store, volume_.id) {}
 
 Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, RequestNumbers& numbers,
@@ -90,6 +91,7 @@ Shown MountedVolume::look_up(Inode inode) {
 
 Result<Inode> MountedVolume::directory_of(NodeId id) const {
   if (HistoryTable::owns(id)) return past_is_fixed(id);
+  if (Mountpoints::owns(id)) return is_mountpoint(to_string(id));
   const Node* node = node_of(id);
   if (node == nullptr || node->removed()) {
     return Error{Code::not_found, "the directory was removed", to_string(id)};
@@ -102,6 +104,7 @@ Result<Inode> MountedVolume::directory_of(NodeId id) const {
 
 Result<Inode> MountedVolume::inode_of(NodeId id) const {
   if (HistoryTable::owns(id)) return past_is_fixed(id);
+  if (Mountpoints::owns(id)) return is_mountpoint(to_string(id));
   const Binding* binding = state_.inodes.find(id);
   if (binding == nullptr || node_of(*binding) == nullptr) {
     return Error{Code::conflict, "the file was replaced or removed: open it again", to_string(id)};
@@ -112,6 +115,11 @@ Result<Inode> MountedVolume::inode_of(NodeId id) const {
 Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
   if (name.size() > kNameBytesMax) {
     return Error{Code::name_too_long, "a name has at most 255 bytes", std::string(name)};
+  }
+  if (Mountpoints::owns(directory))
+    return Error{Code::not_found, "no such name", std::string(name)};
+  if (const Shown* found = mountpoints_.find(name); found != nullptr && directory == kRootId) {
+    return *found;
   }
   if (auto current = prove_current(); !current) return std::move(current).error();
   if (HistoryTable::owns(directory) || (directory == kRootId && name == kHistoryName)) {
@@ -126,6 +134,7 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
 }
 
 void MountedVolume::forget(NodeId node, std::uint64_t lookups) {
+  if (Mountpoints::owns(node)) return;
   Lock lock(mutex_);
   if (HistoryTable::owns(node)) return state_.history.forget(node, lookups);
   state_.inodes.forget(node, lookups);
@@ -137,6 +146,7 @@ Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t 
   if (HistoryTable::owns(directory)) return list_history(directory, cookie, limit, plus);
   Lock lock(mutex_);
   std::vector<Listed> found;
+  if (Mountpoints::owns(directory)) return found;  // seen by nobody: another view covers it
   const auto inode = directory_of(directory);
   if (!inode) return found;  // removed while open: an empty listing, as on a local disk
   const auto bare = [&](const std::string& name, Inode of, std::uint64_t place) {
@@ -150,11 +160,17 @@ Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t 
   auto next = children.order.upper_bound(cookie);
   for (; next != children.order.end() && found.size() < limit; ++next) {
     const Inode child = children.names.find(next->second)->second.inode;
+    if (is_mountpoint_name({*inode, next->second})) continue;
     if (plus) {
       found.push_back({next->second, next->first, look_up(child)});
     } else {
       bare(next->second, child, next->first);
     }
+  }
+  if (directory != kRootId || next != children.order.end()) return found;
+  for (const auto& [name, shown] : mountpoints_.all()) {
+    if (found.size() == limit) break;
+    if (shown.id.value > cookie) found.push_back({name, shown.id.value, shown});
   }
   return found;
 }

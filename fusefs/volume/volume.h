@@ -37,6 +37,7 @@
 #include "fusefs/volume/inode_table.h"
 #include "fusefs/volume/invalidator.h"
 #include "fusefs/volume/lock_threads.h"
+#include "fusefs/volume/mountpoints.h"
 #include "fusefs/volume/open_file.h"
 #include "fusefs/volume/publish_counts.h"
 #include "fusefs/volume/request_numbers.h"
@@ -249,7 +250,9 @@ class MountedVolume {
   Shown look_up(Inode inode) REQUIRES_LOCK(mutex_);
   Result<Inode> directory_of(NodeId id) const REQUIRES_LOCK(mutex_);
   Result<Inode> inode_of(NodeId id) const REQUIRES_LOCK(mutex_);
-  Result<Inode> parent_of_name(NodeId directory) const;
+  // A name that is to be made, removed or moved.
+  Result<NameRef> name_to_change(NodeId directory, std::string_view name) const;
+  bool is_mountpoint_name(const Dentry& name) const;
   std::vector<std::pair<NodeId, std::string>> known_names(Inode inode) const REQUIRES_LOCK(mutex_);
 
   // Of a strict volume: whatever anybody's publish had returned for is in the tree. [S7]
@@ -410,6 +413,7 @@ class MountedVolume {
   const Clock& clock_;
   const View view_;
   const Volume volume_;
+  const Mountpoints mountpoints_;
   BlockCache blocks_;
   PublishCounts publishes_;
   std::function<bool()> connected_;

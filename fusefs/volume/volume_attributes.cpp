@@ -56,6 +56,7 @@ Status check_settable(std::string_view name) {
 
 Result<Shown> MountedVolume::attributes(NodeId node) {
   if (HistoryTable::owns(node)) return attributes_past(node);
+  if (const Shown* found = mountpoints_.find(node)) return *found;
   Lock lock(mutex_);
   const Binding* binding = state_.inodes.find(node);
   const Node* found = binding == nullptr ? nullptr : node_of(*binding);
@@ -78,6 +79,7 @@ Result<Shown> MountedVolume::set_attributes(NodeId node, const AttributeChange& 
                                             HandleId handle) {
   if (auto writable = check_writable(); !writable) return std::move(writable).error();
   if (HistoryTable::owns(node)) return past_is_fixed(node);
+  if (Mountpoints::owns(node)) return is_mountpoint(to_string(node));
   if (auto owner = check_owner(change); !owner) return std::move(owner).error();
   if (change.size) {
     if (auto resized = resize(node, *change.size, !handle); !resized) {
@@ -189,6 +191,7 @@ Result<std::string> MountedVolume::xattr_past(NodeId node, std::string_view name
 Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
   if (auto kept = check_kept(name); !kept) return std::move(kept).error();
   if (HistoryTable::owns(node)) return xattr_past(node, name);
+  if (Mountpoints::owns(node)) return no_xattr(name);
   Node found;
   {
     Lock lock(mutex_);
@@ -207,7 +210,7 @@ Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
 
 Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
   std::vector<std::string> names;
-  if (HistoryTable::owns(node)) return names;
+  if (HistoryTable::owns(node) || Mountpoints::owns(node)) return names;
   Inode inode;
   {
     Lock lock(mutex_);

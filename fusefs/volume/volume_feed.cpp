@@ -149,6 +149,7 @@ void MountedVolume::announce_names(const Change& change, const TreeEffect& effec
 
 void MountedVolume::announce_name(NoticeKind kind, const Dentry& name, NodeId node,
                                   Notices& notices) {
+  if (is_mountpoint_name(name)) return;
   Notice notice;
   notice.kind = kind;
   notice.directory = state_.inodes.current(name.parent);
@@ -172,6 +173,7 @@ std::vector<std::pair<NodeId, std::string>> MountedVolume::known_names(Inode ino
   const TreeNode* node = state_.tree.find(inode);
   if (node == nullptr) return names;
   for (const Dentry& name : node->names) {
+    if (is_mountpoint_name(name)) continue;
     if (const NodeId directory = state_.inodes.current(name.parent)) {
       names.emplace_back(directory, name.name);
     }

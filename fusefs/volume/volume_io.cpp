@@ -106,10 +106,9 @@ Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
 Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::string_view name,
                                                        std::uint32_t mode, const OpenMode& open,
                                                        bool exclusive, const Requester& who) {
-  const auto parent = parent_of_name(directory);
-  if (!parent) return parent.error();
-  auto shown =
-      make(CreateFile{{*parent, std::string(name)}, mode & 07777U, who.uid, who.gid, exclusive});
+  auto at = name_to_change(directory, name);
+  if (!at) return std::move(at).error();
+  auto shown = make(CreateFile{*std::move(at), mode & 07777U, who.uid, who.gid, exclusive});
   if (!shown) return std::move(shown).error();
   Lock lock(mutex_);
   auto handle = add_handle(shown->id, open);

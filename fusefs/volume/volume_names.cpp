@@ -115,17 +115,24 @@ Result<Shown> MountedVolume::make(const Op& op) {
   return await_node(*outcome, read_deadline());
 }
 
-Result<Inode> MountedVolume::parent_of_name(NodeId directory) const {
+bool MountedVolume::is_mountpoint_name(const Dentry& name) const {
+  return name.parent == kRootInode && mountpoints_.find(name.name) != nullptr;
+}
+
+Result<NameRef> MountedVolume::name_to_change(NodeId directory, std::string_view name) const {
   Lock lock(mutex_);
-  return directory_of(directory);
+  const auto parent = directory_of(directory);
+  if (!parent) return parent.error();
+  if (is_mountpoint_name({*parent, std::string(name)})) return is_mountpoint(name);
+  return NameRef{*parent, std::string(name)};
 }
 
 Result<Shown> MountedVolume::make_directory(NodeId directory, std::string_view name,
                                             std::uint32_t mode, const Requester& who) {
-  const auto parent = parent_of_name(directory);
-  if (!parent) return parent.error();
+  auto at = name_to_change(directory, name);
+  if (!at) return std::move(at).error();
   MakeDirectory op;
-  op.at = {*parent, std::string(name)};
+  op.at = *std::move(at);
   op.mode = mode & kModeBits;
   op.uid = who.uid;
   op.gid = who.gid;
@@ -135,27 +142,26 @@ Result<Shown> MountedVolume::make_directory(NodeId directory, std::string_view n
 Result<Shown> MountedVolume::make_node(NodeId directory, std::string_view name, Kind kind,
                                        std::uint32_t mode, std::uint64_t device,
                                        const Requester& who) {
-  const auto parent = parent_of_name(directory);
-  if (!parent) return parent.error();
+  auto at = name_to_change(directory, name);
+  if (!at) return std::move(at).error();
   if (kind == Kind::file) {
-    return make(CreateFile{{*parent, std::string(name)}, mode & kModeBits, who.uid, who.gid, true});
+    return make(CreateFile{*std::move(at), mode & kModeBits, who.uid, who.gid, true});
   }
-  return make(
-      MakeNode{{*parent, std::string(name)}, kind, mode & kModeBits, who.uid, who.gid, device});
+  return make(MakeNode{*std::move(at), kind, mode & kModeBits, who.uid, who.gid, device});
 }
 
 Result<Shown> MountedVolume::make_symlink(NodeId directory, std::string_view name,
                                           std::string_view target, const Requester& who) {
-  const auto parent = parent_of_name(directory);
-  if (!parent) return parent.error();
-  return make(MakeSymlink{{*parent, std::string(name)}, std::string(target), who.uid, who.gid});
+  auto at = name_to_change(directory, name);
+  if (!at) return std::move(at).error();
+  return make(MakeSymlink{*std::move(at), std::string(target), who.uid, who.gid});
 }
 
 Result<Shown> MountedVolume::make_link(NodeId node, NodeId directory, std::string_view name) {
-  const auto parent = parent_of_name(directory);
-  if (!parent) return parent.error();
+  auto at = name_to_change(directory, name);
+  if (!at) return std::move(at).error();
   MakeLink op;
-  op.at = {*parent, std::string(name)};
+  op.at = *std::move(at);
   {
     Lock lock(mutex_);
     const auto inode = inode_of(node);
@@ -166,27 +172,26 @@ Result<Shown> MountedVolume::make_link(NodeId node, NodeId directory, std::strin
 }
 
 Status MountedVolume::remove(NodeId directory, std::string_view name, bool is_directory) {
-  const auto parent = parent_of_name(directory);
-  if (!parent) return parent.error();
-  const NameRef at{*parent, std::string(name)};
-  auto outcome = is_directory ? commit(RemoveDirectory{at, false}) : commit(Unlink{at});
+  const auto at = name_to_change(directory, name);
+  if (!at) return at.error();
+  auto outcome = is_directory ? commit(RemoveDirectory{*at, false}) : commit(Unlink{*at});
   if (!outcome) return std::move(outcome).error();
   return success();
 }
 
 Status MountedVolume::rename(NodeId directory, std::string_view name, NodeId to_directory,
                              std::string_view to_name, RenameMode mode) {
-  const auto from = parent_of_name(directory);
-  if (!from) return from.error();
-  const auto to = parent_of_name(to_directory);
-  if (!to) return to.error();
+  auto from = name_to_change(directory, name);
+  if (!from) return std::move(from).error();
+  auto to = name_to_change(to_directory, to_name);
+  if (!to) return std::move(to).error();
   Rename op;
-  op.from = {*from, std::string(name)};
-  op.to = {*to, std::string(to_name)};
+  op.from = *std::move(from);
+  op.to = *std::move(to);
   op.mode = mode;
   {
     Lock lock(mutex_);
-    const Child* stood = state_.tree.child(*to, to_name);
+    const Child* stood = state_.tree.child(std::get<Inode>(op.to.parent), to_name);
     if (mode != RenameMode::replace) {
       // no_replace and exchange say themselves what must stand there
     } else if (stood == nullptr) {

@@ -5,12 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <random>
 
 #include "core/limits.h"
+#include "core/path.h"
 #include "harness/sandboxes/box.h"
 #include "harness/sandboxes/cgroup.h"
 #include "harness/sandboxes/exec_client.h"
@@ -72,14 +74,18 @@ Status check_spec(const SandboxSpec& spec) {
     return Error{Code::invalid, "a sandbox needs a session and a generation above 0", {}};
   }
   for (const SandboxView& view : spec.views) {
-    if (view.path.size() < 2 || view.path[0] != '/' || view.volume.empty() ||
-        view.path.find('/', 1) != std::string::npos) {
-      return Error{Code::unsupported,
-                   "view \"" + view.path +
-                       "\" is not one name below /, as \"/skills\"; nested "
-                       "views are not built yet",
-                   view.path};
-    }
+    const auto stands_in = [&](const SandboxView& other) {
+      return other.path == split_last(view.path).first;
+    };
+    const bool good = check_path(view.path) && view.path != "/" && !view.volume.empty();
+    const bool placed = good && (components_of(view.path).size() == 1 ||
+                                 std::ranges::any_of(spec.views, stands_in));
+    if (placed) continue;
+    return Error{Code::unsupported,
+                 "view \"" + view.path +
+                     "\" is neither one name below /, as \"/skills\", nor one below another view, "
+                     "as \"/memory/mine\" with \"/memory\"",
+                 view.path};
   }
   if (!spec.views.empty() && (spec.server.empty() || spec.token.empty())) {
     return Error{Code::invalid, "views need the store's address and a token for the daemon", {}};
@@ -99,6 +105,7 @@ OuterPlan plan_of(const SandboxSpec& spec, unsigned first_user) {
   for (const SandboxView& view : spec.views) {
     plan.views.push_back(OuterView{view.path, view.volume, view.writable});
   }
+  std::ranges::stable_sort(plan.views, {}, [](const OuterView& at) { return at.path.size(); });
   return plan;
 }
 

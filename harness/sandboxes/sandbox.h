@@ -24,7 +24,7 @@ namespace outboard::harness {
 
 // A volume as the model's commands see it: "/memory" shows "acme/memory".
 struct SandboxView {
-  std::string path;    // absolute: "/skills"
+  std::string path;    // absolute: "/skills"; in the root of another: "/memory/mine" [S56]
   std::string volume;  // "acme/skills"
   bool writable = false;
 };

@@ -139,6 +139,52 @@ class History(MountsCase):
         self.refused(errno.EROFS, os.unlink, os.path.join(self.a.at("memory", ".history"), "past", "plan.md", name))
 
 
+class Nested(MountsCase):
+    def test_S56_AViewInsideAnotherStaysWhateverBecomesOfItsName(self):
+        outer = os.path.join(site.root, "nested", "memory")
+        inner = os.path.join(outer, "mine")
+        mount = self.third("nested", "--mount", f"{inner}=acme/careful:rw", volumes=("memory", "careful"))
+
+        def is_mounted(place):
+            with open("/proc/self/mountinfo", encoding="utf-8") as lines:
+                return any(line.split()[4] == place for line in lines)
+
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", inner], check=False, capture_output=True))
+        self.assertTrue(is_mounted(inner))
+        self.assertIn("mine", os.listdir(outer))
+        self.assertNotEqual(os.stat(inner).st_dev, os.stat(outer).st_dev)
+        put(os.path.join(inner, "note"), "inside")
+        site.meet("careful", self.b)
+        self.assertEqual(get(self.b.at("careful", "note")), b"inside")
+        self.assertFalse(os.path.exists(self.b.at("memory", "mine")), "nothing of it is in the outer volume")
+        # The same name in the outer volume comes and goes in other sandboxes: this one does not see it.
+        for round_ in range(20):
+            os.mkdir(self.b.at("memory", "mine"))
+            put(self.b.at("memory", "mine", "other"), str(round_))
+            site.meet("memory", mount)
+            self.assertEqual(get(os.path.join(inner, "note")), b"inside")
+            os.rename(self.b.at("memory", "mine"), self.b.at("memory", "theirs"))
+            put(self.b.at("memory", "mine"), "a file now")
+            site.meet("memory", mount)
+            self.assertEqual(os.listdir(outer).count("mine"), 1)
+            self.assertEqual(get(os.path.join(inner, "note")), b"inside")
+            self.assertIn("theirs", os.listdir(outer))
+            os.unlink(self.b.at("memory", "mine"))
+            os.unlink(self.b.at("memory", "theirs", "other"))
+            os.rmdir(self.b.at("memory", "theirs"))
+        self.assertTrue(is_mounted(inner))
+        self.refused(errno.EBUSY, os.rmdir, inner)
+        self.refused(errno.EBUSY, os.rename, inner, os.path.join(outer, "elsewhere"))
+        self.refused(errno.EEXIST, os.mkdir, inner)
+        put(os.path.join(outer, "plain"), "x")
+        self.refused(errno.EXDEV, os.rename, os.path.join(outer, "plain"), os.path.join(inner, "plain"))
+        os.unlink(os.path.join(outer, "plain"))
+        os.unlink(os.path.join(inner, "note"))
+        code, _ = mount.program.end(signal.SIGTERM)
+        self.assertEqual(code, 0)
+        self.assertFalse(is_mounted(inner) or is_mounted(outer), "they leave in order")
+
+
 class Contents(MountsCase):
     def test_S1_WholeFilesWhileTheyGrowAndShrink(self):
         file = self.a.at("memory", "whole")

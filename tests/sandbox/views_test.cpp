@@ -89,7 +89,8 @@ class ViewsTest : public SandboxTest {
     spec.generation = Generation{1};
     spec.views = {{"/skills", "acme/skills", false},
                   {"/memory", "acme/memory", true},
-                  {"/strict", strict_name(), true}};
+                  {"/strict", strict_name(), true},
+                  {"/skills/mine", "acme/memory", true}};
     spec.server = address();
     spec.token = token_;
     spec.author = "ada";
@@ -149,6 +150,16 @@ TEST_F(ViewsTest, ReadOnlyViewIsReadAndWritableOneIsWritten) {
   const auto entry = store_->lookup(call, volume->id, NameRef{std::string("/"), "log"});
   ASSERT_TRUE(entry) << entry.error().message;
   EXPECT_EQ(entry->value.node.attributes.size, 5u);
+}
+
+// [S56] One that is written inside one that is read.
+TEST_F(ViewsTest, AViewStandsInsideAnother) {
+  publish("acme/skills", "hello", "skill\n");
+  const auto [state, output] =
+      run(bash("echo inside > /skills/mine/nested && cat /memory/nested && ls /skills && "
+               "echo x > /skills/y"));
+  EXPECT_TRUE(output.starts_with("inside\nhello\nmine\n")) << output;
+  EXPECT_NE(output.find("Read-only file system"), std::string::npos) << output;
 }
 
 TEST_F(ViewsTest, FrozenSandboxSeesWhatHappenedMeanwhile) {

@@ -102,7 +102,14 @@ std::vector<std::string> arguments_of(const OuterPlan& plan) {
   return words;
 }
 
-std::string view_mountpoint(std::size_t index) {
+std::string view_mountpoint(const OuterPlan& plan, std::size_t index) {
+  const std::string& path = plan.views[index].path;
+  const auto name = path.rfind('/');
+  for (std::size_t i = 0; name > 0 && i < plan.views.size(); ++i) {
+    if (plan.views[i].path == path.substr(0, name)) {
+      return view_mountpoint(plan, i) + path.substr(name);
+    }
+  }
   return "/box/views/" + std::to_string(index);
 }
 
@@ -123,8 +130,8 @@ std::vector<std::string> daemon_command(const OuterPlan& plan, int ready_fd) {
               std::to_string(ready_fd)};
   for (std::size_t i = 0; i < plan.views.size(); ++i) {
     const OuterView& view = plan.views[i];
-    add(words,
-        {"--mount", view_mountpoint(i) + "=" + view.volume + (view.writable ? ":rw" : ":ro")});
+    add(words, {"--mount",
+                view_mountpoint(plan, i) + "=" + view.volume + (view.writable ? ":rw" : ":ro")});
   }
   return words;
 }
@@ -161,7 +168,7 @@ std::vector<std::string> inner_command(const OuterPlan& plan) {
   add(words, {"--bind", "/box/workspace", "/workspace"});
   for (std::size_t i = 0; i < plan.views.size(); ++i) {
     const OuterView& view = plan.views[i];
-    add(words, {view.writable ? "--bind" : "--ro-bind", view_mountpoint(i), view.path});
+    add(words, {view.writable ? "--bind" : "--ro-bind", view_mountpoint(plan, i), view.path});
   }
   add(words, {"--ro-bind", "/programs/outboard-inner", "/run/init", "--remount-ro", "/", "--chdir",
               "/workspace", "--", "/run/init"});

@@ -17,7 +17,7 @@
 namespace outboard::harness {
 
 struct OuterView {
-  std::string path;    // "/skills"
+  std::string path;    // "/skills"; "/memory/mine" stands in the view "/memory"
   std::string volume;  // "acme/skills"
   bool writable = false;
 };
@@ -27,7 +27,7 @@ struct OuterPlan {
   std::string generation;
   std::string author;
   std::string server;  // as reached from within
-  std::vector<OuterView> views;
+  std::vector<OuterView> views;  // each behind the one that it stands in
   uid_t daemon_user = 0;
   uid_t agent_user = 0;
   uid_t command_user = 0;
@@ -42,7 +42,8 @@ std::string parse_plan(int argc, char** argv, OuterPlan& plan);
 // The inverse, for the provider.
 std::vector<std::string> arguments_of(const OuterPlan& plan);
 
-std::string view_mountpoint(std::size_t index);
+// Of a view inside another: below that one's.
+std::string view_mountpoint(const OuterPlan& plan, std::size_t index);
 
 // The command lines of the three programs.
 std::vector<std::string> daemon_command(const OuterPlan& plan, int ready_fd);
