@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -60,25 +61,112 @@ class Killed : public TwoMounts {
   std::unique_ptr<Mount> mount_ = std::make_unique<Mount>(frozen_, clock_, patient());
 };
 
+// Every call of the kernel's that asks the store: what is done before, and the call.
+struct Asking {
+  const char* before;
+  const char* call;
+};
+constexpr Asking kAsking[] = {
+    {"fd = os.open(root + 'close', os.O_WRONLY); os.write(fd, b'new')", "os.close(fd)"},
+    {"fd = os.open(root + 'sync', os.O_WRONLY); os.write(fd, b'new')", "os.fsync(fd)"},
+    {"fd = os.open(root + 'sync', os.O_WRONLY); os.write(fd, b'new')", "os.fdatasync(fd)"},
+    {"import mmap; fd = os.open(root + 'mapped', os.O_RDWR); m = mmap.mmap(fd, 3); m[0] = 110",
+     "m.flush(); os.fsync(fd)"},
+    {"fd = os.open(root + 'grown', os.O_WRONLY); os.posix_fallocate(fd, 0, 100)", "os.fsync(fd)"},
+    {"fd = os.open(root + 'cut', os.O_WRONLY | os.O_TRUNC)", "os.fsync(fd)"},
+    {"", "os.truncate(root + 'cut', 1)"},
+    {"", "os.rename(root + 'from', root + 'to')"},
+    {"import ctypes; c = ctypes.CDLL(None, use_errno=True)",
+     "c.renameat2(-100, (root + 'sync').encode(), -100, (root + 'close').encode(), 2) == 0 or "
+     "fail(ctypes.get_errno())"},
+    {"", "os.mkdir(root + 'made')"},
+    {"", "os.rmdir(root + 'empty')"},
+    {"", "os.unlink(root + 'gone')"},
+    {"", "os.symlink('x', root + 'pointed')"},
+    {"", "os.link(root + 'attr', root + 'linked')"},
+    {"", "os.mkfifo(root + 'fifo')"},
+    {"", "os.open(root + 'created', os.O_WRONLY | os.O_CREAT)"},
+    {"", "os.open(root + 'created', os.O_WRONLY | os.O_CREAT | os.O_EXCL)"},
+    {"", "os.chmod(root + 'attr', 0o600)"},
+    {"", "os.utime(root + 'attr', (1, 1))"},
+    {"", "os.setxattr(root + 'attr', 'user.x', b'1')"},
+    {"", "os.removexattr(root + 'marked', 'user.mark')"},
+    {"", "os.getxattr(root + 'marked', 'user.mark')"},
+    {"", "os.listxattr(root + 'marked')"},
+    {"", "os.getxattr(root + 'marked', 'user.outboard.author')"},
+    {"", "os.listdir(root + '.history/attr')"},
+    {"", "os.stat(root + '.history/@1')"},
+    {"fd = os.open(root + 'attr', os.O_RDWR)", "fcntl.flock(fd, fcntl.LOCK_EX)"},
+    {"fd = os.open(root + 'attr', os.O_RDWR)", "fcntl.lockf(fd, fcntl.LOCK_EX)"},
+    {"import struct; fd = os.open(root + 'attr', os.O_RDWR)",
+     "fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))"},
+    {"fd = os.open(root + 'big0', os.O_RDONLY)", "os.read(fd, 10)"},
+    {"fd = os.open(root + 'big1', os.O_RDONLY)", "os.pread(fd, 10, 150000)"},
+    {"fd = os.open(root + 'big2', os.O_RDONLY); to = os.open(mark + '/copy', os.O_CREAT | "
+     "os.O_WRONLY)",
+     "os.sendfile(to, fd, 0, 10)"},
+    {"fd = os.open(root + 'big3', os.O_RDONLY); to = os.open(root + 'sync', os.O_WRONLY)",
+     "os.copy_file_range(fd, to, 10)"},
+    {"", "os.execv(root + 'big4', ['big4'])"},
+};
+
+// What the mount answers by itself, server or no server.
+constexpr Asking kAnswered[] = {
+    {"", "os.stat(root + 'attr')"},
+    {"", "os.access(root + 'attr', os.R_OK)"},
+    {"", "os.listdir(root)"},
+    {"", "os.stat(root + 'nothing') if os.path.exists(root + 'nothing') else None"},
+    {"", "os.readlink(root + 'link')"},
+    {"", "os.statvfs(root)"},
+    {"", "os.chdir(root + 'empty')"},
+    {"", "os.listxattr(root + 'attr')"},
+    {"", "os.getxattr(root + 'attr', 'user.outboard.version')"},
+    {"", "os.getxattr(root + 'attr', 'user.outboard.stale')"},
+    {"", "os.close(os.open(root + 'attr', os.O_RDONLY))"},
+    {"", "os.close(os.open(root + 'attr', os.O_WRONLY))"},
+    {"fd = os.open(root + 'attr', os.O_RDONLY)", "os.read(fd, 10) == b'old' or fail(5)"},
+    {"fd = os.open(root + 'attr', os.O_RDONLY)", "os.lseek(fd, 0, os.SEEK_DATA)"},
+    {"fd = os.open(root + 'attr', os.O_RDONLY)", "os.fsync(fd)"},
+    {"import mmap; fd = os.open(root + 'attr', os.O_RDONLY)",
+     "mmap.mmap(fd, 3, prot=mmap.PROT_READ)[0] == 111 or fail(5)"},
+    {"fd = os.open(root + 'attr', os.O_WRONLY | os.O_APPEND)", "os.write(fd, b'more')"},
+    {"fd = os.open(root + 'grown', os.O_WRONLY)", "os.ftruncate(fd, 50)"},
+    {"", "os.listdir(root + '.history')"},
+};
+
+class Audit : public Killed {
+ protected:
+  void SetUp() override {
+    for (const char* name :
+         {"close", "sync", "from", "gone", "attr", "mapped", "grown", "cut", "marked"}) {
+      put(a().at(name), "old");
+    }
+    for (int i = 0; i < 5; ++i) put(a().at("big" + std::to_string(i)), std::string(200'000, 'b'));
+    ASSERT_EQ(chmod(a().at("big4").c_str(), 0755), 0);
+    ASSERT_EQ(mkdir(a().at("empty").c_str(), 0755), 0);
+    ASSERT_EQ(symlink("attr", a().at("link").c_str()), 0);
+    ASSERT_EQ(setxattr(a().at("marked").c_str(), "user.mark", "1", 1, 0), 0);
+    ASSERT_TRUE(mount_->reach(head()));
+  }
+  // The errno of a call while the store is frozen; 0: it went well.
+  int outcome(const Asking& asking) {
+    forget_marks();
+    const auto child =
+        program(std::string("def fail(number): raise OSError(number, '')\n") + asking.before,
+                std::string("try: ") + asking.call +
+                    "\nexcept OSError as error: os._exit(error.errno)\nos._exit(0)");
+    await_ready();
+    frozen_.freeze();
+    go();
+    const int ended = child->wait();
+    frozen_.thaw();
+    return ended;
+  }
+};
+
 // [S9]
-TEST_F(Killed, WhoeverWaitsForTheStoreDiesAtOnce) {
-  for (const char* name : {"close", "sync", "from", "gone", "attr"}) put(a().at(name), "old");
-  put(a().at("big"), std::string(200'000, 'b'));
-  ASSERT_TRUE(mount_->reach(head()));
-  const std::pair<const char*, const char*> calls[] = {
-      {"fd = os.open(root + 'close', os.O_WRONLY); os.write(fd, b'new')", "os.close(fd)"},
-      {"fd = os.open(root + 'sync', os.O_WRONLY); os.write(fd, b'new')", "os.fsync(fd)"},
-      {"", "os.rename(root + 'from', root + 'to')"},
-      {"", "os.mkdir(root + 'made')"},
-      {"", "os.unlink(root + 'gone')"},
-      {"", "os.open(root + 'created', os.O_WRONLY | os.O_CREAT)"},
-      {"", "os.chmod(root + 'attr', 0o600)"},
-      {"", "os.setxattr(root + 'attr', 'user.x', b'1')"},
-      {"fd = os.open(root + 'attr', os.O_RDWR)", "fcntl.flock(fd, fcntl.LOCK_EX)"},
-      {"fd = os.open(root + 'attr', os.O_RDWR)", "fcntl.lockf(fd, fcntl.LOCK_EX)"},
-      {"fd = os.open(root + 'big', os.O_RDONLY)", "os.read(fd, 10)"},
-  };
-  for (const auto& [before, then] : calls) {
+TEST_F(Audit, WhoeverWaitsForTheStoreDiesAtOnce) {
+  for (const auto& [before, then] : kAsking) {
     SCOPED_TRACE(then);
     forget_marks();
     auto child = program(before, then);
@@ -91,6 +179,24 @@ TEST_F(Killed, WhoeverWaitsForTheStoreDiesAtOnce) {
   }
   // What was written is neither lost nor there twice: the parcel was in doubt.
   while (get(b().at("close")) != "new" || get(b().at("sync")) != "new") meet();
+}
+
+// [S9] Each returns when its deadline has passed, with an error that says that it did not happen.
+TEST_F(Audit, WhoeverAsksTheStoreIsAnsweredByTheDeadline) {
+  fusefs::View hasty;
+  hasty.read_deadline = hasty.write_deadline = std::chrono::milliseconds(100);
+  mount_ = std::make_unique<Mount>(frozen_, clock_, hasty);
+  for (const Asking& asking : kAsking) EXPECT_EQ(outcome(asking), EIO) << asking.call;
+}
+
+// [S9]
+TEST_F(Audit, WhatTheMountKnowsNeedsNoServer) {
+  EXPECT_EQ(get(mount_->at("attr")), "old");
+  for (const Asking& asking : kAnswered) {
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(outcome(asking), 0) << asking.call;
+    EXPECT_LT(std::chrono::steady_clock::now() - start, kAtOnce) << asking.call;
+  }
 }
 
 // [S9] Its exit closes the files: each waits for the store no longer than a handled signal lets it.
