@@ -23,6 +23,7 @@
 #include "fusefs/walker.h"
 #include "program/life.h"
 #include "program/metrics/exporter.h"
+#include "program/service_manager.h"
 
 namespace outboard::fusefs {
 namespace {
@@ -191,6 +192,7 @@ ControlledDaemon controlled(Daemon& daemon) {
 int mount_and_wait(const FuseConfig& config) {
   const sigset_t ends = program::block_end_signals();
   set_log("outboard-fuse", config.log);
+  const program::ServiceManager manager;
   // The token is in this process's memory: nobody of the same uid may look into it.
   ::prctl(PR_SET_DUMPABLE, 0);
 
@@ -223,7 +225,13 @@ int mount_and_wait(const FuseConfig& config) {
   for (const MountSpec& mount : config.mounts) paths.push_back(mount.path);
   program::tell_ready(config.ready_fd, paths);
 
-  program::await_end(ends);
+  manager.ready();
+
+  // Whoever holds a view's lock for ever holds main, too, and is missed.
+  program::await_end(ends, manager, [&daemon] {
+    for (const auto& view : daemon.views) (void)view->volume->seq();
+  });
+  manager.stopping();
   daemon.unmount();
   return EXIT_SUCCESS;
 }

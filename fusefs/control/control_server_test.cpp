@@ -123,6 +123,18 @@ TEST_F(ControlServerTest, S6_BarrierWaitsUntilTheMountShowsTheSeq) {
   EXPECT_GE(volume_->seq(), seq);
 }
 
+TEST_F(ControlServerTest, S6_ABarrierWithoutSeqsReachesWhatTheServerHas) {
+  const Seq seq = make_file("note.md");
+  Follower follower(store_, *volume_, clock_);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  v1::BarrierRequest request;
+  request.set_head(true);
+  v1::BarrierResponse response;
+  ASSERT_TRUE(stub_->Barrier(&context, request, &response).ok());
+  EXPECT_EQ(response.seqs().at("acme/memory"), seq.value);
+}
+
 TEST_F(ControlServerTest, BarrierOnAVolumeThatIsNotMountedIsRefused) {
   EXPECT_EQ(barrier("acme/skills", Seq{1}, std::chrono::seconds(5)), grpc::StatusCode::NOT_FOUND);
 }

@@ -47,19 +47,22 @@ Seq MountService::shown(const std::string& volume) const {
   return lowest;
 }
 
-grpc::Status MountService::catch_up(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
-                                    Moment deadline) const {
+grpc::Status MountService::reach_head(Moment deadline) const {
+  for (const ControlledView& view : daemon_.views) {
+    const outboard::Status reached = view.volume.reach_head(deadline);
+    if (!reached) return wire::to_status(reached.error());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status MountService::reach(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
+                                 Moment deadline) const {
   for (const auto& [volume, seq] : seqs) {
     if (is_mounted(volume)) continue;
     return refuse(Code::not_found, "the volume \"" + volume + "\" is not mounted here", volume);
   }
   for (const ControlledView& view : daemon_.views) {
     const std::string& name = view.volume.volume().name;
-    if (seqs.empty()) {
-      const outboard::Status reached = view.volume.reach_head(deadline);
-      if (!reached) return wire::to_status(reached.error());
-      continue;
-    }
     const auto wanted = seqs.find(name);
     if (wanted == seqs.end()) continue;
     if (view.volume.wait_until(Seq{wanted->second}, deadline)) continue;
@@ -75,10 +78,15 @@ grpc::Status MountService::catch_up(const google::protobuf::Map<std::string, std
 grpc::Status MountService::Barrier(grpc::ServerContext* context, const v1::BarrierRequest* request,
                                    v1::BarrierResponse* response) {
   const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
-  if (request->seqs().empty()) return grpc::Status::OK;
-  if (auto reached = catch_up(request->seqs(), deadline); !reached.ok()) return reached;
+  if (auto reached = reach(request->seqs(), deadline); !reached.ok()) return reached;
   for (const auto& [volume, seq] : request->seqs()) {
     (*response->mutable_seqs())[volume] = shown(volume).value;
+  }
+  if (!request->head()) return grpc::Status::OK;
+  if (auto reached = reach_head(deadline); !reached.ok()) return reached;
+  for (const ControlledView& view : daemon_.views) {
+    const std::string& name = view.volume.volume().name;
+    (*response->mutable_seqs())[name] = shown(name).value;
   }
   return grpc::Status::OK;
 }
@@ -196,7 +204,9 @@ grpc::Status MountService::Resume(grpc::ServerContext* context, const v1::Resume
                                   v1::ResumeResponse* response) {
   const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
   set_frozen(false);
-  if (auto reached = catch_up(request->seqs(), deadline); !reached.ok()) {
+  const auto& seqs = request->seqs();
+  auto reached = seqs.empty() ? reach_head(deadline) : reach(seqs, deadline);
+  if (!reached.ok()) {
     set_frozen(true);
     return reached;
   }

@@ -55,7 +55,7 @@ class Program:
 class Mount:
     """One outboard-fuse daemon. Views lie at ROOT/NAME/VIEW, one for each volume acme/VIEW."""
 
-    def __init__(self, deployment, name, volumes, token_file, *options, mode="rw"):
+    def __init__(self, deployment, name, volumes, token_file, *options, mode="rw", env=None):
         self.deployment, self.volumes = deployment, volumes
         self.root = os.path.join(deployment.root, name)
         self.control = os.path.join(deployment.root, name + ".sock")
@@ -64,12 +64,12 @@ class Mount:
         for volume in volumes:
             os.makedirs(self.at(volume), exist_ok=True)
             words += ["--mount", f"{self.at(volume)}=acme/{volume}:{mode}"]
-        self.words = words
+        self.words, self.env = words, env
         self.program = None
         self.start()
 
     def start(self):
-        self.program = Program(self.root + ".log", self.words)
+        self.program = Program(self.root + ".log", self.words, self.env)
 
     def at(self, volume, *names):
         return os.path.join(self.root, volume, *names)
@@ -126,9 +126,9 @@ class Deployment:
     def token_numbers(self):
         return {token["id"] for token in json.loads(self.outboard("token", "list", "acme", "--json"))}
 
-    def add_mount(self, name, user, volumes, *options, mode="rw"):
+    def add_mount(self, name, user, volumes, *options, mode="rw", env=None):
         token, _ = self.mint(name, user, volumes)
-        made = Mount(self, name, volumes, token, *options, mode=mode)
+        made = Mount(self, name, volumes, token, *options, mode=mode, env=env)
         self.mounts.append(made)
         assert made.program.ready, made.program.words()
         return made

@@ -6,13 +6,15 @@ import fcntl
 import os
 import re
 import signal
+import socket
+import subprocess
 import sys
 import time
 import unittest
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import Deployment  # noqa: E402
+from deployment import BIN, Deployment  # noqa: E402
 
 site = None
 
@@ -41,8 +43,8 @@ def get(path):
 
 
 class LifeCase(unittest.TestCase):
-    def mount(self, name, *options, user="ada", volumes=("memory",), mode="rw"):
-        mount = site.add_mount(name, user, list(volumes), *options, mode=mode)
+    def mount(self, name, *options, user="ada", volumes=("memory",), mode="rw", env=None):
+        mount = site.add_mount(name, user, list(volumes), *options, mode=mode, env=env)
         self.addCleanup(self.end_mount, mount)
         return mount
 
@@ -151,6 +153,62 @@ class Figures(LifeCase):
             target = os.readlink(os.path.join(fds, fd))
             held |= set(re.findall(r"socket:\[(\d+)\]", target))
         self.assertEqual(held & listening(), set())
+
+
+class Told(LifeCase):
+    """By the command on the control socket, and by the service manager."""
+
+    def tell(self, mount, *words, given="", code=0):
+        done = subprocess.run([os.path.join(BIN, "outboard"), "mount", *words, "--control", mount.control],
+                              input=given, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_S6_barrier_waits_and_prints_the_seqs(self):
+        mount = self.mount("waiting", volumes=("memory", "skills"))
+        site.sql("INSERT INTO outboard.memory_files (org, path, content) VALUES ('acme', '/told.md', 'x')")
+        said = self.tell(mount, "barrier")
+        self.assertEqual(get(mount.at("memory", "told.md")), "x")
+        self.assertEqual(said, f"acme/memory {site.head('memory')}\nacme/skills {site.head('skills')}\n")
+        head = site.head("memory")
+        self.assertEqual(self.tell(mount, "barrier", f"acme/memory={head}"), f"acme/memory {head}\n")
+        late = self.tell(mount, "barrier", f"acme/memory={head + 1}", "--timeout", "1s", code=3)
+        self.assertIn(f"seq {head + 1}", late)
+        self.assertIn("acme/none", self.tell(mount, "barrier", "acme/none=1", code=1))
+
+    def test_S41_a_token_is_renewed_without_a_remount(self):
+        mount = self.mount("renewed")
+        with open(os.path.join(site.root, "renewed.token"), encoding="utf-8") as file:
+            old = file.read().strip()
+        fresh, _ = site.mint("fresh", "bob", ["memory"])
+        stranger, _ = site.mint("stranger", "bob", ["skills"])
+        self.assertIn("hint", self.tell(mount, "renew-token", "-", given="ob_nonsense\n", code=1))
+        self.tell(mount, "renew-token", stranger, code=1)
+        put(mount.at("memory", "by ada"), "x")
+        self.tell(mount, "renew-token", fresh)
+        put(mount.at("memory", "by bob"), "x")
+        authors = [os.getxattr(mount.at("memory", name), "user.outboard.author") for name in ("by ada", "by bob")]
+        self.assertEqual(authors, [b"ada", b"bob"])
+        with open(fresh, encoding="utf-8") as file:
+            new = file.read().strip()
+        for secret in (old, new, "ob_nonsense"):
+            self.assertNotIn(secret, mount.program.words())
+
+    def test_the_service_manager_hears_of_the_start_the_life_and_the_end(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind("\0outboard-notify-" + str(os.getpid()))
+            manager.settimeout(30)
+            told = {"NOTIFY_SOCKET": manager.getsockname().decode().replace("\0", "@"), "WATCHDOG_USEC": "200000"}
+            mount = self.mount("managed", env={**os.environ, **told})
+            self.assertTrue(mount.is_mounted("memory"))
+            self.assertEqual(manager.recv(256), b"READY=1\n")
+            for _ in range(3):
+                self.assertEqual(manager.recv(256), b"WATCHDOG=1\n")
+            self.assertEqual(mount.program.end()[0], 0)
+            said = b"WATCHDOG=1\n"
+            while said == b"WATCHDOG=1\n":
+                said = manager.recv(256)
+            self.assertEqual(said, b"STOPPING=1\n")
 
 
 if __name__ == "__main__":
