@@ -13,10 +13,14 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-// The caller's deadline on this process' steady clock, at most `most` from now.
+// A refusal says where each view is: it has to be on its way before the caller gives up.
+constexpr milliseconds kToAnswer{200};
+
+// A little before the caller's deadline, on this process' steady clock; at most `most` from now.
 Moment deadline_of(const grpc::ServerContext& context, Moment now, milliseconds most) {
   const auto left = context.deadline() - std::chrono::system_clock::now();
-  return now + std::min(duration_cast<milliseconds>(left), most);
+  const auto whole = duration_cast<milliseconds>(left);
+  return now + std::min(whole - std::min(whole / 5, kToAnswer), most);
 }
 
 grpc::Status refuse(Code code, std::string message, std::string subject = {}) {
@@ -140,7 +144,8 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
   const Moment deadline = deadline_of(*context, clock_.now(), kPrewarmDeadline);
   std::uint64_t left = request->bytes_max() > 0 ? request->bytes_max() : kPrewarmBytesDefault;
   bool found = false;
-  for (const ControlledView& view : daemon_.views) {
+  for (std::size_t number = 0; number < daemon_.views.size(); ++number) {
+    const ControlledView& view = daemon_.views[number];
     std::string place = "/";
     if (!request->path().empty() && !is_within(view.path, request->path())) {
       if (!is_within(request->path(), view.path)) continue;
@@ -149,7 +154,7 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
     // Its ".." would leave the view.
     if (auto good = check_path(place); !good) return wire::to_status(good.error());
     found = true;
-    const auto done = daemon_.prewarm(view, place, left, deadline);
+    const auto done = daemon_.prewarm(number, place, left, deadline);
     if (!done) return wire::to_status(done.error());
     response->set_files(response->files() + done->files);
     response->set_bytes(response->bytes() + done->bytes);
