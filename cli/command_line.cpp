@@ -10,12 +10,11 @@
 #include "cli/context.h"
 #include "cli/failure.h"
 #include "cli/local_files.h"
+#include "cli/secret_input.h"
 #include "cli/status_command.h"
 
 namespace outboard::cli {
 namespace {
-
-constexpr std::uint64_t kTokenFileBytesMax = 4096;
 
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the server cannot be reached.\n"

@@ -196,6 +196,20 @@ class MemorySite {
       if (path == "/skills") return client::WarmReport{3, 2048};
       return Error{Code::not_found, "no view is mounted at or above " + path, path};
     }
+    Result<std::map<std::string, std::uint64_t>> await_mount(
+        const std::string&, const std::map<std::string, std::uint64_t>& seqs) override {
+      std::map<std::string, std::uint64_t> shown{{"acme/memory", 9}, {"acme/skills", 4}};
+      for (const auto& [volume, seq] : seqs) {
+        if (!shown.contains(volume)) return Error{Code::not_found, volume + " is not mounted here"};
+        if (shown[volume] < seq) return Error{Code::timed_out, volume + " shows less"};
+      }
+      if (!seqs.empty()) std::erase_if(shown, [&](auto& one) { return !seqs.contains(one.first); });
+      return shown;
+    }
+    Status renew_mount_token(const std::string&, const std::string& token) override {
+      if (token != "ob_new") return Error{Code::unauthenticated, "the server does not know it"};
+      return success();
+    }
     Result<Roster*> roster() override {
       if (site_.broken) return *site_.broken;
       if (site_.roster == nullptr) return Error{Code::unavailable, "nobody keeps a roster here"};

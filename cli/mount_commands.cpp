@@ -1,11 +1,14 @@
 #include "cli/mount_commands.h"
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 #include <ostream>
 #include <vector>
 
 #include "cli/amounts.h"
 #include "cli/json_output.h"
+#include "cli/secret_input.h"
 
 namespace outboard::cli {
 namespace {
@@ -72,6 +75,24 @@ void print_view(Screen& screen, const client::MountedView& view) {
   out << "\n";
 }
 
+// "acme/memory=42" each, what a commit or `outboard log` said of a volume.
+Result<std::map<std::string, std::uint64_t>> parse_seqs(const std::vector<std::string>& words) {
+  std::map<std::string, std::uint64_t> seqs;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.rfind('=');
+    const std::string digits = equals == std::string::npos ? "" : word.substr(equals + 1);
+    std::uint64_t seq = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [stop, failed] = std::from_chars(digits.data(), end, seq);
+    if (equals == 0 || digits.empty() || failed != std::errc() || stop != end) {
+      return Error{Code::invalid,
+                   "\"" + word + "\" names no volume and seq: write them as acme/memory=42", word};
+    }
+    seqs[word.substr(0, equals)] = seq;
+  }
+  return seqs;
+}
+
 }  // namespace
 
 Status show_mount(Context& context, const MountOptions& options) {
@@ -120,6 +141,41 @@ Status warm_mount(Context& context, const MountOptions& options) {
   }
   screen.out() << "warm: " << counted(warmed->files, "file") << ", " << readable_size(warmed->bytes)
                << "\n";
+  return success();
+}
+
+Status await_mount(Context& context, const MountOptions& options) {
+  const auto socket = socket_of(context, options);
+  if (!socket) return socket.error();
+  const auto wanted = parse_seqs(options.seqs);
+  if (!wanted) return wanted.error();
+  const auto shown = context.server().await_mount(*socket, *wanted);
+  if (!shown) return shown.error();
+  Screen& screen = context.screen();
+  if (context.json()) {
+    Json document = Json::object();
+    for (const auto& [volume, seq] : *shown) document[volume] = seq;
+    print_json(screen, document);
+    return success();
+  }
+  for (const auto& [volume, seq] : *shown) screen.out() << printable(volume) << " " << seq << "\n";
+  return success();
+}
+
+Status renew_mount_token(Context& context, const MountOptions& options) {
+  const auto socket = socket_of(context, options);
+  if (!socket) return socket.error();
+  const auto token = read_secret(context.in(), options.token_file, kTokenFileBytesMax, "token");
+  if (!token) return token.error();
+  const auto renewed = context.server().renew_mount_token(*socket, *token);
+  if (!renewed) return renewed.error();
+  Screen& screen = context.screen();
+  if (context.json()) {
+    print_json(screen, {{"renewed", true}});
+    return success();
+  }
+  screen.out() << screen.paint(Colour::green, "renewed")
+               << ": the mount shows the new token from now on\n";
   return success();
 }
 

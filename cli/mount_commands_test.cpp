@@ -44,6 +44,39 @@ TEST_F(MountCommands, WarmSaysWhatItBroughtAndWhatItDidNotFind) {
   EXPECT_TRUE(holds(refused.err, "/nowhere")) << refused.err;
 }
 
+TEST_F(MountCommands, S6_BarrierPrintsWhatEachVolumeShows) {
+  const Said all = site.run({"mount", "barrier", "--control", "/run/m.sock"});
+  ASSERT_EQ(all.code, kExitOk) << all.err;
+  EXPECT_EQ(all.out, "acme/memory 9\nacme/skills 4\n");
+  const Said one = site.run({"mount", "barrier", "acme/memory=9", "--control", "/run/m.sock"});
+  EXPECT_EQ(one.out, "acme/memory 9\n");
+  const auto json =
+      nlohmann::json::parse(site.run({"mount", "barrier", "--control", "/s", "--json"}).out);
+  EXPECT_EQ(json["acme/skills"], 4);
+  const Said late = site.run({"mount", "barrier", "acme/memory=10", "--control", "/run/m.sock"});
+  EXPECT_EQ(late.code, kExitUnreachable);
+  for (const char* wrong : {"acme/memory", "acme/memory=", "=3", "acme/memory=3x", "a=-1"}) {
+    const Said refused = site.run({"mount", "barrier", wrong, "--control", "/run/m.sock"});
+    EXPECT_EQ(refused.code, kExitRefused) << wrong;
+    EXPECT_TRUE(holds(refused.err, "acme/memory=42")) << refused.err;
+  }
+}
+
+TEST_F(MountCommands, ANewTokenComesFromAFileOrStandardInputAndIsNeverPrinted) {
+  const Said good = site.run({"mount", "renew-token", "-", "--control", "/s"}, "ob_new\n");
+  EXPECT_EQ(good.code, kExitOk) << good.err;
+  EXPECT_FALSE(holds(good.out, "ob_new")) << good.out;
+  const Said bad = site.run({"mount", "renew-token", "-", "--control", "/s"}, "ob_bad\n");
+  EXPECT_EQ(bad.code, kExitRefused);
+  EXPECT_FALSE(holds(bad.err + bad.out, "ob_bad")) << bad.err;
+  const Said none = site.run({"mount", "renew-token", "-", "--control", "/s"}, "\n");
+  EXPECT_EQ(none.code, kExitRefused);
+  EXPECT_TRUE(holds(none.err, "standard input")) << none.err;
+  const Said lost = site.run({"mount", "renew-token", "/nowhere/token", "--control", "/s"});
+  EXPECT_EQ(lost.code, kExitRefused);
+  EXPECT_TRUE(holds(lost.err, "/nowhere/token")) << lost.err;
+}
+
 TEST_F(MountCommands, WithoutASocketTheWayOutIsNamed) {
   const Said said = site.run({"mount", "status"});
   EXPECT_NE(said.code, kExitOk);

@@ -74,6 +74,15 @@ class RemoteServer final : public Server {
     return client::warm_mount(control_socket, path, bytes_max, deadline());
   }
 
+  Result<std::map<std::string, std::uint64_t>> await_mount(
+      const std::string& control_socket,
+      const std::map<std::string, std::uint64_t>& seqs) override {
+    return client::await_mount(control_socket, seqs, deadline());
+  }
+  Status renew_mount_token(const std::string& control_socket, const std::string& token) override {
+    return client::renew_mount_token(control_socket, token, deadline());
+  }
+
   Result<client::Agent*> agent() override {
     if (!agent_) {
       if (address_.harness.empty()) return unnamed("harness", "--harness", "OUTBOARD_HARNESS");

@@ -23,6 +23,13 @@ class Alone final : public Server {
                                         std::uint64_t) override {
     return Error{Code::unavailable, "none here"};
   }
+  Result<std::map<std::string, std::uint64_t>> await_mount(
+      const std::string&, const std::map<std::string, std::uint64_t>&) override {
+    return Error{Code::unavailable, "none here"};
+  }
+  Status renew_mount_token(const std::string&, const std::string&) override {
+    return Error{Code::unavailable, "none here"};
+  }
   Result<client::Agent*> agent() override { return Error{Code::unsupported, "there is none"}; }
   Result<Roster*> roster() override { return Error{Code::unsupported, "there is none"}; }
   Result<MintedToken> sign_in(const Call&, const std::string&) override {

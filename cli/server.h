@@ -4,6 +4,8 @@
 // RemoteServer reaches a real one over gRPC; the tests' MemoryServer holds everything itself.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "client/agent.h"
@@ -33,6 +35,9 @@ class Server {
   virtual Result<client::WarmReport> warm_mount(const std::string& control_socket,
                                                 const std::string& path,
                                                 std::uint64_t bytes_max) = 0;
+  virtual Result<std::map<std::string, std::uint64_t>> await_mount(
+      const std::string& control_socket, const std::map<std::string, std::uint64_t>& seqs) = 0;
+  virtual Status renew_mount_token(const std::string& control_socket, const std::string& token) = 0;
   virtual Result<Roster*> roster() = 0;
   // A token for whom an OIDC ID token speaks of; needs none.
   virtual Result<MintedToken> sign_in(const Call& call, const std::string& id_token) = 0;

@@ -7,6 +7,7 @@
 #include "cli/amounts.h"
 #include "cli/json_output.h"
 #include "cli/local_files.h"
+#include "cli/secret_input.h"
 #include "cli/table.h"
 
 namespace outboard::cli {
@@ -111,18 +112,8 @@ Status mint_token(Context& context, const MintOptions& options) {
 }
 
 Status log_in(Context& context, const std::string& id_token_file, const std::string& to_file) {
-  Result<std::string> id_token = std::string();
-  if (id_token_file == "-") {
-    std::getline(context.in(), *id_token);
-  } else {
-    id_token = read_file(id_token_file, kIdTokenFileBytesMax);
-  }
+  const auto id_token = read_secret(context.in(), id_token_file, kIdTokenFileBytesMax, "ID token");
   if (!id_token) return id_token.error();
-  const std::size_t end = id_token->find_last_not_of(" \t\r\n");
-  id_token->resize(end == std::string::npos ? 0 : end + 1);
-  if (id_token->empty()) {
-    return Error{Code::invalid, "there is no ID token in " + id_token_file, id_token_file};
-  }
   auto file = open_secret(to_file);
   if (!file) return file.error();
   auto minted = context.server().sign_in(context.call(), *id_token);

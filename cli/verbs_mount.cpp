@@ -29,6 +29,24 @@ void add_mount_verbs(CLI::App& app, Command& chosen, bool& json) {
   warm->callback([&chosen, options] {
     chosen = [options](Context& context) { return warm_mount(context, *options); };
   });
+  CLI::App* barrier =
+      add("barrier", "Wait until programs in the mount see what was committed; prints the seqs");
+  barrier->add_option("VOLUME=SEQ", options->seqs,
+                      "As in acme/memory=42; default: all that the server has by now");
+  barrier->footer(
+      "Example:\n  outboard mount barrier --timeout 5s --control /run/outboard/mount.sock");
+  barrier->callback([&chosen, options] {
+    chosen = [options](Context& context) { return await_mount(context, *options); };
+  });
+  CLI::App* renew = add("renew-token", "Give the daemon another token, without a remount");
+  renew->add_option("FILE", options->token_file, "Holds the token; - reads standard input")
+      ->required();
+  renew->footer(
+      "Example:\n  outboard token mint acme/ada | outboard mount renew-token - --control "
+      "/run/outboard/mount.sock");
+  renew->callback([&chosen, options] {
+    chosen = [options](Context& context) { return renew_mount_token(context, *options); };
+  });
 }
 
 }  // namespace outboard::cli

@@ -68,4 +68,29 @@ Result<WarmReport> warm_mount(const std::string& control_socket, const std::stri
   return WarmReport{response.files(), response.bytes()};
 }
 
+Result<std::map<std::string, std::uint64_t>> await_mount(
+    const std::string& control_socket, const std::map<std::string, std::uint64_t>& seqs,
+    Moment deadline) {
+  v1::BarrierRequest request;
+  for (const auto& [volume, seq] : seqs) (*request.mutable_seqs())[volume] = seq;
+  request.set_head(seqs.empty());
+  v1::BarrierResponse response;
+  const Status asked =
+      ask_daemon(control_socket, deadline, [&](auto& stub, grpc::ClientContext& context) {
+        return stub.Barrier(&context, request, &response);
+      });
+  if (!asked) return asked.error();
+  return std::map<std::string, std::uint64_t>(response.seqs().begin(), response.seqs().end());
+}
+
+Status renew_mount_token(const std::string& control_socket, const std::string& token,
+                         Moment deadline) {
+  v1::RenewTokenRequest request;
+  request.set_token(token);
+  v1::RenewTokenResponse response;
+  return ask_daemon(control_socket, deadline, [&](auto& stub, grpc::ClientContext& context) {
+    return stub.RenewToken(&context, request, &response);
+  });
+}
+
 }  // namespace outboard::client

@@ -50,4 +50,15 @@ Result<MountReport> ask_mount(const std::string& control_socket, Moment deadline
 Result<WarmReport> warm_mount(const std::string& control_socket, const std::string& path,
                               std::uint64_t bytes_max, Moment deadline);
 
+// Waits until the named volumes' views show these seqs, or, when none is named, every view what the
+// server has by now. What they show then, by volume. timed_out: some does not; not_found: a volume
+// is not mounted there.
+Result<std::map<std::string, std::uint64_t>> await_mount(
+    const std::string& control_socket, const std::map<std::string, std::uint64_t>& seqs,
+    Moment deadline);
+// The daemon shows this token from now on. unauthenticated, not_found: the server does not take it,
+// or it does not reach a mounted volume; the old one stays.
+Status renew_mount_token(const std::string& control_socket, const std::string& token,
+                         Moment deadline);
+
 }  // namespace outboard::client

@@ -31,6 +31,7 @@ struct Texts {
   std::vector<std::string> mounts;
   std::string umask = "022";
   std::string owners = "view";
+  std::string user;
   std::int64_t read_ms = kReadDeadline.count();
   std::int64_t write_ms = kWriteDeadline.count();
 };
@@ -77,6 +78,17 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
                  "Show figures for Prometheus at http://ADDRESS/metrics: a port of this machine "
                  "alone, or host:port. They name the views' paths and volumes; none by default")
       ->type_name("ADDRESS");
+  app.add_option(
+         "--user", texts.user,
+         "As root: run as this user, 1000 or 1000:100; the token file, the control socket's "
+         "directory and PEM files must be open to it")
+      ->type_name("UID[:GID]");
+  app.add_option(
+         "--fuse-fd", config.fuse_fds,
+         "Descriptor of /dev/fuse that whoever started this has mounted (mount(2), fd=); one "
+         "for each --mount, in their order. It needs no rights then, and unmounts nothing")
+      ->check(CLI::Range(0, 1'048'576).description(""))
+      ->type_name("FD");
   program::add_ready_option(app, config.ready_fd, "Once mounted, one line per view");
   program::add_log_options(app, config.log);
 }
@@ -88,11 +100,35 @@ Error bad_mount(std::string_view text, std::string_view rule) {
                std::string(text)};
 }
 
+// A view stands before those inside it.
+void sort_views(FuseConfig& config) {
+  std::vector<std::pair<MountSpec, int>> views;
+  for (std::size_t i = 0; i < config.mounts.size(); ++i) {
+    views.emplace_back(config.mounts[i], config.fuse_fds.empty() ? -1 : config.fuse_fds[i]);
+  }
+  std::ranges::stable_sort(views, {}, [](const auto& view) { return view.first.path.size(); });
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    config.mounts[i] = views[i].first;
+    if (!config.fuse_fds.empty()) config.fuse_fds[i] = views[i].second;
+  }
+}
+
 Status finish(FuseConfig& config, const Texts& texts) {
   for (const std::string& text : texts.mounts) {
     auto mount = parse_mount(text);
     if (!mount) return std::move(mount).error();
     config.mounts.push_back(*std::move(mount));
+  }
+  if (!texts.user.empty()) {
+    auto identity = parse_identity(texts.user);
+    if (!identity) return Error{Code::invalid, "--user: " + identity.error().message};
+    config.identity = *identity;
+  }
+  if (!config.fuse_fds.empty() && config.fuse_fds.size() != config.mounts.size()) {
+    return Error{Code::invalid,
+                 "--fuse-fd is given " + std::to_string(config.fuse_fds.size()) +
+                     " times and --mount " + std::to_string(config.mounts.size()) +
+                     " times: each view needs its own descriptor, in the same order"};
   }
   std::size_t used = 0;
   const bool octal = texts.umask.find_first_not_of("01234567") == std::string::npos;
@@ -104,8 +140,7 @@ Status finish(FuseConfig& config, const Texts& texts) {
   config.write_deadline = std::chrono::milliseconds(texts.write_ms);
   config.stored_owners = texts.owners == "stored";
   if (auto good = check_places(config.mounts); !good) return good;
-  // A view stands before those inside it.
-  std::ranges::stable_sort(config.mounts, {}, [](const MountSpec& at) { return at.path.size(); });
+  sort_views(config);
   return success();
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/limits.h"
 #include "core/log.h"
 #include "core/result.h"
+#include "fusefs/confinement/privileges.h"
 #include "program/command_line.h"
 
 namespace outboard::fusefs {
@@ -33,9 +35,11 @@ struct FuseConfig {
   std::chrono::milliseconds read_deadline = kReadDeadline;    // also of the start
   std::chrono::milliseconds write_deadline = kWriteDeadline;  // of a close, a sync, a new name
   bool prewarm = false;                                       // before it is ready
-  std::string control_socket;                                 // empty: none
-  std::string metrics;  // where figures are shown: "host:port" or a port; empty: nowhere
-  int ready_fd = -1;    // -1: nobody waits
+  std::optional<Identity> identity;                           // whom it becomes; unset: nobody else
+  std::vector<int> fuse_fds;   // of the views in their order, mounted already; empty: it mounts
+  std::string control_socket;  // empty: none
+  std::string metrics;         // where figures are shown: "host:port" or a port; empty: nowhere
+  int ready_fd = -1;           // -1: nobody waits
   LogOptions log;
 };
 

@@ -65,5 +65,26 @@ TEST(CommandLine, DeadlinesHaveAUnitAndBounds) {
   }
 }
 
+TEST(CommandLine, AUserIsNumbersAndNotRoot) {
+  const CommandLine line = with({"--user", "1000:100"});
+  ASSERT_TRUE(line.config) << line.text;
+  EXPECT_EQ(line.config->identity, (Identity{1000, 100}));
+  EXPECT_EQ(with({"--user", "7"}).config->identity, (Identity{7, 7}));
+  for (const char* wrong : {"0", "nobody", "1000:", ":1", "1:0", "1x", "4294967295"}) {
+    const CommandLine refused = with({"--user", wrong});
+    EXPECT_EQ(refused.exit_code, 2) << wrong;
+    EXPECT_NE(refused.text.find("1000:100"), std::string::npos) << refused.text;
+  }
+}
+
+TEST(CommandLine, EachViewHasItsOwnHandedInDescriptor) {
+  const CommandLine line = with({"--fuse-fd", "5", "--mount", "/m=acme/m:rw", "--fuse-fd", "6"});
+  ASSERT_TRUE(line.config) << line.text;
+  EXPECT_EQ(line.config->fuse_fds, (std::vector<int>{5, 6}));
+  const CommandLine refused = with({"--mount", "/m=acme/m:rw", "--fuse-fd", "5"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.text.find("--fuse-fd"), std::string::npos) << refused.text;
+}
+
 }  // namespace
 }  // namespace outboard::fusefs

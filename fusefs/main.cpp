@@ -1,7 +1,7 @@
 // outboard-fuse: the parts and the order in which they come to life; they end in the reverse one.
 //
-// command line → log → token → GrpcStore → each view: notifier, volume, follower, flusher, session
-// → control socket, figures → ready → a signal → unmount.
+// command line → log → mounter → no rights from here on → token → GrpcStore → each view: notifier,
+// volume, follower, flusher, session → control socket, figures → ready → a signal → unmount.
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -15,7 +15,9 @@
 #include "core/log.h"
 #include "core/path.h"
 #include "fusefs/config.h"
+#include "fusefs/confinement/syscall_filter.h"
 #include "fusefs/control/control_server.h"
+#include "fusefs/kernel/mounter.h"
 #include "fusefs/kernel/session.h"
 #include "fusefs/token_file.h"
 #include "fusefs/volume/flusher.h"
@@ -24,6 +26,7 @@
 #include "fusefs/walker.h"
 #include "program/life.h"
 #include "program/metrics/exporter.h"
+#include "program/service_manager.h"
 
 namespace outboard::fusefs {
 namespace {
@@ -38,6 +41,7 @@ struct MountedView {
   std::unique_ptr<MountedVolume> volume;
   std::unique_ptr<Follower> follower;
   std::unique_ptr<Flusher> flusher;
+  std::unique_ptr<Mounting> mounting;
   std::unique_ptr<KernelSession> session;
 };
 
@@ -61,7 +65,8 @@ View view_of(const FuseConfig& config, const MountSpec& mount) {
 
 // What all views share.
 struct Daemon {
-  explicit Daemon(const FuseConfig& given) : config(given), token(given.token_file) {}
+  Daemon(const FuseConfig& given, const Mounter& mounting)
+      : config(given), mounter(mounting), token(given.token_file) {}
   // Those inside others leave first.
   ~Daemon() {
     while (!views.empty()) views.pop_back();
@@ -70,6 +75,7 @@ struct Daemon {
   Daemon& operator=(const Daemon&) = delete;
 
   const FuseConfig& config;
+  const Mounter& mounter;
   SystemClock clock;
   TokenFile token;
   std::unique_ptr<GrpcStore> store;
@@ -105,8 +111,15 @@ struct Daemon {
     view->volume->watch_lease([this] { return store->heard_since(); });
     view->follower = std::make_unique<Follower>(*store, *view->volume, clock);
     view->flusher = std::make_unique<Flusher>(*view->volume);
+    const std::size_t number = views.size();
+    if (config.fuse_fds.empty()) {
+      view->mounting = mounter.view(number);
+    } else {
+      view->mounting = std::make_unique<HandedMount>(config.fuse_fds[number]);
+    }
     SessionConfig session;
     session.mountpoint = spec.path;
+    session.mounting = view->mounting.get();
     ++mounted;
     session.on_ended = [this] {
       if (--mounted == 0) ::kill(::getpid(), SIGTERM);  // all were unmounted from outside
@@ -119,19 +132,18 @@ struct Daemon {
   }
 
   // Names, attributes and small files where the first command asks nobody for them. [S58]
-  static Result<Prewarmed> prewarm(const std::string& path, MountedVolume& volume,
-                                   const std::string& place, std::uint64_t bytes_max,
-                                   Moment deadline) {
-    const std::string below = place == "/" ? path : path + place;
-    if (auto walked = walk_apart(below, deadline); !walked) return std::move(walked).error();
-    return volume.prewarm(place, bytes_max, deadline);
+  Result<Prewarmed> prewarm(std::size_t number, const std::string& place, std::uint64_t bytes_max,
+                            Moment deadline) {
+    auto walked = mounter.walk(number, place, deadline);
+    if (!walked) return std::move(walked).error();
+    return views[number]->volume->prewarm(place, bytes_max, deadline);
   }
 
   void prewarm_all() {
     std::uint64_t left = kPrewarmBytesDefault;
     for (std::size_t i = 0; i < views.size(); ++i) {
       const std::string& path = config.mounts[i].path;
-      const auto done = prewarm(path, *views[i]->volume, "/", left, clock.now() + kPrewarmDeadline);
+      const auto done = prewarm(i, "/", left, clock.now() + kPrewarmDeadline);
       if (!done) {
         log(Severity::warning, "not all was brought near; it is read when it is asked for",
             {{"path", path}, {"why", done.error().message}});
@@ -151,7 +163,7 @@ struct Daemon {
   // Out of the tree, with everything published; who looks in can still ask.
   void unmount() {
     end_in_time();
-    for (const auto& view : views) view->session->stop();
+    for (auto view = views.rbegin(); view != views.rend(); ++view) (*view)->session->stop();
   }
 
   void measure(Figures& to) const {
@@ -193,21 +205,40 @@ ControlledDaemon controlled(Daemon& daemon) {
   parts.current_as_of = [&daemon] { return daemon.store->current_as_of(); };
   parts.connected = [&daemon] { return daemon.store->connected(); };
   parts.set_frozen = [&daemon](bool frozen) { daemon.store->set_frozen(frozen); };
-  parts.prewarm = [](const ControlledView& view, const std::string& place, std::uint64_t bytes_max,
-                     Moment deadline) {
-    return Daemon::prewarm(view.path, view.volume, place, bytes_max, deadline);
+  parts.prewarm = [&daemon](std::size_t view, const std::string& place, std::uint64_t bytes_max,
+                            Moment deadline) {
+    return daemon.prewarm(view, place, bytes_max, deadline);
   };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
   return parts;
 }
 
+// While there is one thread: what may mount stands apart, and this process may nothing more. [S60]
+Result<std::unique_ptr<Mounter>> confine(const FuseConfig& config) {
+  // The token will be in this process's memory: nobody of the same uid may look into it.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  Mounter::Config mounting;
+  for (const MountSpec& spec : config.mounts) {
+    mounting.views.push_back({spec.path, spec.volume, spec.read_only});
+  }
+  mounting.mounts = config.fuse_fds.empty();
+  mounting.look = look_at_all;
+  mounting.nothing_there = kNothingThere;
+  auto mounter = Mounter::start(mounting);
+  if (!mounter) return mounter;
+  if (auto dropped = drop_privileges(config.identity); !dropped) return dropped.error();
+  if (auto filtered = filter_syscalls(Duty::serving); !filtered) return filtered.error();
+  return mounter;
+}
+
 int mount_and_wait(const FuseConfig& config) {
   const sigset_t ends = program::block_end_signals();
   set_log("outboard-fuse", config.log);
-  // The token is in this process's memory: nobody of the same uid may look into it.
-  ::prctl(PR_SET_DUMPABLE, 0);
+  const program::ServiceManager manager;
+  auto mounter = confine(config);
+  if (!mounter) return refuse("cannot give up rights", mounter.error());
 
-  Daemon daemon(config);
+  Daemon daemon(config, **mounter);
   if (auto connected = daemon.connect(); !connected) {
     return refuse("cannot reach the server", connected.error());
   }
@@ -236,7 +267,13 @@ int mount_and_wait(const FuseConfig& config) {
   for (const MountSpec& mount : config.mounts) paths.push_back(mount.path);
   program::tell_ready(config.ready_fd, paths);
 
-  program::await_end(ends);
+  manager.ready();
+
+  // Whoever holds a view's lock for ever holds main, too, and is missed.
+  program::await_end(ends, manager, [&daemon] {
+    for (const auto& view : daemon.views) (void)view->volume->seq();
+  });
+  manager.stopping();
   daemon.unmount();
   return EXIT_SUCCESS;
 }
@@ -245,9 +282,6 @@ int mount_and_wait(const FuseConfig& config) {
 }  // namespace outboard::fusefs
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string_view(argv[1]) == outboard::fusefs::kWalkOption) {
-    return outboard::fusefs::look_at_all(argv[2]);
-  }
   const auto line = outboard::fusefs::read_command_line(argc, argv);
   if (line.config) return outboard::fusefs::mount_and_wait(*line.config);
   return outboard::program::say(line.text, line.exit_code);

@@ -1,5 +1,8 @@
 #include "fusefs/token_file.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <fstream>
 
 namespace outboard::fusefs {
@@ -24,6 +27,12 @@ std::string TokenFile::token() {
 
 Status TokenFile::check() {
   if (!token().empty()) return success();
+  if (::access(path_.c_str(), R_OK) != 0 && errno == EACCES) {
+    return Error{Code::no_access,
+                 "user " + std::to_string(::getuid()) + " may not read the token file " + path_ +
+                     ": give it that user, or leave --user out",
+                 path_};
+  }
   return Error{Code::unauthenticated,
                "there is no token in " + path_ + ": write one there with `outboard token mint`",
                path_};

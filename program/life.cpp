@@ -20,7 +20,11 @@ sigset_t block_end_signals() {
 void await_end(const sigset_t& ends) {
   int received = 0;
   ::sigwait(&ends, &received);
-  log(Severity::info, "ending", {{"signal", std::to_string(received)}});
+  log_end(received);
+}
+
+void log_end(int signal) {
+  log(Severity::info, "ending", {{"signal", std::to_string(signal)}});
 }
 
 void tell_ready(int fd, const std::vector<std::string>& lines) {

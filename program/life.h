@@ -18,6 +18,7 @@ sigset_t block_end_signals();
 
 // Blocks until one of them comes, and logs which.
 void await_end(const sigset_t& ends);
+void log_end(int signal);
 
 // One line for each, then closes it. -1: nobody waits.
 void tell_ready(int fd, const std::vector<std::string>& lines);

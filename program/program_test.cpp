@@ -1,11 +1,17 @@
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
 
 #include "program/command_line.h"
 #include "program/life.h"
+#include "program/service_manager.h"
 
 namespace outboard::program {
 namespace {
@@ -58,6 +64,83 @@ TEST(Life, ReadyIsALineEachAndThenTheEnd) {
   EXPECT_EQ(std::string_view(said.data(), static_cast<std::size_t>(got)), "unix:/a\n127.0.0.1:1\n");
   EXPECT_EQ(::read(ends[0], said.data(), said.size()), 0);
   ::close(ends[0]);
+}
+
+// A manager's side: a datagram socket under the name that NOTIFY_SOCKET gets.
+class Listening {
+ public:
+  explicit Listening(const std::string& name) : name_(name) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, name.data(), name.size());
+    if (name.front() == '@') address.sun_path[0] = '\0';
+    const auto size = offsetof(sockaddr_un, sun_path) + name.size();
+    socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(
+        ::bind(socket_, reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size)),
+        0);
+    ::setenv("NOTIFY_SOCKET", name.c_str(), 1);
+  }
+  ~Listening() {
+    ::close(socket_);
+    if (name_.front() != '@') ::unlink(name_.c_str());
+  }
+  std::string heard() const {
+    std::array<char, 256> said{};
+    const auto got = ::recv(socket_, said.data(), said.size(), 0);
+    return {said.data(), got < 0 ? 0 : static_cast<std::size_t>(got)};
+  }
+
+ private:
+  const std::string name_;
+  int socket_ = -1;
+};
+
+std::string own_name(const char* before) {
+  return before + std::string("outboard-notify-") + std::to_string(::getpid());
+}
+
+TEST(ServiceManager, HearsAtAPathAndUnderAnAbstractName) {
+  for (const char* before : {"/tmp/", "@"}) {
+    const Listening listening(own_name(before));
+    const ServiceManager manager;
+    EXPECT_EQ(std::getenv("NOTIFY_SOCKET"), nullptr) << "a child would speak in our name";
+    EXPECT_FALSE(manager.watchdog());
+    manager.ready();
+    EXPECT_EQ(listening.heard(), "READY=1\n");
+    manager.stopping();
+    EXPECT_EQ(listening.heard(), "STOPPING=1\n");
+  }
+}
+
+TEST(ServiceManager, WhoIsWatchedSaysThatItLivesUntilItEnds) {
+  const sigset_t ends = block_end_signals();
+  const Listening listening(own_name("@"));
+  ::setenv("WATCHDOG_USEC", "20000", 1);
+  ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
+  const ServiceManager manager;
+  ASSERT_TRUE(manager.watchdog());
+  int looked = 0;
+  await_end(ends, manager, [&looked] {
+    if (++looked == 3) ::kill(::getpid(), SIGTERM);
+  });
+  EXPECT_EQ(looked, 3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(listening.heard(), "WATCHDOG=1\n");
+}
+
+TEST(ServiceManager, AnothersWatchdogIsNotOurs) {
+  const Listening listening(own_name("@"));
+  ::setenv("WATCHDOG_USEC", "20000", 1);
+  ::setenv("WATCHDOG_PID", "1", 1);
+  EXPECT_FALSE(ServiceManager().watchdog());
+}
+
+TEST(ServiceManager, NobodyNeedListen) {
+  ::setenv("NOTIFY_SOCKET", "/nowhere/at/all", 1);
+  ServiceManager().ready();
+  ::setenv("NOTIFY_SOCKET", "vsock:2:1234", 1);
+  ServiceManager().ready();
+  ServiceManager().ready();
 }
 
 }  // namespace

@@ -38,8 +38,8 @@ struct ControlledDaemon {
   std::function<void(bool frozen)> set_frozen = [](bool) {};
   // Takes the token into use; refuses one that the server does not accept, and keeps the old.
   std::function<Status(const std::string& token)> renew_token;
-  // Brings what is at and below `place`, a path within the view, near to programs.
-  std::function<Result<Prewarmed>(const ControlledView& view, const std::string& place,
+  // Brings what is at and below `place`, a path within the view of that number, near to programs.
+  std::function<Result<Prewarmed>(std::size_t view, const std::string& place,
                                   std::uint64_t bytes_max, Moment deadline)>
       prewarm;
 };

@@ -44,9 +44,9 @@ class ControlServerTest : public ::testing::Test {
     daemon.version = "test";
     daemon.views.push_back({"/memory", *volume_});
     daemon.views.back().activity = [] { return Activity{{{"LOOKUP", 3}}, 1}; };
-    daemon.prewarm = [this](const ControlledView& view, const std::string& place,
-                            std::uint64_t bytes_max, Moment) -> Result<Prewarmed> {
-      warmed_ = view.path + " " + place + " " + std::to_string(bytes_max);
+    daemon.prewarm = [this](std::size_t view, const std::string& place, std::uint64_t bytes_max,
+                            Moment) -> Result<Prewarmed> {
+      warmed_ = std::to_string(view) + " " + place + " " + std::to_string(bytes_max);
       return Prewarmed{2, 10};
     };
     daemon.views.back().idle = [this](Moment) { return requests_in_flight_ == 0; };
@@ -121,6 +121,18 @@ TEST_F(ControlServerTest, S6_BarrierWaitsUntilTheMountShowsTheSeq) {
   Follower follower(store_, *volume_, clock_);
   waiter.join();
   EXPECT_GE(volume_->seq(), seq);
+}
+
+TEST_F(ControlServerTest, S6_ABarrierWithoutSeqsReachesWhatTheServerHas) {
+  const Seq seq = make_file("note.md");
+  Follower follower(store_, *volume_, clock_);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  v1::BarrierRequest request;
+  request.set_head(true);
+  v1::BarrierResponse response;
+  ASSERT_TRUE(stub_->Barrier(&context, request, &response).ok());
+  EXPECT_EQ(response.seqs().at("acme/memory"), seq.value);
 }
 
 TEST_F(ControlServerTest, BarrierOnAVolumeThatIsNotMountedIsRefused) {
@@ -210,9 +222,9 @@ TEST_F(ControlServerTest, S58_WhatIsToBeWarmIsAPlaceInAView) {
     return done.ok() ? std::to_string(response.files()) : done.error_message();
   };
   EXPECT_EQ(warm("/memory/notes"), "2");
-  EXPECT_EQ(warmed_, "/memory /notes 100");
+  EXPECT_EQ(warmed_, "0 /notes 100");
   EXPECT_EQ(warm("/"), "2");
-  EXPECT_EQ(warmed_, "/memory / 100");
+  EXPECT_EQ(warmed_, "0 / 100");
   EXPECT_EQ(warm(""), "2");
   EXPECT_NE(warm("/skills").find("/skills"), std::string::npos);
   warmed_.clear();

@@ -13,10 +13,14 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-// The caller's deadline on this process' steady clock, at most `most` from now.
+// A refusal says where each view is: it has to be on its way before the caller gives up.
+constexpr milliseconds kToAnswer{200};
+
+// A little before the caller's deadline, on this process' steady clock; at most `most` from now.
 Moment deadline_of(const grpc::ServerContext& context, Moment now, milliseconds most) {
   const auto left = context.deadline() - std::chrono::system_clock::now();
-  return now + std::min(duration_cast<milliseconds>(left), most);
+  const auto whole = duration_cast<milliseconds>(left);
+  return now + std::min(whole - std::min(whole / 5, kToAnswer), most);
 }
 
 grpc::Status refuse(Code code, std::string message, std::string subject = {}) {
@@ -47,19 +51,22 @@ Seq MountService::shown(const std::string& volume) const {
   return lowest;
 }
 
-grpc::Status MountService::catch_up(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
-                                    Moment deadline) const {
+grpc::Status MountService::reach_head(Moment deadline) const {
+  for (const ControlledView& view : daemon_.views) {
+    const outboard::Status reached = view.volume.reach_head(deadline);
+    if (!reached) return wire::to_status(reached.error());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status MountService::reach(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
+                                 Moment deadline) const {
   for (const auto& [volume, seq] : seqs) {
     if (is_mounted(volume)) continue;
     return refuse(Code::not_found, "the volume \"" + volume + "\" is not mounted here", volume);
   }
   for (const ControlledView& view : daemon_.views) {
     const std::string& name = view.volume.volume().name;
-    if (seqs.empty()) {
-      const outboard::Status reached = view.volume.reach_head(deadline);
-      if (!reached) return wire::to_status(reached.error());
-      continue;
-    }
     const auto wanted = seqs.find(name);
     if (wanted == seqs.end()) continue;
     if (view.volume.wait_until(Seq{wanted->second}, deadline)) continue;
@@ -75,10 +82,15 @@ grpc::Status MountService::catch_up(const google::protobuf::Map<std::string, std
 grpc::Status MountService::Barrier(grpc::ServerContext* context, const v1::BarrierRequest* request,
                                    v1::BarrierResponse* response) {
   const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
-  if (request->seqs().empty()) return grpc::Status::OK;
-  if (auto reached = catch_up(request->seqs(), deadline); !reached.ok()) return reached;
+  if (auto reached = reach(request->seqs(), deadline); !reached.ok()) return reached;
   for (const auto& [volume, seq] : request->seqs()) {
     (*response->mutable_seqs())[volume] = shown(volume).value;
+  }
+  if (!request->head()) return grpc::Status::OK;
+  if (auto reached = reach_head(deadline); !reached.ok()) return reached;
+  for (const ControlledView& view : daemon_.views) {
+    const std::string& name = view.volume.volume().name;
+    (*response->mutable_seqs())[name] = shown(name).value;
   }
   return grpc::Status::OK;
 }
@@ -140,7 +152,8 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
     }
     return innermost == &view;
   };
-  for (const ControlledView& view : daemon_.views) {
+  for (std::size_t number = 0; number < daemon_.views.size(); ++number) {
+    const ControlledView& view = daemon_.views[number];
     std::string place = "/";
     if (!request->path().empty() && !is_within(view.path, request->path())) {
       if (!shown_by(view)) continue;
@@ -149,7 +162,7 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
     // Its ".." would leave the view.
     if (auto good = check_path(place); !good) return wire::to_status(good.error());
     found = true;
-    const auto done = daemon_.prewarm(view, place, left, deadline);
+    const auto done = daemon_.prewarm(number, place, left, deadline);
     if (!done) return wire::to_status(done.error());
     response->set_files(response->files() + done->files);
     response->set_bytes(response->bytes() + done->bytes);
@@ -204,7 +217,9 @@ grpc::Status MountService::Resume(grpc::ServerContext* context, const v1::Resume
                                   v1::ResumeResponse* response) {
   const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
   set_frozen(false);
-  if (auto reached = catch_up(request->seqs(), deadline); !reached.ok()) {
+  const auto& seqs = request->seqs();
+  auto reached = seqs.empty() ? reach_head(deadline) : reach(seqs, deadline);
+  if (!reached.ok()) {
     set_frozen(true);
     return reached;
   }

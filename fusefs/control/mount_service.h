@@ -39,9 +39,11 @@ class MountService final : public v1::MountService::Service {
  private:
   bool idle(Moment until) const;
   void set_frozen(bool frozen) const;
-  // Every view up to the seqs; with none, to what the server has by now.
-  grpc::Status catch_up(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
-                        Moment deadline) const;
+  // Each named volume's views up to its seq.
+  grpc::Status reach(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
+                     Moment deadline) const;
+  // Every view up to what the server has by now.
+  grpc::Status reach_head(Moment deadline) const;
   bool is_mounted(const std::string& volume) const;
   // The lowest seq that the volume's views show.
   Seq shown(const std::string& volume) const;

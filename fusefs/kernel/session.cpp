@@ -1,18 +1,13 @@
 #include "fusefs/kernel/session.h"
 
-#include <fcntl.h>
 #include <linux/fuse.h>
 #include <pthread.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -32,38 +27,6 @@ constexpr int kWakeSignal = SIGUSR1;
 // A wake-up sent between a worker's look at the flag and its read is lost, so it is sent again.
 constexpr std::chrono::milliseconds kWakeAgain{5};
 
-std::string reason(int number) {
-  char text[128] = {};
-  return strerror_r(number, text, sizeof text);
-}
-
-Status check_mountpoint(const std::string& path) {
-  struct stat found {};
-  if (stat(path.c_str(), &found) != 0) {
-    const int number = errno;
-    if (number == ENOTCONN) {
-      return Error{Code::invalid,
-                   "the mountpoint " + path + " is a mount whose daemon is gone: run `umount " +
-                       path + "` first",
-                   path};
-    }
-    return Error{Code::invalid,
-                 "the mountpoint " + path + " cannot be used: " + reason(number) +
-                     "; it must be an existing directory",
-                 path};
-  }
-  if (S_ISDIR(found.st_mode)) return success();
-  return Error{Code::not_directory,
-               "the mountpoint " + path + " is not a directory: give an empty directory", path};
-}
-
-std::vector<std::string> mount_arguments(const MountedVolume& volume) {
-  std::string options = "allow_other,default_permissions,subtype=outboard,fsname=";
-  options += volume.volume().name;
-  if (volume.view().read_only) options += ",ro";
-  return {"outboard-fuse", "-o", options};
-}
-
 }  // namespace
 
 KernelNotifier::KernelNotifier() : notifier_(std::make_unique<Notifier>()) {}
@@ -79,7 +42,10 @@ struct KernelSession::Parts {
   SessionConfig config;
   MountedVolume& volume;
   Notifier& notifier;
-  std::string connection;  // its number in /sys/fs/fuse/connections
+  // Before `watch`, whose thread may ask to abort.
+  const std::unique_ptr<Mounting> own =
+      config.mounting != nullptr ? nullptr : std::make_unique<OwnMount>(plan());
+  Mounting* const mounting = own ? own.get() : config.mounting;
   RequestWatch watch{watch_config()};
   RequestCounts counts;
   Served served{volume, watch, counts};
@@ -92,6 +58,9 @@ struct KernelSession::Parts {
   std::vector<std::thread> workers GUARDED_BY(mutex);
   std::atomic<std::size_t> idle = 0;  // workers that wait for the kernel
 
+  MountPlan plan() const {
+    return {config.mountpoint, volume.volume().name, volume.view().read_only};
+  }
   RequestWatch::Config watch_config();
   // Ends this connection and no other's: programs that wait hear an error.
   void abort(const std::string& why) const;
@@ -102,8 +71,6 @@ struct KernelSession::Parts {
   void replace_last_idle();
   void work(std::size_t number);
   void serve();
-  // Whether it is out of the tree for good, so that nobody unmounts what lies below it.
-  bool unmount_lazily() const;
   void end_workers();
 };
 
@@ -119,40 +86,23 @@ RequestWatch::Config KernelSession::Parts::watch_config() {
 void KernelSession::Parts::abort(const std::string& why) const {
   log(Severity::error, "this view is stuck: its connection to the kernel is ended",
       {{"mountpoint", config.mountpoint}, {"why", why}});
-  std::ofstream file("/sys/fs/fuse/connections/" + connection + "/abort");
-  if (file << "1" << std::flush) return;
-  // Without the control filesystem: what an unmount by force does first. Held, it stays in its
-  // place: nobody shall write into the directory below it.
-  const int held = open(config.mountpoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  umount2(config.mountpoint.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW);
-  if (held >= 0) close(held);
+  mounting->abort();
 }
 
 Status KernelSession::Parts::mount() {
-  if (auto good = check_mountpoint(config.mountpoint); !good) return good;
-  std::vector<std::string> arguments = mount_arguments(volume);
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  fuse_args args = FUSE_ARGS_INIT(static_cast<int>(pointers.size()), pointers.data());
+  auto descriptor = mounting->mount();
+  if (!descriptor) return std::move(descriptor).error();
+  std::string name = "outboard-fuse";
+  char* words[] = {name.data(), nullptr};
+  fuse_args args = FUSE_ARGS_INIT(1, words);
   session = fuse_session_new(&args, &ops, sizeof ops, &served);
   fuse_opt_free_args(&args);
-  if (session == nullptr) {
-    return Error{Code::invalid, "libfuse refused the mount options", config.mountpoint};
-  }
-  if (fuse_session_mount(session, config.mountpoint.c_str()) != 0) {
-    const std::string why = reason(errno);
-    fuse_session_destroy(std::exchange(session, nullptr));
-    return Error{Code::unavailable,
-                 "could not mount on " + config.mountpoint + ": " + why +
-                     "; it needs /dev/fuse, and root or fusermount3",
-                 config.mountpoint};
-  }
-  // Without asking ourselves: there is no worker yet.
-  struct statx found {};
-  if (statx(AT_FDCWD, config.mountpoint.c_str(), AT_STATX_DONT_SYNC, 0, &found) == 0) {
-    connection = std::to_string(found.stx_dev_minor);
-  }
-  return success();
+  const std::string place = "/dev/fd/" + std::to_string(*descriptor);
+  if (session != nullptr && fuse_session_mount(session, place.c_str()) == 0) return success();
+  mounting->unmount();
+  if (session != nullptr) fuse_session_destroy(std::exchange(session, nullptr));
+  close(*descriptor);
+  return Error{Code::unavailable, "libfuse does not take the mount", config.mountpoint};
 }
 
 void KernelSession::Parts::start_workers() {
@@ -218,14 +168,6 @@ void KernelSession::Parts::serve() {
   std::free(buffer.mem);
 }
 
-bool KernelSession::Parts::unmount_lazily() const {
-  if (umount2(config.mountpoint.c_str(), UMOUNT_NOFOLLOW) == 0) return false;
-  if (errno != EBUSY) return false;  // unmounted from outside, or only fusermount3 may do it
-  log(Severity::info, "the view is in use: it is taken out of the tree and ends with this daemon",
-      {{"mountpoint", config.mountpoint}});
-  return umount2(config.mountpoint.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
-}
-
 void KernelSession::Parts::end_workers() {
   fuse_session_exit(session);
   std::vector<std::thread> ending;
@@ -272,12 +214,11 @@ bool KernelSession::idle(Moment until) {
 
 void KernelSession::stop() {
   if (parts_->stopping.exchange(true)) return;
-  const bool detached = parts_->unmount_lazily();
+  parts_->mounting->unmount();
   parts_->volume.end_waits();
   parts_->volume.publish_all();
   parts_->notifier.detach();
   parts_->end_workers();
-  if (!detached) fuse_session_unmount(parts_->session);
   fuse_session_destroy(parts_->session);
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/counters.h"
 #include "core/result.h"
+#include "fusefs/kernel/mounting.h"
 #include "fusefs/volume/activity.h"
 #include "fusefs/volume/invalidator.h"
 #include "fusefs/volume/volume.h"
@@ -37,6 +38,7 @@ class KernelNotifier {
 
 struct SessionConfig {
   std::string mountpoint;         // an existing directory
+  Mounting* mounting = nullptr;   // unset: this process mounts it; else it outlives the session
   std::size_t workers = 12;       // at first; one more is born whenever the last one is taken, so
   std::size_t workers_max = 256;  // that who waits for the store keeps nobody from what is cached
   // A request that is unanswered for so long after every deadline is stuck for ever: the view ends.

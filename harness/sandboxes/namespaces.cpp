@@ -93,6 +93,30 @@ Status check_spec(const SandboxSpec& spec) {
   return success();
 }
 
+// The mount daemon in a sandbox is a user without rights: what is closed to others is closed to it.
+Status check_reach(const std::string& server) {
+  constexpr std::string_view kUnix = "unix:";
+  if (!server.starts_with(kUnix)) return success();
+  const std::string socket = server.substr(kUnix.size());
+  const std::size_t slash = socket.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : socket.substr(0, slash + 1);
+  struct stat found {};
+  if (::stat(directory.c_str(), &found) == 0 && (found.st_mode & S_IXOTH) == 0) {
+    return Error{Code::invalid,
+                 "a sandbox's mount daemon cannot reach " + server +
+                     ": it is a user of its own; open the directory with `chmod o+x " + directory +
+                     "`, or put the socket into another one",
+                 server};
+  }
+  if (::stat(socket.c_str(), &found) == 0 && (found.st_mode & S_IWOTH) == 0) {
+    return Error{Code::invalid,
+                 "a sandbox's mount daemon cannot connect to " + server +
+                     ": it is a user of its own; open the socket with `chmod o+w " + socket + "`",
+                 server};
+  }
+  return success();
+}
+
 OuterPlan plan_of(const SandboxSpec& spec, unsigned first_user) {
   OuterPlan plan;
   plan.session = to_string(spec.session);
@@ -236,6 +260,9 @@ Result<std::shared_ptr<Sandbox>> Namespaces::create(const SandboxSpec& spec, Mom
   const std::string daemon = config_.programs + "/outboard-fuse";
   if (!spec.views.empty() && ::access(daemon.c_str(), X_OK) != 0) {
     return unsupported(daemon + " is missing, and views need it; build or install it");
+  }
+  if (!spec.views.empty()) {
+    if (auto reached = check_reach(spec.server); !reached) return std::move(reached).error();
   }
   const std::string home = home_of(spec.session);
   const BoxLock lock(config_.directory, spec.session);

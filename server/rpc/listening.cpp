@@ -1,7 +1,11 @@
 #include "server/rpc/listening.h"
 
 #include <grpcpp/security/server_credentials.h>
+#include <sys/stat.h>
 
+#include <string_view>
+
+#include "core/log.h"
 #include "proto/endpoint.h"
 
 namespace outboard::server {
@@ -37,6 +41,14 @@ Result<std::shared_ptr<grpc::ServerCredentials>> tls(const RpcConfig& config) {
 
 std::string with_port(const std::string& address, int port) {
   return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+}
+
+void open_to_all_users(const std::string& address) {
+  if (!wire::is_unix(address)) return;
+  std::string path = address.substr(std::string_view("unix:").size());
+  if (path.starts_with("//")) path.erase(0, 2);
+  if (::chmod(path.c_str(), 0666) == 0) return;
+  log(Severity::warning, "only this server's own user can connect", {{"address", address}});
 }
 
 Result<std::shared_ptr<grpc::ServerCredentials>> credentials_for(const std::string& address,

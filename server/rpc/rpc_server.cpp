@@ -143,6 +143,7 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const RpcConfig& config, Sto
       error.subject = address;
       return error;
     }
+    open_to_all_users(address);
     parts->addresses.push_back(wire::is_unix(address) ? address : with_port(address, ports[i]));
   }
   if (oversight.readiness != nullptr) {

@@ -19,15 +19,15 @@ WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mount_worker.
 
 
 class Program:
-    """A child process with its log in a file. `say_ready`: its word on --ready-fd is waited for."""
+    """A child process with its log in a file, started by way of `before`, with the descriptors of `keep`. `say_ready`: its word on --ready-fd is waited for."""
 
-    def __init__(self, log, words, env=None):
+    def __init__(self, log, words, env=None, before=(), keep=()):
         self.log = log
         ear, mouth = os.pipe()
         with open(log, "ab") as err:
             self.process = subprocess.Popen(
-                [os.path.join(BIN, words[0]), *words[1:], "--ready-fd", str(mouth)],
-                stdin=subprocess.DEVNULL, stdout=err, stderr=err, pass_fds=[mouth], env=env)
+                [*before, os.path.join(BIN, words[0]), *words[1:], "--ready-fd", str(mouth)],
+                stdin=subprocess.DEVNULL, stdout=err, stderr=err, pass_fds=[mouth, *keep], env=env)
         os.close(mouth)
         ready, _, _ = select.select([ear], [], [], START_SECONDS)
         self.said = os.read(ear, 4096).decode() if ready else ""
@@ -55,21 +55,22 @@ class Program:
 class Mount:
     """One outboard-fuse daemon. Views lie at ROOT/NAME/VIEW, one for each volume acme/VIEW."""
 
-    def __init__(self, deployment, name, volumes, token_file, *options, mode="rw"):
+    def __init__(self, deployment, name, volumes, token_file, *options, mode="rw", env=None,
+                 control=None):
         self.deployment, self.volumes = deployment, volumes
         self.root = os.path.join(deployment.root, name)
-        self.control = os.path.join(deployment.root, name + ".sock")
+        self.control = control or os.path.join(deployment.root, name + ".sock")
         words = ["outboard-fuse", "--server", deployment.address, "--token-file", token_file,
                  "--control", self.control, *options]
         for volume in volumes:
             os.makedirs(self.at(volume), exist_ok=True)
             words += ["--mount", f"{self.at(volume)}=acme/{volume}:{mode}"]
-        self.words = words
+        self.words, self.env = words, env
         self.program = None
         self.start()
 
     def start(self):
-        self.program = Program(self.root + ".log", self.words)
+        self.program = Program(self.root + ".log", self.words, self.env)
 
     def at(self, volume, *names):
         return os.path.join(self.root, volume, *names)
@@ -126,9 +127,9 @@ class Deployment:
     def token_numbers(self):
         return {token["id"] for token in json.loads(self.outboard("token", "list", "acme", "--json"))}
 
-    def add_mount(self, name, user, volumes, *options, mode="rw"):
+    def add_mount(self, name, user, volumes, *options, mode="rw", env=None):
         token, _ = self.mint(name, user, volumes)
-        made = Mount(self, name, volumes, token, *options, mode=mode)
+        made = Mount(self, name, volumes, token, *options, mode=mode, env=env)
         self.mounts.append(made)
         assert made.program.ready, made.program.words()
         return made

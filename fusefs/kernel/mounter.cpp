@@ -1,0 +1,233 @@
+#include "fusefs/kernel/mounter.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+
+#include "core/log.h"
+#include "fusefs/confinement/privileges.h"
+#include "fusefs/confinement/syscall_filter.h"
+#include "fusefs/kernel/mounter_words.h"
+
+namespace outboard::fusefs {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+constexpr int kSocket = 3;  // the mounter's end, once all else is closed
+// For a kernel that lets nobody unmount; the daemon does not wait for it for ever.
+constexpr int kEndWait_ms = 5'000;
+// A mount or an unmount takes milliseconds; one that hangs must not hold the daemon's end.
+constexpr int kWishWait_ms = 10'000;
+
+// To see every name below a view; the second sees less, and is enough for that.
+constexpr Capabilities kToLook = 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH;
+constexpr Capabilities kToMount = kToLook | 1ULL << CAP_SYS_ADMIN;
+
+Error gone() {
+  return Error{Code::unavailable,
+               "the process that mounts for this daemon is gone: end the daemon, then umount"};
+}
+
+// The mounter's own life, in its process.
+class Attendant {
+ public:
+  explicit Attendant(const Mounter::Config& config) : config_(config) {
+    if (!config.mounts) return;
+    for (const MountPlan& plan : config.views) views_.push_back(std::make_unique<OwnMount>(plan));
+  }
+
+  void live() {
+    while (auto asked = next_question(kSocket)) {
+      const auto& [question, socket] = *asked;
+      if (question.wish == Wish::walk) {
+        walk(question, socket);
+      } else {
+        serve(question, socket);
+      }
+      if (socket >= 0) ::close(socket);
+      while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+      }
+    }
+    for (const auto& view : views_) view->clear_away();
+  }
+
+ private:
+  void serve(const Question& question, int socket) {
+    if (question.view >= views_.size()) return;
+    OwnMount& view = *views_[question.view];
+    Answer made;
+    if (question.wish == Wish::unmount) view.unmount();
+    if (question.wish == Wish::abort) view.abort();
+    if (question.wish == Wish::mount) {
+      auto descriptor = view.mount();
+      if (descriptor) made.descriptor = *descriptor;
+      if (!descriptor) made.refused = descriptor.error();
+    }
+    answer(socket, made);
+    if (made.descriptor >= 0) ::close(made.descriptor);
+  }
+
+  void walk(const Question& question, int socket) {
+    const std::string& place = question.place;
+    const bool inside = place.starts_with('/') && ("/" + place + "/").find("/../") == place.npos;
+    if (question.view >= config_.views.size() || !inside) return;
+    const pid_t child = ::fork();
+    if (child != 0) return;  // without one its socket closes unanswered
+    ::close(kSocket);
+    ::prctl(PR_SET_NAME, "fuse-walker");
+    std::signal(SIGALRM, SIG_DFL);
+    ::alarm(static_cast<unsigned>(std::min<std::uint64_t>(question.seconds, 3600)) + 1);
+    if (!drop_privileges(std::nullopt, kToLook)) ::_exit(EXIT_FAILURE);
+    const std::string& path = config_.views[question.view].path;
+    const int how = config_.look(place == "/" ? path : path + place);
+    Answer found;
+    if (how == config_.nothing_there) {
+      found.refused = Error{Code::not_found, "nothing stands at " + path + place};
+    } else if (how != EXIT_SUCCESS) {
+      found.refused =
+          Error{Code::unavailable, "not all below " + path + place + " could be looked at"};
+    }
+    answer(socket, found);
+    ::_exit(EXIT_SUCCESS);
+  }
+
+  const Mounter::Config& config_;
+  std::vector<std::unique_ptr<OwnMount>> views_;
+};
+
+// What the daemon inherited and will open is its own; a view's descriptor here would keep the view
+// alive without it. Its signals are its own, too: this process ends when the daemon has.
+void stand_apart(int socket, int others) {
+  ::prctl(PR_SET_NAME, "fuse-mounter");
+  ::close(others);
+  if (::dup2(socket, kSocket) < 0) ::_exit(EXIT_FAILURE);
+  ::fcntl(kSocket, F_SETFD, FD_CLOEXEC);
+  ::syscall(SYS_close_range, kSocket + 1, ~0U, 0);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) std::signal(number, SIG_IGN);
+}
+
+// Who may mount by itself needs no program for it. Everybody else has fusermount3, and what that
+// program needs: the right to gain rights.
+void confine() {
+  if ((permitted_capabilities() & 1ULL << CAP_SYS_ADMIN) == 0) return;
+  Status good = drop_privileges(std::nullopt, kToMount);
+  if (good) good = filter_syscalls(Duty::mounting);
+  if (!good) {
+    log(Severity::warning, "the mounter keeps more rights than it needs",
+        {{"why", good.error().message}});
+  }
+}
+
+// A view as the daemon sees it.
+class DistantMount final : public Mounting {
+ public:
+  DistantMount(int socket, std::uint32_t number) : socket_(socket), number_(number) {}
+
+  Result<int> mount() override {
+    auto made = say(Wish::mount);
+    if (made.refused) return *made.refused;
+    return made.descriptor;
+  }
+  void unmount() override {
+    const auto done = say(Wish::unmount);
+    if (!done.refused) return;
+    log(Severity::error, "this view stays where it is, without a daemon",
+        {{"why", done.refused->message}});
+  }
+  void abort() override { say(Wish::abort); }
+
+ private:
+  Answer say(Wish wish) const;
+
+  const int socket_;
+  const std::uint32_t number_;
+};
+
+// timed_out: no answer came in time; unavailable: none will.
+Answer exchange(int socket, const Question& question, int wait_ms) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return {gone()};
+  const bool asked = ask(socket, question, ends[1]);
+  ::close(ends[1]);
+  pollfd ready{ends[0], POLLIN, 0};
+  Answer answered{gone()};
+  if (asked) {
+    int came = -1;
+    do {
+      came = ::poll(&ready, 1, wait_ms);
+    } while (came < 0 && errno == EINTR);
+    if (came == 0) {
+      answered = {Error{Code::timed_out, "the process that mounts did not answer in time"}};
+    } else if (auto heard = await_answer(ends[0])) {
+      answered = *std::move(heard);
+    }
+  }
+  ::close(ends[0]);
+  return answered;
+}
+
+Answer DistantMount::say(Wish wish) const {
+  return exchange(socket_, {wish, number_, 0, {}}, kWishWait_ms);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Mounter>> Mounter::start(const Config& config) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return Error{Code::unavailable, "no socket for the process that mounts"};
+  }
+  const pid_t process = ::fork();
+  if (process == 0) {
+    stand_apart(ends[1], ends[0]);
+    confine();
+    Attendant(config).live();
+    ::_exit(EXIT_SUCCESS);
+  }
+  ::close(ends[1]);
+  if (process > 0) return std::unique_ptr<Mounter>(new Mounter(ends[0], process));
+  ::close(ends[0]);
+  return Error{Code::unavailable, "no process could be started that mounts"};
+}
+
+Mounter::~Mounter() {
+  ::close(socket_);
+  const int handle = static_cast<int>(::syscall(SYS_pidfd_open, process_, 0));
+  pollfd ended{handle, POLLIN, 0};
+  const bool over = handle < 0 || ::poll(&ended, 1, kEndWait_ms) == 1;
+  if (handle >= 0) ::close(handle);
+  if (over) ::waitpid(process_, nullptr, 0);
+}
+
+std::unique_ptr<Mounting> Mounter::view(std::size_t number) const {
+  return std::make_unique<DistantMount>(socket_, static_cast<std::uint32_t>(number));
+}
+
+Status Mounter::walk(std::size_t number, const std::string& place, Moment deadline) const {
+  const auto left =
+      duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+  const auto wait_ms = std::clamp<std::int64_t>(left, 0, 3'600'000);
+  const Question question{Wish::walk, static_cast<std::uint32_t>(number),
+                          static_cast<std::uint64_t>(wait_ms / 1000), place};
+  const auto answered = exchange(socket_, question, static_cast<int>(wait_ms));
+  if (!answered.refused) return success();
+  Error why = *answered.refused;
+  if (why.code == Code::timed_out) why.message = "walking " + place + " did not end in time";
+  return why;
+}
+
+}  // namespace outboard::fusefs

@@ -1,0 +1,147 @@
+// The process that mounts for a daemon: what it does when it is asked, and what it does not.
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+
+#include "fusefs/kernel/mounter.h"
+#include "tests/support/temp_directory.h"
+
+namespace outboard::tests {
+namespace {
+
+using fusefs::Mounter;
+using fusefs::Mounting;
+
+class MounterTest : public ::testing::Test {
+ protected:
+  MounterTest() {
+    for (const char* name : {"/a", "/b"}) {
+      ::mkdir((directory_.path() + name).c_str(), 0755);
+      config_.views.push_back({directory_.path() + name, std::string("acme") + name, true});
+    }
+    config_.look = [](const std::string& place) {
+      struct stat found {};
+      return ::lstat(place.c_str(), &found) == 0 ? EXIT_SUCCESS : 3;
+    };
+  }
+  ~MounterTest() override {
+    for (const auto& view : config_.views) ::umount2(view.path.c_str(), MNT_DETACH);
+  }
+
+  std::unique_ptr<Mounter> start() { return Mounter::start(config_).value(); }
+  const std::string& path(std::size_t view) const { return config_.views[view].path; }
+  // What stands there, as /proc says, without asking it.
+  std::string standing(std::size_t view) const {
+    std::ifstream mounts("/proc/self/mounts");
+    std::string last;
+    for (std::string source, place, type, rest; mounts >> source >> place >> type;) {
+      std::getline(mounts, rest);
+      if (place == path(view)) last = source + " " + type;
+    }
+    return last;
+  }
+  static Moment soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(20); }
+
+  TempDirectory directory_;
+  Mounter::Config config_;
+};
+
+TEST_F(MounterTest, S60_MountsAndUnmountsEachByItself) {
+  const auto mounter = start();
+  const auto a = mounter->view(0);
+  const auto b = mounter->view(1);
+  const int first = a->mount().value();
+  const int second = b->mount().value();
+  EXPECT_EQ(standing(0), "acme/a fuse.outboard");
+  EXPECT_EQ(standing(1), "acme/b fuse.outboard");
+  a->unmount();
+  EXPECT_EQ(standing(0), "");
+  EXPECT_EQ(standing(1), "acme/b fuse.outboard");
+  a->unmount();  // nothing is there: nothing happens
+  ::close(first);
+  ::close(second);
+}
+
+TEST_F(MounterTest, S60_AnAbortEndsThatConnectionAndLeavesTheViewInItsPlace) {
+  const auto mounter = start();
+  const auto a = mounter->view(0);
+  const auto b = mounter->view(1);
+  const int first = a->mount().value();
+  const int second = b->mount().value();
+  a->abort();
+  std::array<char, 16'384> request{};
+  EXPECT_EQ(::read(first, request.data(), request.size()), -1);
+  EXPECT_EQ(errno, ENODEV);
+  EXPECT_EQ(standing(0), "acme/a fuse.outboard");
+  EXPECT_GT(::read(second, request.data(), request.size()), 0) << "the first of every session";
+  ::close(first);
+  ::close(second);
+}
+
+TEST_F(MounterTest, S60_TheDaemonsEndTakesItsViewsOutOfTheTree) {
+  auto mounter = start();
+  const int first = mounter->view(0)->mount().value();
+  mounter.reset();
+  EXPECT_EQ(standing(0), "");
+  ::close(first);
+}
+
+TEST_F(MounterTest, S60_WhatElseStandsAtItsPathIsLeftAlone) {
+  auto mounter = start();
+  const auto view = mounter->view(0);
+  const int first = view->mount().value();
+  ASSERT_EQ(::umount2(path(0).c_str(), MNT_DETACH), 0);
+  ASSERT_EQ(::mount("theirs", path(0).c_str(), "tmpfs", 0, nullptr), 0);
+  view->unmount();
+  EXPECT_EQ(standing(0), "theirs tmpfs");
+  mounter.reset();
+  EXPECT_EQ(standing(0), "theirs tmpfs");
+  ::close(first);
+}
+
+TEST_F(MounterTest, S60_ViewsThatAreNotItsOwnAreNotServed) {
+  const auto mounter = start();
+  const auto made = mounter->view(7)->mount();
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::unavailable);
+  mounter->view(7)->unmount();
+  EXPECT_TRUE(mounter->walk(0, "/", soon())) << "it went on";
+}
+
+TEST_F(MounterTest, S60_ItLooksWithinAViewOnly) {
+  config_.mounts = false;
+  const auto mounter = start();
+  EXPECT_TRUE(mounter->walk(0, "/", soon()));
+  const auto absent = mounter->walk(1, "/none", soon());
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, Code::not_found);
+  for (const char* outside : {"/../a", "/..", "x", ""}) {
+    const auto refused = mounter->walk(1, outside, soon());
+    ASSERT_FALSE(refused) << outside;
+    EXPECT_EQ(refused.error().code, Code::unavailable) << outside;
+  }
+  EXPECT_FALSE(mounter->view(0)->mount()) << "who started it has mounted already";
+}
+
+TEST_F(MounterTest, AWalkThatLastsIsGivenUpAndHoldsNobodyUp) {
+  config_.mounts = false;
+  config_.look = [](const std::string&) {
+    ::poll(nullptr, 0, -1);
+    return EXIT_SUCCESS;
+  };
+  const auto mounter = start();
+  const auto late =
+      mounter->walk(0, "/", std::chrono::steady_clock::now() + std::chrono::milliseconds(50));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::timed_out);
+}
+
+}  // namespace
+}  // namespace outboard::tests
