@@ -45,6 +45,29 @@ constexpr Sql kPage{
     "ON true WHERE v.id = $1::bigint ORDER BY n.name COLLATE \"C\""};
 constexpr Sql kBegin{"past_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
 constexpr Sql kCommit{"past_commit", "COMMIT"};
+// Upwards: which names led to a node then is asked of those that lead to it now and of those that
+// it has lost since. Of nodes that had no name the path at their last change up to then.
+constexpr Sql kPathsOf{
+    "past_paths_of",
+    "WITH RECURSIVE up(place, inode, path) AS (SELECT a.place, a.inode, ''::text COLLATE \"C\" "
+    "FROM unnest($3::bigint[]) WITH ORDINALITY AS a(inode, place) UNION ALL "
+    "SELECT u.place, n.parent, ('/' || n.name || u.path) COLLATE \"C\" FROM up u CROSS JOIN "
+    "LATERAL "
+    "(SELECT DISTINCT c.parent, c.name FROM ("
+    "SELECT d.parent, d.name FROM dentries d WHERE d.volume = $1::bigint AND d.inode = u.inode "
+    "UNION ALL SELECT m.before_parent, m.before_name FROM changes m WHERE m.volume = $1::bigint "
+    "AND m.inode = u.inode AND m.seq > $2::bigint AND m.before_parent IS NOT NULL "
+    "UNION ALL SELECT o.after_parent, o.after_name FROM changes o WHERE o.volume = $1::bigint "
+    "AND o.other_inode = u.inode AND o.seq > $2::bigint) c "
+    "WHERE outboard.inode_at($1::bigint, c.parent, c.name, $2::bigint) = u.inode "
+    "LIMIT $4::bigint) n WHERE u.inode <> 1) " OUTBOARD_PAST
+    "a.place, coalesce(CASE WHEN u.path = '' THEN '/' ELSE u.path END, "
+    "last.path)" OUTBOARD_PAST_FROM
+    "CROSS JOIN unnest($3::bigint[]) WITH ORDINALITY AS a(inode, place) "
+    "LEFT JOIN up u ON u.place = a.place AND u.inode = 1 "
+    "LEFT JOIN LATERAL (SELECT c.path FROM changes c WHERE u.path IS NULL AND c.volume = v.id "
+    "AND c.inode = a.inode AND c.seq <= $2::bigint ORDER BY c.seq DESC LIMIT 1) last ON true "
+    "WHERE v.id = $1::bigint"};
 // The next names of several directories at once.
 constexpr Sql kLevel{
     "past_level",
@@ -151,6 +174,26 @@ struct Waiting {
   Inode directory;
   std::string after;
 };
+
+Result<At<std::vector<std::vector<std::string>>>> PgPast::paths(const Call& call, VolumeId volume,
+                                                                const std::vector<Inode>& inodes,
+                                                                Seq seq) {
+  At<std::vector<std::vector<std::string>>> answer{{}, seq};
+  answer.value.resize(inodes.size());
+  if (inodes.empty()) return answer;
+  Column wanted(Column::Type::int8);
+  for (const Inode inode : inodes) wanted.add(inode.value);
+  auto rows = pool_.run(
+      kPathsOf, key(volume, seq).array(wanted).int8(static_cast<std::uint64_t>(kPathsOfNodeMax)),
+      call.deadline);
+  if (!rows) return rows.error();
+  if (auto error = refusal(*rows, volume, seq)) return *error;
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    if (rows->null(row, 3)) continue;
+    answer.value[rows->count(row, 2) - 1].push_back(rows->name(row, 3));
+  }
+  return answer;
+}
 
 // One snapshot on its way, in one transaction.
 class Descent {
