@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
+#include <utility>
 
 #include "core/limits.h"
 #include "core/path.h"
@@ -43,8 +45,6 @@ constexpr Sql kPage{
     "p.kind, p.links, n.name, " OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM OUTBOARD_PAST_PARENT
     "LEFT JOIN LATERAL outboard.entries_at(v.id, $3::bigint, $4::text, $5::bigint, $2::bigint) n "
     "ON true WHERE v.id = $1::bigint ORDER BY n.name COLLATE \"C\""};
-constexpr Sql kBegin{"past_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
-constexpr Sql kCommit{"past_commit", "COMMIT"};
 // Upwards: which names led to a node then is asked of those that lead to it now and of those that
 // it has lost since. Of nodes that had no name the path at their last change up to then.
 constexpr Sql kPathsOf{
@@ -68,6 +68,8 @@ constexpr Sql kPathsOf{
     "LEFT JOIN LATERAL (SELECT c.path FROM changes c WHERE u.path IS NULL AND c.volume = v.id "
     "AND c.inode = a.inode AND c.seq <= $2::bigint ORDER BY c.seq DESC LIMIT 1) last ON true "
     "WHERE v.id = $1::bigint"};
+constexpr Sql kBegin{"past_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+constexpr Sql kCommit{"past_commit", "COMMIT"};
 // The next names of several directories at once.
 constexpr Sql kLevel{
     "past_level",
@@ -75,6 +77,14 @@ constexpr Sql kLevel{
     " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS a(directory, after, place) "
     "CROSS JOIN LATERAL outboard.entries_at($1::bigint, a.directory, a.after, $5::bigint, "
     "$2::bigint) n ORDER BY a.place, n.name COLLATE \"C\""};
+
+// One name in each of several directories; where there was nothing, no row.
+constexpr Sql kNames{
+    "past_names",
+    "SELECT a.place, " OUTBOARD_NODE_COLUMNS
+    " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS a(directory, name, place) "
+    "CROSS JOIN LATERAL outboard.node_at($1::bigint, outboard.inode_at($1::bigint, a.directory, "
+    "a.name, $2::bigint), $2::bigint) n ORDER BY a.place"};
 
 Params key(VolumeId volume, Seq seq) {
   Params params;
@@ -165,16 +175,6 @@ Result<At<Page>> PgPast::page(const Call& call, VolumeId volume, Inode directory
   return answer;
 }
 
-// ── Whole trees ──────────────────────────────────────────────────────────────────────────────────
-
-namespace {
-
-// A directory whose names behind `after` are still to be read.
-struct Waiting {
-  Inode directory;
-  std::string after;
-};
-
 Result<At<std::vector<std::vector<std::string>>>> PgPast::paths(const Call& call, VolumeId volume,
                                                                 const std::vector<Inode>& inodes,
                                                                 Seq seq) {
@@ -195,24 +195,44 @@ Result<At<std::vector<std::vector<std::string>>>> PgPast::paths(const Call& call
   return answer;
 }
 
-// One snapshot on its way, in one transaction.
+// ── Whole trees ──────────────────────────────────────────────────────────────────────────────────
+
+namespace {
+
+// A directory whose names behind `after` are still to be read.
+struct Waiting {
+  Inode directory;
+  std::string after;
+};
+
+// A directory above the paths that are asked for, and what is wanted below it.
+struct Way {
+  Inode directory;
+  std::string path;
+};
+
+// One snapshot on its way, in one transaction. What is not asked for is not looked at: from the
+// root it follows the names that lead to the paths, and reads on from those.
 class Descent {
  public:
-  Descent(Connection& connection, const Call& call, VolumeId volume, Seq seq, std::uint64_t budget,
-          const std::function<void(SnapshotPart)>& take)
+  Descent(Connection& connection, const Call& call, VolumeId volume, Seq seq,
+          const SnapshotQuery& query, const std::function<void(SnapshotPart)>& take)
       : connection_(connection),
         call_(call),
         volume_(volume),
         seq_(seq),
-        budget_(budget),
+        within_(query.within),
+        budget_(query.bodies_bytes_max),
         take_(take) {}
 
   Status run() {
     auto root = connection_.run(kNode, key(volume_, seq_).int8(kRootInode.value), call_.deadline);
     if (!root) return root.error();
     if (auto error = refusal(*root, volume_, seq_)) return *error;
-    part_.entries.push_back(Entry{Dentry{}, read_node(*root, 0, 2).node});
-    waiting_.push_back(Waiting{kRootInode, {}});
+    arrive(Entry{Dentry{}, read_node(*root, 0, 2).node}, "/");
+    while (!ways_.empty()) {
+      if (auto done = next_ways(); !done) return done;
+    }
     while (!waiting_.empty()) {
       if (auto done = next_level(); !done) return done;
     }
@@ -220,6 +240,48 @@ class Descent {
   }
 
  private:
+  // A directory or a path that was asked for has been reached.
+  void arrive(Entry entry, std::string path) {
+    const bool asked = within_.empty() ||
+                       std::any_of(within_.begin(), within_.end(),
+                                   [&](const std::string& one) { return is_within(path, one); });
+    const bool directory = entry.node.is(Kind::directory);
+    if (!asked && !directory) return;
+    if (directory && asked) waiting_.push_back(Waiting{entry.node.inode, {}});
+    if (directory && !asked) ways_.push_back(Way{entry.node.inode, std::move(path)});
+    part_.entries.push_back(std::move(entry));
+  }
+
+  // One step further on all ways.
+  Status next_ways() {
+    Column directories(Column::Type::int8);
+    Column names(Column::Type::text);
+    std::vector<std::pair<Inode, std::string>> asked;  // by place: the directory, the path
+    for (const Way& way : std::exchange(ways_, {})) {
+      std::set<std::string> next;
+      for (const std::string& path : within_) {
+        if (!is_within(path, way.path)) continue;
+        const std::size_t from = way.path == "/" ? 1 : way.path.size() + 1;
+        next.insert(path.substr(from, path.find('/', from) - from));
+      }
+      for (const std::string& name : next) {
+        directories.add(way.directory.value);
+        names.add_name(name);
+        asked.emplace_back(way.directory, join(way.path, name));
+      }
+    }
+    auto rows =
+        connection_.run(kNames, key(volume_, seq_).array(directories).array(names), call_.deadline);
+    if (!rows) return rows.error();
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      auto& [directory, path] = asked[rows->count(row, 0) - 1];
+      arrive(Entry{Dentry{directory, std::string(split_last(path).second)},
+                   read_node(*rows, row, 1).node},
+             path);
+    }
+    return success();
+  }
+
   Status next_level() {
     const std::size_t count = std::min(waiting_.size(), kPastDirectoriesMax);
     const std::size_t names_max = kPastNamesMax / count;
@@ -266,21 +328,23 @@ class Descent {
   const Call& call_;
   const VolumeId volume_;
   const Seq seq_;
+  const std::vector<std::string>& within_;
   std::uint64_t budget_;
   const std::function<void(SnapshotPart)>& take_;
+  std::vector<Way> ways_;
   std::deque<Waiting> waiting_;
   SnapshotPart part_;
 };
 
 }  // namespace
 
-Status PgPast::snapshot(const Call& call, VolumeId volume, Seq seq, std::uint64_t bodies_bytes_max,
+Status PgPast::snapshot(const Call& call, VolumeId volume, Seq seq, const SnapshotQuery& query,
                         const std::function<void(SnapshotPart)>& take) {
   auto borrowed = pool_.borrow(call.deadline);
   if (!borrowed) return borrowed.error();
   Connection& connection = **borrowed;
   if (auto begun = connection.run(kBegin, {}, call.deadline); !begun) return begun.error();
-  auto done = Descent(connection, call, volume, seq, bodies_bytes_max, take).run();
+  auto done = Descent(connection, call, volume, seq, query, take).run();
   auto ended = connection.run(kCommit, {}, call.deadline);
   if (done && !ended) return ended.error();
   return done;
