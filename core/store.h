@@ -115,6 +115,9 @@ struct HistoryQuery {
 struct SnapshotPart {
   std::vector<Entry> entries;
   std::vector<std::pair<ContentKey, std::string>> bodies;  // of files in this part, the small ones
+  // What of the volume the caller is shown, for FeedSink::loaded() to say again; the same in every
+  // part. Empty where nobody stands before the store.
+  std::string loaded = {};
 };
 
 struct SnapshotQuery {
