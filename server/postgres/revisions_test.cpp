@@ -173,6 +173,40 @@ TEST_F(RevisionsTest, S33_ADraftsRenameMovesNoReadersBorder) {
   EXPECT_EQ(told(theirs), "[not_found]");
 }
 
+// [S39, S47] A reader's search finds published texts within what it sees and was told to look at.
+TEST_F(RevisionsTest, S33_AReadersSearchStaysWithinItsRoots) {
+  write("/team/a.md", "needle one");
+  write("/team/deep/b.md", "needle two");
+  write("/teams/c.md", "needle three");
+  write("/secret/x.md", "needle four");
+  publish();
+  write("/team/draft.md", "needle five");
+  Access access(store());
+  Call guest = reader();
+  guest.caller.organisation = store().describe(call(), skills_)->organisation;
+  const auto found = [&](const Call& by, std::vector<std::string> roots) {
+    SearchQuery query;
+    query.pattern = "needle";
+    query.roots = std::move(roots);
+    std::vector<std::string> paths;
+    auto summary = access.search(by, skills_, query, [&](const SearchedFile& file) {
+      paths.push_back(file.path);
+      return true;
+    });
+    EXPECT_TRUE(summary) << summary.error().message;
+    EXPECT_EQ(summary->files_read, paths.size()) << "others were looked at";
+    return paths;
+  };
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(found(guest, {"/team/deep", "/secret"}), (Paths{"/secret/x.md", "/team/deep/b.md"}));
+  EXPECT_EQ(found(guest, {"/team", "/team/deep"}), (Paths{"/team/a.md", "/team/deep/b.md"}));
+  EXPECT_EQ(found(guest, {}), Paths{});
+  guest.caller.grants = {Grant{skills_, "/team", false}};
+  EXPECT_EQ(found(guest, {"/"}), (Paths{"/team/a.md", "/team/deep/b.md"}));
+  EXPECT_EQ(found(guest, {"/team/deep", "/secret"}), Paths{"/team/deep/b.md"});
+  EXPECT_EQ(found(guest, {"/secret"}), Paths{});
+}
+
 TEST_F(RevisionsTest, S33_ASecondPairOfEyesIsNeededWhereItIsAskedFor) {
   VolumeSettings settings;
   settings.second_reviewer = true;
