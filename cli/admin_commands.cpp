@@ -74,6 +74,11 @@ Result<VolumeSettings> settings_from(VolumeSettings from, const VolumeOptions& o
     if (!age) return age.error();
     from.retention.seconds = static_cast<std::uint64_t>(age->count());
   }
+  if (options.keep_bytes) {
+    auto bytes = parse_size(*options.keep_bytes);
+    if (!bytes) return bytes.error();
+    from.retention.bytes = *bytes;
+  }
   return from;
 }
 
@@ -219,6 +224,7 @@ Status list_volumes(Context& context, const std::string& organisation) {
                         {"quota_nodes", one.quota_nodes},
                         {"keep_versions", one.retention.versions},
                         {"keep_seconds", one.retention.seconds},
+                        {"keep_bytes", one.retention.bytes},
                         {"pruned_seq", one.pruned.value},
                         {"used_versions", one.used_versions},
                         {"quota_versions", one.quota_versions},

@@ -32,7 +32,8 @@ struct VolumeOptions {
   std::optional<std::string> mode;
   std::optional<bool> second_reviewer;
   std::optional<std::uint64_t> keep_versions;
-  std::optional<std::string> keep_for;  // "90d"; "0": for ever
+  std::optional<std::string> keep_for;    // "90d"; "0": for ever
+  std::optional<std::string> keep_bytes;  // "5GiB"; "0": no limit
 };
 Status create_volume(Context& context, const VolumeOptions& options);
 Status change_volume(Context& context, const VolumeOptions& options);

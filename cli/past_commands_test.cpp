@@ -107,12 +107,13 @@ TEST_F(PastCommands, TheLogIsNarrowedByTimeAndAuthor) {
 }
 
 TEST_F(PastCommands, RetentionIsSetAndApplied) {
-  ASSERT_EQ(
-      site.run({"volume", "set", "acme/memory", "--keep-versions", "10", "--keep-for", "90d"}).code,
-      kExitOk);
+  const Said set = site.run({"volume", "set", "acme/memory", "--keep-versions", "10", "--keep-for",
+                             "90d", "--keep-bytes", "5MiB"});
+  ASSERT_EQ(set.code, kExitOk) << set.err;
   const auto volumes = nlohmann::json::parse(site.run({"volume", "list", "--json"}).out);
   EXPECT_EQ(volumes[0]["keep_versions"], 10);
   EXPECT_EQ(volumes[0]["keep_seconds"], 90 * 24 * 3600);
+  EXPECT_EQ(volumes[0]["keep_bytes"], 5 << 20);
   put("a.md", "1");
   const Said collected = site.run({"gc"});
   EXPECT_EQ(collected.code, kExitOk) << collected.err;

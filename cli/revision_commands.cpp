@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <ostream>
+#include <sstream>
 
+#include "cli/file_diff.h"
 #include "cli/json_output.h"
 #include "cli/table.h"
 #include "cli/tree_diff.h"
@@ -62,10 +64,49 @@ Json json_of(const Revision& one) {
           {"published", one.published.nanoseconds == 0 ? "" : to_string(one.published)}};
 }
 
+std::string octal(std::uint32_t mode) {
+  std::ostringstream text;
+  text << std::oct << mode;
+  return text.str();
+}
+
+std::string_view name_of(const Difference& change) {
+  if (!change.before) return "A";
+  return change.after ? "M" : "D";
+}
+
 std::string sign_of(const Screen& screen, const Difference& change) {
   if (!change.before) return screen.paint(Colour::green, "A");
   if (!change.after) return screen.paint(Colour::red, "D");
   return screen.paint(Colour::yellow, "M");
+}
+
+// What the lines of a file do not show: another kind of node, another mode, a symlink's target.
+void print_difference(Screen& screen, const Difference& change) {
+  const Node& node = change.after ? *change.after : *change.before;
+  screen.out() << sign_of(screen, change) << " " << printable(change.path)
+               << (node.is(Kind::directory) ? "/" : "");
+  if (node.is(Kind::symlink)) screen.out() << " -> " << printable(node.target);
+  if (change.before && change.after &&
+      change.before->attributes.mode != change.after->attributes.mode) {
+    screen.out() << ", mode " << octal(change.before->attributes.mode) << " -> "
+                 << octal(change.after->attributes.mode);
+  }
+  screen.out() << "\n";
+}
+
+Status print_lines(Context& context, Store& store, const Volume& volume,
+                   const std::vector<Difference>& changes) {
+  for (const Difference& change : changes) {
+    const bool both = change.before && change.after;
+    const bool lines = (has_lines(change.before) || has_lines(change.after)) &&
+                       !(both && same_content(*change.before, *change.after));
+    const bool modes = both && change.before->attributes.mode != change.after->attributes.mode;
+    if (!lines || modes) print_difference(context.screen(), change);
+    if (!lines) continue;
+    if (auto shown = print_file_diff(context, store, volume, change); !shown) return shown;
+  }
+  return success();
 }
 
 void print_differences(Screen& screen, const std::vector<Difference>& changes) {
@@ -173,7 +214,17 @@ Status diff_revisions(Context& context, const RevisionDiffOptions& options) {
   if (!before) return before.error();
   auto after = tree_of(context, **store, *volume, options.to.empty() ? "head" : options.to);
   if (!after) return after.error();
-  print_differences(context.screen(), differences(*before, *after));
+  const auto changes = differences(*before, *after);
+  if (context.json()) {
+    Json document = Json::array();
+    for (const Difference& change : changes) {
+      document.push_back({{"path", change.path}, {"what", name_of(change)}});
+    }
+    print_json(context.screen(), document);
+    return success();
+  }
+  if (!options.names) return print_lines(context, **store, *volume, changes);
+  print_differences(context.screen(), changes);
   return success();
 }
 

@@ -39,10 +39,11 @@ Status list_revisions(Context& context, const std::string& volume, std::uint32_t
 
 struct RevisionDiffOptions {
   std::string volume;
-  std::string from;  // empty: published
-  std::string to;    // empty: head
+  std::string from;    // empty: published
+  std::string to;      // empty: head
+  bool names = false;  // names only
 };
-// The paths that differ, one a line; nothing where the trees are the same.
+// What differs, file by file and line by line; nothing where the trees are the same.
 Status diff_revisions(Context& context, const RevisionDiffOptions& options);
 
 struct PinOptions {

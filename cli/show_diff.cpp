@@ -3,12 +3,12 @@
 #include <map>
 #include <ostream>
 
+#include "cli/file_diff.h"
 #include "cli/json_output.h"
 #include "cli/past_commands.h"
 #include "cli/remote_tree.h"
 #include "core/limits.h"
 #include "core/path.h"
-#include "core/text_diff.h"
 
 namespace outboard::cli {
 namespace {
@@ -90,67 +90,6 @@ std::string_view sign_of(const Compared& one) {
   return one.to ? "M" : "D";
 }
 
-bool is_file(const std::optional<Node>& node) {
-  return node && node->is(Kind::file);
-}
-
-// The content to compare; "" of what is no file, nothing of what is too large or no text.
-Result<std::optional<std::string>> text_of(Context& context, Store& store, const Volume& volume,
-                                           const std::optional<Node>& node) {
-  std::string text;
-  if (!is_file(node)) return std::optional(text);
-  if (node->attributes.size > kDiffFileBytesMax) return std::optional<std::string>{};
-  auto read = read_content(context, store, volume.id, *node, [&](std::string_view part) {
-    text += part;
-    return success();
-  });
-  if (!read) return read.error();
-  if (text.find('\0') != std::string::npos) return std::optional<std::string>{};
-  return std::optional(std::move(text));
-}
-
-void print_lines(Screen& screen, const std::string& diff) {
-  std::string_view rest = diff;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string line = printable(rest.substr(0, end));
-    Colour colour = Colour::plain;
-    if (line.starts_with('+')) colour = Colour::green;
-    if (line.starts_with('-')) colour = Colour::red;
-    if (line.starts_with('@')) colour = Colour::cyan;
-    screen.out() << screen.paint(colour, line) << "\n";
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-}
-
-Status print_file(Context& context, Store& store, const Volume& volume, const Compared& one) {
-  Screen& screen = context.screen();
-  const std::string path = printable(one.path);
-  const auto version = [](const std::optional<Node>& node) {
-    return is_file(node) ? "@" + to_string(node->version) : "";
-  };
-  auto from = text_of(context, store, volume, one.from);
-  auto to = text_of(context, store, volume, one.to);
-  for (const auto* side : {&from, &to}) {
-    if (*side || side->error().code == Code::not_found) continue;
-    return side->error();
-  }
-  screen.out() << screen.paint(Colour::bold,
-                               "--- " + (one.from ? path : "/dev/null") + version(one.from))
-               << "\n"
-               << screen.paint(Colour::bold,
-                               "+++ " + (one.to ? path : "/dev/null") + version(one.to))
-               << "\n";
-  if (!from || !to) {
-    screen.out() << "A version is no longer kept, or was redacted.\n";
-  } else if (!*from || !*to) {
-    screen.out() << "Not compared: no text, or over " << readable_size(kDiffFileBytesMax) << ".\n";
-  } else {
-    print_lines(screen, unified_diff(**from, **to));
-  }
-  return success();
-}
-
 }  // namespace
 
 Status show_file(Context& context, const ShowOptions& options) {
@@ -205,12 +144,13 @@ Status show_diff(Context& context, const DiffOptions& options) {
   if (!found) return found.error();
   Json document = Json::array();
   for (const auto& [name, one] : *found) {
-    const bool files = is_file(one.from) || is_file(one.to);
+    const bool files = has_lines(one.from) || has_lines(one.to);
     if (context.json()) {
       document.push_back({{"path", name}, {"what", std::string(sign_of(one))}});
     } else if (options.names || !files) {
       context.screen().out() << sign_of(one) << "  " << printable(name) << "\n";
-    } else if (auto shown = print_file(context, **store, *volume, one); !shown) {
+    } else if (auto shown = print_file_diff(context, **store, *volume, {name, one.from, one.to});
+               !shown) {
       return shown;
     }
   }

@@ -11,9 +11,7 @@ namespace {
 
 bool same(const Node& a, const Node& b) {
   return a.kind == b.kind && a.attributes.mode == b.attributes.mode && a.target == b.target &&
-         ((a.inode == b.inode && a.version == b.version) ||
-          (a.attributes.size == b.attributes.size && a.digest && a.digest == b.digest) ||
-          a.is(Kind::directory));
+         (same_content(a, b) || a.is(Kind::directory));
 }
 
 NameRef name_at(std::string_view path) {
@@ -49,6 +47,13 @@ Result<Op> making_of(Context& context, Store& store, VolumeId volume, const Diff
 }
 
 }  // namespace
+
+bool same_content(const Node& before, const Node& after) {
+  return before.kind == after.kind &&
+         ((before.inode == after.inode && before.version == after.version) ||
+          (before.attributes.size == after.attributes.size && before.digest &&
+           before.digest == after.digest));
+}
 
 Result<VolumeTree> tree_of(Context& context, Store& store, const Volume& volume,
                            std::string_view revision) {

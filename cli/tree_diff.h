@@ -24,6 +24,9 @@ struct Difference {
   std::optional<Node> after;
 };
 
+// Whether two nodes hold the same bytes, as far as their versions or digests tell.
+bool same_content(const Node& before, const Node& after);
+
 // What must change in `before` to become `after`, by path. Times and owners do not count.
 std::vector<Difference> differences(const VolumeTree& before, const VolumeTree& after);
 

@@ -80,6 +80,8 @@ void add_volume_options(CLI::App* verb, const std::shared_ptr<VolumeOptions>& op
                    "Versions of each file that are kept, the current one counted; 0 for all");
   verb->add_option("--keep-for", options->keep_for,
                    "How long old versions and the log are kept, as in 90d; 0 for ever");
+  verb->add_option("--keep-bytes", options->keep_bytes,
+                   "Of versions that are not current, all together, as in 5GiB; 0 for no limit");
   verb->add_flag("--strict,!--no-strict", options->strict,
                  "A publish returns only when no mount shows the old bytes");
 }

@@ -68,14 +68,16 @@ void add_revisions(CLI::App* skills, Command& chosen, bool& json) {
   });
 }
 
-void add_diff(CLI::App* skills, Command& chosen) {
+void add_diff(CLI::App* skills, Command& chosen, bool& json) {
   auto options = std::make_shared<RevisionDiffOptions>();
-  CLI::App* diff = skills->add_subcommand("diff", "The paths that differ between two revisions");
+  CLI::App* diff = skills->add_subcommand("diff", "What differs between two revisions");
   diff->add_option("FROM", options->from,
                    "Number, name, `published` or `head`; default: published");
   diff->add_option("TO", options->to, "Likewise; default: head");
+  diff->add_flag("--names", options->names, "Only which paths: A added, M changed, D removed");
+  diff->add_flag("--json", json, "Print JSON: which paths");
   add_volume(diff, options->volume);
-  diff->footer("Example:\n  outboard skills diff 6 7");
+  diff->footer("Example:\n  outboard skills diff 6 7 --names");
   diff->callback([&chosen, options] {
     chosen = [options](Context& context) { return diff_revisions(context, *options); };
   });
@@ -117,7 +119,7 @@ void add_revision_verbs(CLI::App* skills, Command& chosen, bool& json) {
   add_review(skills, chosen);
   add_publish(skills, chosen);
   add_revisions(skills, chosen, json);
-  add_diff(skills, chosen);
+  add_diff(skills, chosen, json);
   add_pin(skills, chosen);
   add_rollback(skills, chosen);
 }

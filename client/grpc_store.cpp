@@ -268,6 +268,7 @@ Result<Seq> GrpcStore::snapshot(const Call& call, VolumeId volume, const Snapsho
         part.bodies.emplace_back(ContentKey{Inode{body.inode()}, Version{body.version()}},
                                  std::move(*body.mutable_bytes()));
       }
+      part.loaded = std::move(*response.mutable_loaded());
       if (faults) context.TryCancel();
       if (!faults && !part.entries.empty()) {
         taken = true;

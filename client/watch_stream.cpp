@@ -433,6 +433,7 @@ std::optional<v1::WatchRequest> WatchStream::next_request(Moment at, Moment& loo
       subscribe->set_volume(line.volume.value);
       subscribe->set_after(line.last.value);
       subscribe->set_shows(line.sink->shows());
+      subscribe->set_loaded(line.sink->loaded());
       return request;
     }
     if (line.on_wire == 0) look_again = std::min(look_again, line.ask_from);

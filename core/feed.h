@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/change.h"
@@ -50,6 +51,9 @@ class FeedSink {
   virtual bool offer(const std::shared_ptr<const FeedItem>& item) = 0;
   // Whether programs are shown what it holds: then strict volumes wait for its acknowledgements.
   virtual bool shows() const { return false; }
+  // What it holds already: SnapshotPart::loaded of the snapshot that it goes on from, so that it is
+  // sent to take another when it may see something else by now. Empty: it does not say. [S40]
+  virtual std::string loaded() const { return {}; }
 };
 
 // While it lives the sink is called; after its destructor returns, never again.
@@ -65,11 +69,13 @@ class Subscription {
 // A bounded queue for a subscriber with a thread of its own.
 class FeedQueue final : public FeedSink {
  public:
-  explicit FeedQueue(std::size_t changes_max = kWatcherQueueChanges, bool shows = false)
-      : changes_max_(changes_max), shows_(shows) {}
+  explicit FeedQueue(std::size_t changes_max = kWatcherQueueChanges, bool shows = false,
+                     std::string loaded = {})
+      : changes_max_(changes_max), shows_(shows), loaded_(std::move(loaded)) {}
 
   bool offer(const std::shared_ptr<const FeedItem>& item) override;
   bool shows() const override { return shows_; }
+  std::string loaded() const override { return loaded_; }
   // The next item; nothing when `until` has passed or wake() was called.
   std::shared_ptr<const FeedItem> next(Moment until);
   void wake();
@@ -77,6 +83,7 @@ class FeedQueue final : public FeedSink {
  private:
   const std::size_t changes_max_;
   const bool shows_;
+  const std::string loaded_;
   Mutex mutex_;
   Condition arrived_;
   std::deque<std::shared_ptr<const FeedItem>> items_ GUARDED_BY(mutex_);

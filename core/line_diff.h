@@ -1,6 +1,7 @@
 // LineDiff: which lines of a text became which of another. Myers' greedy algorithm, bounded.
 //
-// merge_lines() asks it twice: base → mine, base → theirs. Pure.
+// merge_lines() asks it twice: base → mine, base → theirs; core/text_diff shows what it finds.
+// Pure.
 #pragma once
 
 #include <cstddef>

@@ -335,12 +335,14 @@ Result<Xattrs> MemoryStore::xattrs(const Call&, VolumeId volume, Inode inode) {
 }
 
 Result<At<std::vector<std::vector<std::string>>>> MemoryStore::paths(
-    const Call&, VolumeId volume, const std::vector<Inode>& inodes) {
+    const Call& call, VolumeId volume, const std::vector<Inode>& inodes, const ReadAt& at) {
   const Lock lock(mutex_);
-  auto found = shelf(volume);
+  auto found = tree_at(call, volume, at);
   if (!found) return found.error();
-  At<std::vector<std::vector<std::string>>> answer{{}, (*found)->tree.volume().head};
-  for (const Inode inode : inodes) answer.value.push_back((*found)->tree.paths(inode));
+  At<std::vector<std::vector<std::string>>> answer{{}, found->seq};
+  for (const Inode inode : inodes) {
+    answer.value.push_back(found->now.paths(found->tree(), inode, found->seq));
+  }
   return answer;
 }
 

@@ -134,24 +134,28 @@ Result<const MemoryContent*> MemoryVolume::content(Inode inode, Version version)
   return &found->second;
 }
 
-std::vector<std::string> MemoryVolume::paths(Inode inode) const {
+std::vector<std::string> MemoryVolume::paths(const MemoryTree& tree, Inode inode, Seq upto) const {
   std::vector<std::string> found;
   if (inode == kRootInode) return {"/"};
-  const Node* node = now_.find_node(inode);
+  const Node* node = tree.find_node(inode);
   if (node == nullptr) return found;
   if (node->removed()) {
     const auto last = std::find_if(log_.rbegin(), log_.rend(), [&](const Change& change) {
-      return change.node.inode == inode;
+      return change.seq <= upto && change.node.inode == inode;
     });
     if (last != log_.rend()) found.push_back(last->path);
     return found;
   }
-  for (const Dentry& name : names_of_.at(inode)) {
+  std::map<Inode, Dentry> directories;
+  std::vector<Dentry> names;
+  for (const auto& [name, led_to] : tree.names) {
+    if (tree.nodes.at(led_to).node.is(Kind::directory)) directories.emplace(led_to, name);
+    if (led_to == inode) names.push_back(name);
+  }
+  for (const Dentry& name : names) {
     std::string path = "/" + name.name;
-    for (Inode at = name.parent; at != kRootInode;) {
-      const Dentry above = *names_of_.at(at).begin();
-      path = "/" + above.name + path;
-      at = above.parent;
+    for (Inode at = name.parent; at != kRootInode; at = directories.at(at).parent) {
+      path = "/" + directories.at(at).name + path;
     }
     found.push_back(std::move(path));
   }

@@ -55,8 +55,8 @@ class MemoryVolume final : public TreeSource {
   Dentry dentry_of(Inode inode) const;
   // Version{0}: the current one. not_found.
   Result<const MemoryContent*> content(Inode inode, Version version) const;
-  // As Store::paths() says.
-  std::vector<std::string> paths(Inode inode) const;
+  // As Store::paths() says, of now() or the tree as of `upto`. Looks through all of its names.
+  std::vector<std::string> paths(const MemoryTree& tree, Inode inode, Seq upto) const;
   std::vector<VersionInfo> versions(Inode inode) const;
   // Changes in seq order from `oldest()` to the head.
   const std::vector<Change>& log() const { return log_; }

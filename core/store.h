@@ -115,6 +115,9 @@ struct HistoryQuery {
 struct SnapshotPart {
   std::vector<Entry> entries;
   std::vector<std::pair<ContentKey, std::string>> bodies;  // of files in this part, the small ones
+  // What of the volume the caller is shown, for FeedSink::loaded() to say again; the same in every
+  // part. Empty where nobody stands before the store.
+  std::string loaded = {};
 };
 
 struct SnapshotQuery {
@@ -205,10 +208,11 @@ class Store {
                                const std::function<void(SnapshotPart)>& take) = 0;
   virtual Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) = 0;
   // The paths of each node's names, in the order asked, at most kPathsOfNodeMax for a node; of a
-  // removed one the path at its last change; nothing for a number that no node has. Asked by who
-  // stands before a store and shows only a part of it; `unsupported` elsewhere.
+  // removed one the path at its last change; nothing for a number that no node has, or had then.
+  // Asked by who stands before a store and shows only a part of it; `unsupported` elsewhere.
   virtual Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
-                                                                  const std::vector<Inode>& inodes);
+                                                                  const std::vector<Inode>& inodes,
+                                                                  const ReadAt& at = {});
 
   // The log, newest or oldest first.
   virtual Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,

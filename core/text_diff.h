@@ -1,4 +1,5 @@
-// text_diff: how two texts differ, by lines, as `diff -u` shows it. Pure.
+// text_diff: how two texts differ, by lines, as `diff -u` shows it. What core/line_diff finds, for
+// people. Pure.
 #pragma once
 
 #include <string>

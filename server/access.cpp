@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/digest.h"
 #include "core/limits.h"
 #include "core/path.h"
 #include "server/access_limits.h"
@@ -58,6 +59,14 @@ std::string part_of(const Scope& scope) {
   return text;
 }
 
+// What a client carries from its snapshot to its subscriptions. Nothing is trusted to it: the feed
+// shows what the caller may see now, whatever it says, and who says another part than it holds goes
+// on showing what it had been shown.
+std::string mark_of(const Scope& scope) {
+  const Sha256 digest = sha256(part_of(scope));
+  return {digest.bytes.begin(), digest.bytes.end()};
+}
+
 bool audits(const Caller& caller, const Volume& volume) {
   return caller.auditor && (caller.organisation == 0 || caller.organisation == volume.organisation);
 }
@@ -110,7 +119,9 @@ void Access::note_loaded(const Call& call, VolumeId volume, const Scope& scope) 
 }
 
 // A part must be known to be the same one; a whole, not to have been a part.
-bool Access::has_loaded(const Call& call, VolumeId volume, const Scope& scope) {
+bool Access::has_loaded(const Call& call, VolumeId volume, const Scope& scope,
+                        const std::string& said) {
+  if (!said.empty()) return said == mark_of(scope);
   const ClientId client = call.caller.client;
   if (!client) return true;  // it keeps nothing, as far as anybody knows
   const std::string part = part_of(scope);
@@ -275,8 +286,10 @@ Result<Seq> Access::snapshot(const Call& call, VolumeId volume, const SnapshotQu
   auto scope = scope_of(here, volume);
   if (!scope) return scope.error();
   note_loaded(call, volume, *scope);
+  const std::string mark = mark_of(*scope);
   const auto counted = [&](SnapshotPart part) {
     for (const auto& [key, bytes] : part.bodies) count(call, bytes.size());
+    part.loaded = mark;
     take(std::move(part));
   };
   if (scope->reads_all()) return store_.snapshot(here, volume, query, counted);
@@ -330,7 +343,7 @@ Result<std::unique_ptr<Subscription>> Access::subscribe(const Call& call, Volume
   Call here = call;
   auto scope = scope_of(here, volume);
   if (!scope) return scope.error();
-  if (after && !has_loaded(call, volume, *scope)) {
+  if (after && !has_loaded(call, volume, *scope, sink->loaded())) {
     note_loaded(call, volume, *scope);  // which it does next
     return Error{
         Code::history_gone,

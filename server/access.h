@@ -13,8 +13,8 @@
 //    What is written is checked inside the transaction, by the rules: here only that there is
 //    anything to write to. [S39]
 //  - Who resumes a feed under other grants than those it loaded the volume with must load it anew:
-//  no
-//    change would tell what it no longer sees. [S40]
+//    no change would tell what it no longer sees. Clients carry what they loaded with them, so any
+//    server knows; of those that do not say, this one remembers it. [S40]
 //  - An auditor reads the log of all volumes of the organisation, and nothing else of them.
 //
 // Callable from any thread. Keeps in memory whose a volume is and what it is called, and which part
@@ -86,7 +86,8 @@ class Access final : public Store {
 
   // Notes what the client is about to load, or (false) finds that it had loaded something else.
   void note_loaded(const Call& call, VolumeId volume, const Scope& scope);
-  bool has_loaded(const Call& call, VolumeId volume, const Scope& scope);
+  // `said`: by the client itself; empty: nothing.
+  bool has_loaded(const Call& call, VolumeId volume, const Scope& scope, const std::string& said);
 
   // As far as grants_in() needs it. Asks the store when it is not remembered.
   Result<Volume> owner_of(const Call& call, VolumeId volume);

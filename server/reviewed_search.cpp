@@ -35,9 +35,11 @@ Result<SearchSummary> ReviewedStore::search(const Call& call, VolumeId volume,
   auto pattern = Pattern::compile(query);
   if (!pattern) return pattern.error();
   SearchCandidates candidates(query);
-  auto taken = store_.snapshot(call, volume, SnapshotQuery{*below, 0, outermost(query.roots)},
-                               [&](const SnapshotPart& part) { candidates.add(part.entries); });
-  if (!taken) return taken.error();
+  if (!query.roots.empty()) {  // else there is no file to search, and no part to ask for
+    auto taken = store_.snapshot(call, volume, SnapshotQuery{*below, 0, outermost(query.roots)},
+                                 [&](const SnapshotPart& part) { candidates.add(part.entries); });
+    if (!taken) return taken.error();
+  }
   SearchRun run(query, *pattern, call.deadline, take);
   for (const SearchCandidate& file : candidates.take()) {
     if (run.over(file.size)) break;

@@ -220,8 +220,11 @@ Result<Xattrs> ReviewedStore::xattrs(const Call& call, VolumeId volume, Inode in
 }
 
 Result<At<std::vector<std::vector<std::string>>>> ReviewedStore::paths(
-    const Call& call, VolumeId volume, const std::vector<Inode>& inodes) {
-  return store_.paths(call, volume, inodes);
+    const Call& call, VolumeId volume, const std::vector<Inode>& inodes, const ReadAt& at) {
+  std::optional<Seq> seen;
+  auto below = placed(call, volume, at, seen);
+  if (!below) return below.error();
+  return within(store_.paths(call, volume, inodes, *below), seen);
 }
 
 Result<At<std::vector<Change>>> ReviewedStore::history(const Call& call, VolumeId volume,

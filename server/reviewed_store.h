@@ -41,9 +41,10 @@ class ReviewedStore final : public Store {
   Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                        const std::function<void(SnapshotPart)>& take) override;
   Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override;
-  // Where nodes stand in the head: what a caller may see is decided there, for readers too.
-  Result<At<std::vector<std::vector<std::string>>>> paths(
-      const Call& call, VolumeId volume, const std::vector<Inode>& inodes) override;
+  // Where nodes stand in the tree that the caller sees: a draft's renames move no reader's border.
+  Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
+                                                          const std::vector<Inode>& inodes,
+                                                          const ReadAt& at) override;
   Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,
                                           const HistoryQuery& query) override;
   Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,

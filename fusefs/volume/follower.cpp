@@ -39,13 +39,13 @@ void Follower::run() {
 }
 
 bool Follower::follow_once() {
-  auto queue = std::make_shared<FeedQueue>(kWatcherQueueChanges, true);
+  if (behind_ && !load()) return false;
+  auto queue = std::make_shared<FeedQueue>(kWatcherQueueChanges, true, volume_.loaded());
   {
     Lock lock(mutex_);
     if (stop_) return false;
     queue_ = queue;
   }
-  if (behind_ && !load()) return false;
   auto subscription = store_.subscribe(Call::until(clock_.now() + kReadDeadline),
                                        volume_.volume().id, volume_.seq(), queue);
   if (!subscription) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/change.h"
@@ -54,7 +55,11 @@ class TreeCache {
 
   // One part of a snapshot; begin with a new TreeCache. Parents come first.
   void load(const std::vector<Entry>& entries);
-  void loaded(Seq seq) { seq_ = seq; }
+  // That was all; `part` is SnapshotPart::loaded.
+  void loaded(Seq seq, std::string part) {
+    seq_ = seq;
+    part_ = std::move(part);
+  }
 
   const TreeNode* find(Inode inode) const;
   TreeNode* find(Inode inode);
@@ -70,6 +75,8 @@ class TreeCache {
   void feed_passed(Seq seq);
 
   Seq seq() const { return seq_; }
+  // What of the volume was loaded, in the server's word for it.
+  const std::string& part() const { return part_; }
   // Answers to requests were applied up to here; at least seq().
   Seq ahead() const;
   void set_generation(Inode inode, std::uint32_t generation);
@@ -91,6 +98,7 @@ class TreeCache {
   std::map<Inode, Seq> ahead_nodes_;
   std::map<Dentry, Seq> ahead_names_;
   Seq seq_;
+  std::string part_;
   std::uint64_t content_bytes_ = 0;
 };
 

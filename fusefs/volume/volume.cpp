@@ -47,14 +47,16 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, Request
 Status MountedVolume::load(TreeCache& tree, Moment deadline) {
   SnapshotQuery query;
   query.bodies_bytes_max = std::min(kSnapshotBodiesBytesMax, kBlockCacheBytesMax / 2);
+  std::string loaded;
   auto seq =
       store_.snapshot(RequestScope::call(deadline), volume_.id, query, [&](SnapshotPart part) {
         tree.load(part.entries);
+        loaded = std::move(part.loaded);
         for (const auto& [key, bytes] : part.bodies)
           blocks_.put_whole(key.inode, key.version, bytes);
       });
   if (!seq) return std::move(seq).error();
-  tree.loaded(*seq);
+  tree.loaded(*seq, std::move(loaded));
   return success();
 }
 
@@ -190,6 +192,11 @@ Space MountedVolume::space() const {
 Seq MountedVolume::seq() const {
   Lock lock(mutex_);
   return state_.tree.seq();
+}
+
+std::string MountedVolume::loaded() const {
+  Lock lock(mutex_);
+  return state_.tree.part();
 }
 
 bool MountedVolume::wait_for_change(Moment deadline) const {

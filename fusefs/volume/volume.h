@@ -184,6 +184,8 @@ class MountedVolume {
 
   // ── For the follower ──
   Seq seq() const;
+  // FeedSink::loaded() of who follows on the tree.
+  std::string loaded() const;
   // The highest that the server has told of, in the feed or in an answer.
   Seq head() const;
   void absorb_feed(const FeedItem& item);

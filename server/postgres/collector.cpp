@@ -11,9 +11,10 @@ namespace {
 constexpr Sql kStep{"collect_step",
                     "SELECT versions, bytes, changes, pruned, more, busy FROM "
                     "outboard.collect_step($1::bigint, $2::bigint, $3::bigint)"};
-constexpr Sql kVolumes{"collect_volumes",
-                       "SELECT id FROM volumes WHERE retention_versions IS NOT NULL "
-                       "OR retention_seconds IS NOT NULL ORDER BY id"};
+constexpr Sql kVolumes{
+    "collect_volumes",
+    "SELECT id FROM volumes WHERE retention_versions IS NOT NULL "
+    "OR retention_seconds IS NOT NULL OR retention_bytes IS NOT NULL ORDER BY id"};
 
 // Of removed files whose names were ignored: versions nobody asks for after kRetentionAgeMin.
 constexpr Sql kPassing{"collect_passing",

@@ -30,6 +30,20 @@ class CollectorTest : public DatabaseTest {
     EXPECT_TRUE(collected) << collected.error().message;
     return collected ? *collected : Collected{};
   }
+  // What is stored of versions that are not current, counted by hand.
+  std::int64_t history_bytes(VolumeId volume) {
+    auto connection = connect();
+    auto rows = connection->run(
+        {"collector_test_bytes",
+         "SELECT ((SELECT coalesce(sum(length(x.data)), 0) FROM versions x JOIN inodes n USING "
+         "(volume, inode) WHERE x.volume = $1::bigint AND (n.links = 0 OR x.version <> n.version)) "
+         "+ (SELECT coalesce(sum(length(c.data)), 0) FROM chunks c JOIN inodes n USING (volume, "
+         "inode) WHERE c.volume = $1::bigint AND (n.links = 0 OR c.to_version IS NOT NULL)))"
+         "::bigint"},
+        Params().int8(volume.value), std::chrono::steady_clock::now() + kTestWait);
+    EXPECT_TRUE(rows) << rows.error().message;
+    return rows ? rows->number(0, 0) : -1;
+  }
   std::size_t versions(VolumeId volume, Inode inode) {
     auto kept = store().versions(call(), volume, inode);
     return kept ? kept->value.size() : 0;
@@ -124,6 +138,119 @@ TEST_F(CollectorTest, S31_TheNumberOfVersionsIsKeptAndNothingYoungIsTaken) {
     EXPECT_EQ(read->value.bytes, "a" + std::string("012345").substr(0, version - 1));
   }
   EXPECT_EQ(store().describe(call(), memory)->pruned, Seq{}) << "the log stays";
+}
+
+TEST_F(CollectorTest, S31_BytesAreKeptToTheLimitAndTheOldestGoFirst) {
+  const VolumeId memory = volume("acme/memory", {.retention = {0, 0, 1'000}});
+  const auto write = [&](const std::string& path, std::size_t size) {
+    return apply(memory, put(path, std::string(size, 'x'))).outcomes[0].node.inode;
+  };
+  const auto unlink = [&](const std::string& name) {
+    apply(memory, Batch{{}, 0, {Step{Unlink{NameRef{std::string("/"), name}}, {}}}});
+  };
+  const Inode a = write("/a", 300);
+  const Inode b = write("/b", 300);
+  const Inode gone = write("/gone", 200);
+  write("/b", 5'000);  // b's 300 were superseded before a's
+  write("/a", 300);
+  unlink("gone");
+  write("/a", 400);
+  write("/a", 10);
+  // 300 of b, 300 of a, 200 of what is gone, 300 and 400 of a.
+  EXPECT_EQ(collect("acme/memory").versions, 0U) << "nothing younger than an hour is taken";
+  age(2);
+  const Collected went = collect("acme/memory");
+  EXPECT_EQ(went.versions, 2U) << "with one of them there would be 1,200";
+  EXPECT_EQ(went.bytes, 600U);
+  EXPECT_EQ(versions(memory, a), 3U);
+  EXPECT_EQ(versions(memory, b), 1U);
+  EXPECT_EQ(versions(memory, gone), 1U);
+  EXPECT_EQ(store().describe(call(), memory)->pruned, Seq{}) << "the log stays";
+  EXPECT_EQ(collect("acme/memory").versions, 0U);
+  // 410 more: what is gone, and 300 of a.
+  write("/a", 1);
+  write("/b", 7);
+  unlink("a");
+  age(2);
+  EXPECT_EQ(history_bytes(memory), 200 + 300 + 400 + 10 + 1 + 5'000);
+  EXPECT_EQ(collect("acme/memory").versions, 5U) << "b's 5,000 alone are too many";
+  EXPECT_EQ(history_bytes(memory), 1) << "of a, whose removal came last";
+  EXPECT_EQ(content(memory, "/b"), std::string(7, 'x'));
+}
+
+TEST_F(CollectorTest, S31_BytesCountThePiecesOfLargeFilesAsTheyAreStored) {
+  const VolumeId memory = volume("acme/memory", {.retention = {0, 0, kChunkBytes * 3}});
+  const Inode file =
+      apply(memory, put("/f", std::string(kChunkBytes * 4, '0'))).outcomes[0].node.inode;
+  std::string now(kChunkBytes * 4, '0');
+  for (std::size_t i = 1; i < 7; ++i) {
+    Write write;
+    write.node = file;
+    write.base = Version{i};
+    write.extents.push_back(
+        {(i % 4) * kChunkBytes, std::string(kChunkBytes, static_cast<char>('0' + i))});
+    apply(memory, Batch{{}, 0, {Step{write, {}}}});
+    now.replace((i % 4) * kChunkBytes, kChunkBytes, kChunkBytes, static_cast<char>('0' + i));
+  }
+  age(2);
+  EXPECT_EQ(history_bytes(memory), std::int64_t{kChunkBytes * 6})
+      << "each change retired one piece";
+  EXPECT_EQ(collect("acme/memory").bytes, kChunkBytes * 3);
+  EXPECT_EQ(history_bytes(memory), std::int64_t{kChunkBytes * 3});
+  EXPECT_EQ(versions(memory, file), 4U);
+  EXPECT_EQ(content(memory, "/f"), now);
+  auto old = store().read(call(), memory, file, Version{4}, kChunkBytes, kChunkBytes);
+  ASSERT_TRUE(old) << old.error().message;
+  EXPECT_EQ(old->value.bytes, std::string(kChunkBytes, '1'));
+}
+
+TEST_F(CollectorTest, S31_AnotherLimitIsCountedAnewAndWhatWentDoesNotComeBack) {
+  VolumeSettings settings{.retention = {0, 0, 1'000}};
+  const VolumeId memory = volume("acme/memory", settings);
+  const Inode file = apply(memory, put("/f", std::string(300, 'x'))).outcomes[0].node.inode;
+  const Version removed = store().attributes(call(), memory, file, {})->value.version;
+  apply(memory, Batch{{}, 0, {Step{Unlink{NameRef{std::string("/"), "f"}}, {}}}});
+  age(2);
+  EXPECT_EQ(collect("acme/memory").versions, 0U);
+  settings.retention.bytes = 299;
+  ASSERT_TRUE(admin().change_volume(call(), "acme/memory", settings));
+  EXPECT_EQ(collect("acme/memory").versions, 1U);
+  Restore restore;
+  restore.inode = file;
+  restore.version = removed;
+  restore.to = NameRef{std::string("/"), "f"};
+  auto back = store().apply(call(), memory, Batch{{}, 0, {Step{restore, {}}}});
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code, Code::not_found) << back.error().message;
+}
+
+// More than a step takes, with what a revision needs among it.
+TEST_F(CollectorTest, S31_WhatARevisionShowsIsKeptWhateverItsBytes) {
+  VolumeSettings settings{.retention = {0, 0, 50}};
+  settings.mode = VolumeMode::reviewed;
+  settings.skill_lint = Strictness::off;
+  const VolumeId skills = volume("acme/notes", settings);
+  const auto rewrite = [&] {
+    for (int i = 0; i < 30; ++i) {
+      Batch batch;
+      for (int k = 0; k < 100; ++k) {
+        batch.steps.push_back(put("/d/f" + std::to_string(k), std::to_string(i % 10)).steps[0]);
+      }
+      apply(skills, batch);
+    }
+  };
+  rewrite();
+  ASSERT_TRUE(database_->revisions().publish(call(), skills, 0, {"first", ""}));
+  const Seq published = store().describe(call(), skills)->head;
+  rewrite();
+  age(2);
+  const std::vector<Entry> then = tree(skills, published);
+  EXPECT_EQ(collect("acme/notes").versions, 2'900U) << "all but what the revision shows";
+  EXPECT_TRUE(tree(skills, published) == then);
+  for (const Entry& entry : then) {
+    if (!entry.node.is(Kind::file)) continue;
+    EXPECT_TRUE(store().read(call(), skills, entry.node.inode, entry.node.version, 0, 10));
+  }
 }
 
 TEST_F(CollectorTest, S31_WritersGoOnWhileItCollects) {

@@ -58,6 +58,9 @@ constexpr Sql kChangeVolume{
     "ignored = $12::text, mode = $13::bigint::smallint, second_reviewer = $14::boolean, "
     "quota_versions = $15::bigint, collected_seq = CASE WHEN "
     "v.retention_versions IS DISTINCT FROM $7::bigint THEN 0 ELSE v.collected_seq END, "
+    "excess_bytes = CASE WHEN v.retention_bytes IS NOT DISTINCT FROM $9::bigint "
+    "THEN v.excess_bytes END, counted_seq = CASE WHEN "
+    "v.retention_bytes IS NOT DISTINCT FROM $9::bigint THEN v.counted_seq END, "
     "published_seq = CASE WHEN $13::bigint = 1 AND v.mode = 0 THEN v.head_seq "
     "ELSE v.published_seq END FROM organisations o "
     "WHERE o.id = v.organisation AND v.organisation = $1::bigint AND v.name = $2::text "
@@ -129,10 +132,6 @@ Result<VolumeName> parse_volume(std::string_view name) {
 Status check_settings(const VolumeSettings& settings) {
   if (!is_text(settings.ignored)) {
     return Error{Code::invalid, "a pattern of ignored names is no text: write it in UTF-8"};
-  }
-  if (settings.retention.bytes > 0) {
-    return Error{Code::unsupported,
-                 "retention by bytes is not built yet: say how many versions, or for how long"};
   }
   return check_ignored(settings.ignored);
 }

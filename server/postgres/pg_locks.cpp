@@ -41,6 +41,14 @@ Error too_late(const LockQuery& query) {
                to_string(query.inode)};
 }
 
+// Why an unlock came to nothing: it does not wait for a lock to be free.
+Error not_taken_back(const LockQuery& query) {
+  return Error{Code::timed_out,
+               "nothing was given up: a lock that the same owner asked for in this file was still "
+               "being tried at the deadline; unlock again",
+               to_string(query.inode)};
+}
+
 Error circle(const LockQuery& query) {
   return Error{Code::conflict,
                "this lock and one that its owner holds would wait for each other for ever: give "
@@ -85,7 +93,9 @@ void PgLocks::lock(const Call& call, VolumeId volume, const LockQuery& query, Lo
   wanted.call.deadline = std::min(call.deadline, now() + kCallDeadlineMax);
   const LockOwner owner = owner_of(query);
   const bool unlocks = !query.kind && !query.test;
-  if (unlocks && !take_back(wanted.file, owner, wanted.call.deadline)) return done(too_late(query));
+  if (unlocks && !take_back(wanted.file, owner, wanted.call.deadline)) {
+    return done(not_taken_back(query));
+  }
   std::optional<Trying> trying;
   if (!unlocks) trying.emplace(*this, wanted.file, owner);
   Result<LockTry> tried = Error{};

@@ -42,6 +42,15 @@ class PgLocksTest : public DatabaseTest {
     auto answer = await_lock(server.store(), by, memory_, query);
     return answer ? "granted" : std::string(name_of(answer.error().code));
   }
+  // Until so many stand in the queue.
+  void await_waiters(Connection& connection, int count) {
+    sql(connection,
+        "DO $$ BEGIN FOR i IN 1 .. 3000 LOOP IF (SELECT count(*) FROM "
+        "outboard.lock_waiters) = " +
+            std::to_string(count) +
+            " THEN RETURN; END IF; PERFORM pg_sleep(0.01); END LOOP; "
+            "RAISE 'nobody waits'; END $$");
+  }
   // As long as it lives, the client's locks do.
   std::unique_ptr<Subscription> stream(Database& server, const Call& by) {
     auto made = server.store().subscribe(by, memory_, Seq{}, std::make_shared<FeedQueue>());
@@ -121,6 +130,85 @@ TEST_F(PgLocksTest, AClientBelongsToThePrincipalThatFirstLockedWithIt) {
   Call other = ada_;
   other.caller.principal = "eve";
   EXPECT_EQ(lock(*here_, other, LockKind::shared), "no_access");
+}
+
+// [S36] What no bell told of is found by the next look around.
+TEST_F(PgLocksTest, ALostBellStillWakesAWaiter) {
+  const auto a = stream(*here_, ada_);
+  const auto b = stream(*there_, bob_);
+  ASSERT_EQ(lock(*here_, ada_, kExclusive), "granted");
+  auto waiting =
+      std::async(std::launch::async, [&] { return lock(*there_, bob_, kExclusive, true); });
+  const auto connection = connect();
+  await_waiters(*connection, 1);
+  // As an unlock does it, but that nobody is notified.
+  sql(*connection, "DELETE FROM outboard.locks");
+  EXPECT_EQ(waiting.get(), "granted");
+}
+
+// [S36] An owner whose unlock has been answered holds nothing and waits for nothing, though it may
+// have been its waiting lock's turn just then; and who waited is told at once which it was.
+TEST_F(PgLocksTest, AWaitThatIsTakenBackLeavesNothingBehind) {
+  std::vector<Call> waiters;
+  std::vector<std::unique_ptr<Subscription>> streams;
+  for (int i = 0; i < 6; ++i) {
+    waiters.push_back(as(ClientId{random_uuid()}));
+    streams.push_back(stream(*here_, waiters.back()));
+  }
+  const auto a = stream(*here_, ada_);
+  const auto b = stream(*here_, bob_);
+  const auto connection = connect();
+  const auto asked = [&](const Call& by, std::optional<LockKind> kind, bool wait) {
+    return std::async(std::launch::async, [=, this] { return lock(*here_, by, kind, wait); });
+  };
+  for (int round = 0; round < 60; ++round) {
+    ASSERT_EQ(lock(*here_, ada_, kExclusive), "granted") << "round " << round;
+    std::vector<std::future<std::string>> waiting;
+    for (const Call& by : waiters) waiting.push_back(asked(by, LockKind::shared, true));
+    await_waiters(*connection, 6);
+    auto unlocked = asked(ada_, std::nullopt, false);
+    // A few trips to the database later in each round: then one of them is just being tried for.
+    for (int trip = 0; trip < round % 20; ++trip) sql(*connection, "SELECT 1");
+    std::vector<std::future<std::string>> taken_back;
+    for (const Call& by : waiters) taken_back.push_back(asked(by, std::nullopt, false));
+    for (auto& one : taken_back) EXPECT_EQ(one.get(), "granted");
+    EXPECT_EQ(unlocked.get(), "granted");
+    for (auto& one : waiting) {
+      const std::string said = one.get();
+      EXPECT_TRUE(said == "granted" || said == "conflict") << "round " << round << ": " << said;
+    }
+    ASSERT_EQ(lock(*here_, bob_, kExclusive), "granted")
+        << "round " << round << ": held for nobody";
+    ASSERT_EQ(lock(*here_, bob_, std::nullopt), "granted");
+  }
+}
+
+TEST_F(PgLocksTest, AnUnlockThatCannotTakeItsLockBackSaysWhy) {
+  const auto b = stream(*here_, bob_);
+  const auto connection = connect();
+  sql(*connection, "BEGIN");
+  sql(*connection, "SELECT pg_advisory_xact_lock(hashtextextended('outboard lock ' || " +
+                       to_string(memory_) + " || ':' || " + to_string(file_) + ", 0))");
+  auto trying = std::async(std::launch::async, [&] { return lock(*here_, bob_, kExclusive); });
+  const auto watcher = connect();
+  sql(*watcher,
+      "DO $$ BEGIN FOR i IN 1 .. 3000 LOOP IF EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND "
+      "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = "
+      "current_database())) THEN RETURN; END IF; PERFORM pg_sleep(0.01); END LOOP; "
+      "RAISE 'nobody tries'; END $$");
+  Call soon = bob_;
+  soon.deadline = steady_clock::now() + std::chrono::milliseconds(100);
+  LockQuery query;
+  query.inode = file_;
+  query.client = bob_.caller.client;
+  const auto answer = await_lock(here_->store(), soon, memory_, query);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::timed_out);
+  EXPECT_NE(answer.error().message.find("unlock again"), std::string::npos)
+      << answer.error().message;
+  sql(*connection, "COMMIT");
+  EXPECT_EQ(trying.get(), "granted");
+  EXPECT_EQ(lock(*here_, bob_, std::nullopt), "granted");
 }
 
 class StrictTest : public PgLocksTest {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
+#include <utility>
 
 #include "core/limits.h"
 #include "core/path.h"
@@ -43,6 +45,29 @@ constexpr Sql kPage{
     "p.kind, p.links, n.name, " OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM OUTBOARD_PAST_PARENT
     "LEFT JOIN LATERAL outboard.entries_at(v.id, $3::bigint, $4::text, $5::bigint, $2::bigint) n "
     "ON true WHERE v.id = $1::bigint ORDER BY n.name COLLATE \"C\""};
+// Upwards: which names led to a node then is asked of those that lead to it now and of those that
+// it has lost since. Of nodes that had no name the path at their last change up to then.
+constexpr Sql kPathsOf{
+    "past_paths_of",
+    "WITH RECURSIVE up(place, inode, path) AS (SELECT a.place, a.inode, ''::text COLLATE \"C\" "
+    "FROM unnest($3::bigint[]) WITH ORDINALITY AS a(inode, place) UNION ALL "
+    "SELECT u.place, n.parent, ('/' || n.name || u.path) COLLATE \"C\" FROM up u CROSS JOIN "
+    "LATERAL "
+    "(SELECT DISTINCT c.parent, c.name FROM ("
+    "SELECT d.parent, d.name FROM dentries d WHERE d.volume = $1::bigint AND d.inode = u.inode "
+    "UNION ALL SELECT m.before_parent, m.before_name FROM changes m WHERE m.volume = $1::bigint "
+    "AND m.inode = u.inode AND m.seq > $2::bigint AND m.before_parent IS NOT NULL "
+    "UNION ALL SELECT o.after_parent, o.after_name FROM changes o WHERE o.volume = $1::bigint "
+    "AND o.other_inode = u.inode AND o.seq > $2::bigint) c "
+    "WHERE outboard.inode_at($1::bigint, c.parent, c.name, $2::bigint) = u.inode "
+    "LIMIT $4::bigint) n WHERE u.inode <> 1) " OUTBOARD_PAST
+    "a.place, coalesce(CASE WHEN u.path = '' THEN '/' ELSE u.path END, "
+    "last.path)" OUTBOARD_PAST_FROM
+    "CROSS JOIN unnest($3::bigint[]) WITH ORDINALITY AS a(inode, place) "
+    "LEFT JOIN up u ON u.place = a.place AND u.inode = 1 "
+    "LEFT JOIN LATERAL (SELECT c.path FROM changes c WHERE u.path IS NULL AND c.volume = v.id "
+    "AND c.inode = a.inode AND c.seq <= $2::bigint ORDER BY c.seq DESC LIMIT 1) last ON true "
+    "WHERE v.id = $1::bigint"};
 constexpr Sql kBegin{"past_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
 constexpr Sql kCommit{"past_commit", "COMMIT"};
 // The next names of several directories at once.
@@ -52,6 +77,14 @@ constexpr Sql kLevel{
     " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS a(directory, after, place) "
     "CROSS JOIN LATERAL outboard.entries_at($1::bigint, a.directory, a.after, $5::bigint, "
     "$2::bigint) n ORDER BY a.place, n.name COLLATE \"C\""};
+
+// One name in each of several directories; where there was nothing, no row.
+constexpr Sql kNames{
+    "past_names",
+    "SELECT a.place, " OUTBOARD_NODE_COLUMNS
+    " FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS a(directory, name, place) "
+    "CROSS JOIN LATERAL outboard.node_at($1::bigint, outboard.inode_at($1::bigint, a.directory, "
+    "a.name, $2::bigint), $2::bigint) n ORDER BY a.place"};
 
 Params key(VolumeId volume, Seq seq) {
   Params params;
@@ -142,6 +175,26 @@ Result<At<Page>> PgPast::page(const Call& call, VolumeId volume, Inode directory
   return answer;
 }
 
+Result<At<std::vector<std::vector<std::string>>>> PgPast::paths(const Call& call, VolumeId volume,
+                                                                const std::vector<Inode>& inodes,
+                                                                Seq seq) {
+  At<std::vector<std::vector<std::string>>> answer{{}, seq};
+  answer.value.resize(inodes.size());
+  if (inodes.empty()) return answer;
+  Column wanted(Column::Type::int8);
+  for (const Inode inode : inodes) wanted.add(inode.value);
+  auto rows = pool_.run(
+      kPathsOf, key(volume, seq).array(wanted).int8(static_cast<std::uint64_t>(kPathsOfNodeMax)),
+      call.deadline);
+  if (!rows) return rows.error();
+  if (auto error = refusal(*rows, volume, seq)) return *error;
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    if (rows->null(row, 3)) continue;
+    answer.value[rows->count(row, 2) - 1].push_back(rows->name(row, 3));
+  }
+  return answer;
+}
+
 // ── Whole trees ──────────────────────────────────────────────────────────────────────────────────
 
 namespace {
@@ -152,24 +205,34 @@ struct Waiting {
   std::string after;
 };
 
-// One snapshot on its way, in one transaction.
+// A directory above the paths that are asked for, and what is wanted below it.
+struct Way {
+  Inode directory;
+  std::string path;
+};
+
+// One snapshot on its way, in one transaction. What is not asked for is not looked at: from the
+// root it follows the names that lead to the paths, and reads on from those.
 class Descent {
  public:
-  Descent(Connection& connection, const Call& call, VolumeId volume, Seq seq, std::uint64_t budget,
-          const std::function<void(SnapshotPart)>& take)
+  Descent(Connection& connection, const Call& call, VolumeId volume, Seq seq,
+          const SnapshotQuery& query, const std::function<void(SnapshotPart)>& take)
       : connection_(connection),
         call_(call),
         volume_(volume),
         seq_(seq),
-        budget_(budget),
+        within_(query.within),
+        budget_(query.bodies_bytes_max),
         take_(take) {}
 
   Status run() {
     auto root = connection_.run(kNode, key(volume_, seq_).int8(kRootInode.value), call_.deadline);
     if (!root) return root.error();
     if (auto error = refusal(*root, volume_, seq_)) return *error;
-    part_.entries.push_back(Entry{Dentry{}, read_node(*root, 0, 2).node});
-    waiting_.push_back(Waiting{kRootInode, {}});
+    arrive(Entry{Dentry{}, read_node(*root, 0, 2).node}, "/");
+    while (!ways_.empty()) {
+      if (auto done = next_ways(); !done) return done;
+    }
     while (!waiting_.empty()) {
       if (auto done = next_level(); !done) return done;
     }
@@ -177,6 +240,48 @@ class Descent {
   }
 
  private:
+  // A directory or a path that was asked for has been reached.
+  void arrive(Entry entry, std::string path) {
+    const bool asked = within_.empty() ||
+                       std::any_of(within_.begin(), within_.end(),
+                                   [&](const std::string& one) { return is_within(path, one); });
+    const bool directory = entry.node.is(Kind::directory);
+    if (!asked && !directory) return;
+    if (directory && asked) waiting_.push_back(Waiting{entry.node.inode, {}});
+    if (directory && !asked) ways_.push_back(Way{entry.node.inode, std::move(path)});
+    part_.entries.push_back(std::move(entry));
+  }
+
+  // One step further on all ways.
+  Status next_ways() {
+    Column directories(Column::Type::int8);
+    Column names(Column::Type::text);
+    std::vector<std::pair<Inode, std::string>> asked;  // by place: the directory, the path
+    for (const Way& way : std::exchange(ways_, {})) {
+      std::set<std::string> next;
+      for (const std::string& path : within_) {
+        if (!is_within(path, way.path)) continue;
+        const std::size_t from = way.path == "/" ? 1 : way.path.size() + 1;
+        next.insert(path.substr(from, path.find('/', from) - from));
+      }
+      for (const std::string& name : next) {
+        directories.add(way.directory.value);
+        names.add_name(name);
+        asked.emplace_back(way.directory, join(way.path, name));
+      }
+    }
+    auto rows =
+        connection_.run(kNames, key(volume_, seq_).array(directories).array(names), call_.deadline);
+    if (!rows) return rows.error();
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      auto& [directory, path] = asked[rows->count(row, 0) - 1];
+      arrive(Entry{Dentry{directory, std::string(split_last(path).second)},
+                   read_node(*rows, row, 1).node},
+             path);
+    }
+    return success();
+  }
+
   Status next_level() {
     const std::size_t count = std::min(waiting_.size(), kPastDirectoriesMax);
     const std::size_t names_max = kPastNamesMax / count;
@@ -223,21 +328,23 @@ class Descent {
   const Call& call_;
   const VolumeId volume_;
   const Seq seq_;
+  const std::vector<std::string>& within_;
   std::uint64_t budget_;
   const std::function<void(SnapshotPart)>& take_;
+  std::vector<Way> ways_;
   std::deque<Waiting> waiting_;
   SnapshotPart part_;
 };
 
 }  // namespace
 
-Status PgPast::snapshot(const Call& call, VolumeId volume, Seq seq, std::uint64_t bodies_bytes_max,
+Status PgPast::snapshot(const Call& call, VolumeId volume, Seq seq, const SnapshotQuery& query,
                         const std::function<void(SnapshotPart)>& take) {
   auto borrowed = pool_.borrow(call.deadline);
   if (!borrowed) return borrowed.error();
   Connection& connection = **borrowed;
   if (auto begun = connection.run(kBegin, {}, call.deadline); !begun) return begun.error();
-  auto done = Descent(connection, call, volume, seq, bodies_bytes_max, take).run();
+  auto done = Descent(connection, call, volume, seq, query, take).run();
   auto ended = connection.run(kCommit, {}, call.deadline);
   if (done && !ended) return ended.error();
   return done;

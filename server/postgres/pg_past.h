@@ -28,8 +28,13 @@ class PgPast {
   Result<At<Node>> node(const Call& call, VolumeId volume, Inode inode, Seq seq);
   Result<At<Page>> page(const Call& call, VolumeId volume, Inode directory, std::string_view after,
                         std::uint32_t limit, Seq seq);
-  // Level by level from the root; holds the numbers of the directories that are still to be read.
-  Status snapshot(const Call& call, VolumeId volume, Seq seq, std::uint64_t bodies_bytes_max,
+  // As Store::paths() says.
+  Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
+                                                          const std::vector<Inode>& inodes,
+                                                          Seq seq);
+  // Level by level from the root, or from the paths of query.within, whose parts alone are looked
+  // at; holds the numbers of the directories that are still to be read.
+  Status snapshot(const Call& call, VolumeId volume, Seq seq, const SnapshotQuery& query,
                   const std::function<void(SnapshotPart)>& take);
 
  private:

@@ -44,8 +44,9 @@ class PgStore final : public Store {
   Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                        const std::function<void(SnapshotPart)>& take) override;
   Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override;
-  Result<At<std::vector<std::vector<std::string>>>> paths(
-      const Call& call, VolumeId volume, const std::vector<Inode>& inodes) override;
+  Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
+                                                          const std::vector<Inode>& inodes,
+                                                          const ReadAt& at) override;
   Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,
                                           const HistoryQuery& query) override;
   Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "core/limits.h"
-#include "core/part_filter.h"
 #include "core/path.h"
 #include "server/postgres/name_text.h"
 #include "server/postgres/node_rows.h"
@@ -315,12 +314,7 @@ Result<Seq> PgStore::snapshot(const Call& call, VolumeId volume, const SnapshotQ
   if (query.at.as_of) {
     auto reached = reach(call, volume, query.at);
     if (!reached) return reached.error();
-    PartFilter filter(query.within);
-    const auto filtered = [&](SnapshotPart part) {
-      filter.apply(part);
-      take(std::move(part));
-    };
-    auto done = past_.snapshot(call, volume, *query.at.as_of, query.bodies_bytes_max, filtered);
+    auto done = past_.snapshot(call, volume, *query.at.as_of, query, take);
     if (!done) return done.error();
     return *query.at.as_of;
   }

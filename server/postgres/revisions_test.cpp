@@ -1,6 +1,7 @@
 // Reviewed volumes: what editors do, and what readers see of it.
 #include <gtest/gtest.h>
 
+#include "server/access.h"
 #include "server/postgres/database_fixture.h"
 
 namespace outboard::server {
@@ -117,6 +118,93 @@ TEST_F(RevisionsTest, ABarrierWaitsForThePublish) {
   EXPECT_EQ(seen(reader(), "/a.md"), "[not_found]");
   ASSERT_TRUE(other->revisions().publish(call(), skills_, 0, {}));
   EXPECT_EQ(seen(reader(), "/a.md", ReadAt{made, {}, {}}), "one");
+}
+
+// [S39] The border of a reader's part is drawn by the names that readers see: a draft's rename
+// moves nothing across it, and a publish does.
+TEST_F(RevisionsTest, S33_ADraftsRenameMovesNoReadersBorder) {
+  write("/team/a.md", "ours");
+  write("/secret/x.md", "theirs");
+  publish();
+  Access access(store());
+  Call guest = reader();
+  guest.caller.organisation = store().describe(call(), skills_)->organisation;
+  guest.caller.grants = {Grant{skills_, "/team", false}};
+  const Inode ours = store().attributes(call(), skills_, "/team/a.md", {})->value.inode;
+  const Inode theirs = store().attributes(call(), skills_, "/secret/x.md", {})->value.inode;
+  const Inode secret = store().attributes(call(), skills_, "/secret", {})->value.inode;
+  const auto told = [&](Inode inode) {
+    auto read = access.read(guest, skills_, inode, {}, 0, kReadBytesMax);
+    auto many = access.read_many(guest, skills_, {{inode, {}}});
+    EXPECT_TRUE(many) << many.error().message;
+    EXPECT_EQ(bool(read), bool(many->value.front()));
+    return read ? read->value.bytes : "[" + std::string(name_of(read.error().code)) + "]";
+  };
+  const auto listed = [&](Inode directory) {
+    auto page = access.list(guest, skills_, directory, "", 0, {});
+    return page ? page->value.entries.size() : 0;
+  };
+  const auto rename = [&](const std::string& from, const std::string& to) {
+    const auto [old_parent, old_name] = split_last(from);
+    const auto [parent, name] = split_last(to);
+    const Rename op{NameRef{std::string(old_parent), std::string(old_name)},
+                    NameRef{std::string(parent), std::string(name)},
+                    RenameMode::replace,
+                    {}};
+    auto applied = store().apply(call(), skills_, Batch{{}, 0, {Step{op, {}}}});
+    EXPECT_TRUE(applied) << applied.error().message;
+  };
+  EXPECT_EQ(told(ours), "ours");
+  EXPECT_EQ(told(theirs), "[not_found]");
+  rename("/team/a.md", "/secret/a.md");
+  rename("/secret", "/team/secret");
+  EXPECT_EQ(told(ours), "ours") << "a draft took it out of the part";
+  EXPECT_EQ(told(theirs), "[not_found]") << "a draft brought it into the part";
+  EXPECT_EQ(listed(secret), 0U);
+  EXPECT_FALSE(access.lookup(guest, skills_, NameRef{secret, "x.md"}, {}));
+  EXPECT_FALSE(access.attributes(guest, skills_, secret, {}));
+  publish();
+  EXPECT_EQ(told(ours), "ours") << "it came back in with the tree";
+  EXPECT_EQ(told(theirs), "theirs");
+  EXPECT_EQ(listed(secret), 2U);
+  rename("/team/secret", "/secret");
+  EXPECT_EQ(told(theirs), "theirs");
+  publish();
+  EXPECT_EQ(told(theirs), "[not_found]");
+}
+
+// [S39, S47] A reader's search finds published texts within what it sees and was told to look at.
+TEST_F(RevisionsTest, S33_AReadersSearchStaysWithinItsRoots) {
+  write("/team/a.md", "needle one");
+  write("/team/deep/b.md", "needle two");
+  write("/teams/c.md", "needle three");
+  write("/secret/x.md", "needle four");
+  publish();
+  write("/team/draft.md", "needle five");
+  Access access(store());
+  Call guest = reader();
+  guest.caller.organisation = store().describe(call(), skills_)->organisation;
+  const auto found = [&](const Call& by, std::vector<std::string> roots) {
+    SearchQuery query;
+    query.pattern = "needle";
+    query.roots = std::move(roots);
+    std::vector<std::string> paths;
+    auto summary = access.search(by, skills_, query, [&](const SearchedFile& file) {
+      paths.push_back(file.path);
+      return true;
+    });
+    EXPECT_TRUE(summary) << summary.error().message;
+    EXPECT_EQ(summary->files_read, paths.size()) << "others were looked at";
+    return paths;
+  };
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(found(guest, {"/team/deep", "/secret"}), (Paths{"/secret/x.md", "/team/deep/b.md"}));
+  EXPECT_EQ(found(guest, {"/team", "/team/deep"}), (Paths{"/team/a.md", "/team/deep/b.md"}));
+  EXPECT_EQ(found(guest, {}), Paths{});
+  guest.caller.grants = {Grant{skills_, "/team", false}};
+  EXPECT_EQ(found(guest, {"/"}), (Paths{"/team/a.md", "/team/deep/b.md"}));
+  EXPECT_EQ(found(guest, {"/team/deep", "/secret"}), Paths{"/team/deep/b.md"});
+  EXPECT_EQ(found(guest, {"/secret"}), Paths{});
 }
 
 TEST_F(RevisionsTest, S33_ASecondPairOfEyesIsNeededWhereItIsAskedFor) {

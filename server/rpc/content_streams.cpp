@@ -66,7 +66,12 @@ bool send_snapshot(SnapshotPart part, PartStream<v1::SnapshotResponse>& to) {
   for (std::size_t i = 0; i < part.bodies.size(); ++i) {
     body_of.emplace(part.bodies[i].first.inode, i);
   }
-  v1::SnapshotResponse message;
+  const auto begun = [&part] {
+    v1::SnapshotResponse message;
+    message.set_loaded(part.loaded);
+    return message;
+  };
+  v1::SnapshotResponse message = begun();
   std::size_t bytes = 0;
   for (const Entry& entry : part.entries) {
     auto* to_entry = message.add_entries();
@@ -82,7 +87,7 @@ bool send_snapshot(SnapshotPart part, PartStream<v1::SnapshotResponse>& to) {
       body_of.erase(found);  // a second name of it does not carry it again
     }
     if (bytes < kPartBytes) continue;
-    if (!to.send(std::exchange(message, {}))) return false;
+    if (!to.send(std::exchange(message, begun()))) return false;
     bytes = 0;
   }
   return message.entries_size() == 0 || to.send(std::move(message));

@@ -10,18 +10,23 @@ namespace {
 // One subscription's way into its stream.
 class StreamSink final : public FeedSink {
  public:
-  StreamSink(std::shared_ptr<WatchStream> stream, std::uint64_t subscription, bool shows)
-      : stream_(std::move(stream)), subscription_(subscription), shows_(shows) {}
+  StreamSink(std::shared_ptr<WatchStream> stream, const v1::WatchSubscribe& request)
+      : stream_(std::move(stream)),
+        subscription_(request.subscription()),
+        shows_(request.shows()),
+        loaded_(request.loaded()) {}
 
   bool offer(const std::shared_ptr<const FeedItem>& item) override {
     return stream_->offer(subscription_, item);
   }
   bool shows() const override { return shows_; }
+  std::string loaded() const override { return loaded_; }
 
  private:
   const std::shared_ptr<WatchStream> stream_;
   const std::uint64_t subscription_;
   const bool shows_;
+  const std::string loaded_;
 };
 
 Error refusal(std::string message, std::uint64_t subscription) {
@@ -109,7 +114,7 @@ void WatchStream::subscribe_on_worker(const v1::WatchSubscribe& request) {
     if (closing_ || !held_.contains(subscription)) return;
     call.caller = caller_;
   }
-  auto sink = std::make_shared<StreamSink>(shared_from_this(), subscription, request.shows());
+  auto sink = std::make_shared<StreamSink>(shared_from_this(), request);
   auto answer = desk_.store.subscribe(call, VolumeId{request.volume()}, Seq{request.after()},
                                       std::move(sink));
   Held late;  // destroyed outside the lock

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 
 #include "core/limits.h"
 #include "tests/conformance/store_suite.h"
@@ -36,6 +37,45 @@ std::string told(const Entry& entry) {
          std::to_string(a.mode) + " modified " + std::to_string(a.modified.nanoseconds) +
          " changed " + std::to_string(a.changed.nanoseconds) + " accessed " +
          std::to_string(a.accessed.nanoseconds);
+}
+
+// The paths that a whole tree gives each of its nodes, parents in any order.
+std::map<Inode, std::set<std::string>> paths_of(const std::vector<Entry>& entries) {
+  std::map<Inode, Dentry> directories;
+  for (const Entry& entry : entries) {
+    if (entry.node.is(Kind::directory)) directories.emplace(entry.node.inode, entry.dentry);
+  }
+  std::map<Inode, std::set<std::string>> all;
+  for (const Entry& entry : entries) {
+    std::string path;
+    for (Dentry at = entry.dentry; at.parent; at = directories.at(at.parent)) {
+      path.insert(0, "/" + at.name);
+    }
+    all[entry.node.inode].insert(path.empty() ? "/" : path);
+  }
+  return all;
+}
+
+// Where each node stood then, as the store says; who asks over the wire is not told.
+void expect_paths(Store& store, const Call& call, VolumeId volume, const std::vector<Entry>& then,
+                  Seq seq) {
+  const auto wanted = paths_of(then);
+  std::vector<Inode> inodes;
+  for (const auto& [inode, paths] : wanted) inodes.push_back(inode);
+  const Inode never{1'000'000};
+  inodes.push_back(never);
+  const auto told = store.paths(call, volume, inodes, as_of(seq));
+  if (!told) {
+    EXPECT_EQ(told.error().code, Code::unsupported) << told.error().message;
+    return;
+  }
+  EXPECT_EQ(told->seq, seq);
+  ASSERT_EQ(told->value.size(), inodes.size());
+  EXPECT_TRUE(told->value.back().empty());
+  for (std::size_t i = 0; i + 1 < inodes.size(); ++i) {
+    const std::set<std::string> paths(told->value[i].begin(), told->value[i].end());
+    EXPECT_EQ(paths, wanted.at(inodes[i])) << "inode " << inodes[i].value << " as of " << seq.value;
+  }
 }
 
 // [S28] Whatever is done to a tree, each of its former states can be read again, to the last time.
@@ -85,6 +125,7 @@ TEST_P(StoreSuite, S28_EveryFormerTreeCanBeReadAgain) {
       ASSERT_EQ(told(past[i]), told(entries[i])) << "as of " << seq.value;
       ASSERT_EQ(past[i], entries[i]) << "as of " << seq.value;
     }
+    expect_paths(store(), call(), volume_, entries, seq);
     // One by one they say the same.
     const Entry& one = entries[pick(static_cast<unsigned>(entries.size()))];
     auto node = store().attributes(call(), volume_, one.node.inode, as_of(seq));
@@ -130,6 +171,29 @@ TEST_P(StoreSuite, S28_APathLeadsWhereItLedThen) {
   ASSERT_TRUE(nothing_yet) << nothing_yet.error().message;
   EXPECT_TRUE(nothing_yet->value.entries.empty());
   EXPECT_EQ(look("/c/f", Seq{0}).error().code, Code::not_found);
+}
+
+// [S28] A node that was removed by then was last where it was removed; one that came later,
+// nowhere.
+TEST_P(StoreSuite, S28_WhatWasGoneStoodWhereItWentFrom) {
+  const Node file = put("/a/f", "one");
+  const Seq there = head();
+  done(move("/a", "/b"));
+  done(Unlink{at("/b/f")});
+  const Seq gone = head();
+  const Node later = put("/b/f", "two");
+  done(move("/b", "/c"));
+  const auto paths = [&](Inode inode, Seq seq) {
+    auto told = store().paths(call(), volume_, {inode}, as_of(seq));
+    return told ? told->value.front() : std::vector<std::string>{"unsupported"};
+  };
+  using Paths = std::vector<std::string>;
+  if (paths(kRootInode, there) == Paths{"unsupported"}) return;  // over the wire
+  EXPECT_EQ(paths(file.inode, there), Paths{"/a/f"});
+  EXPECT_EQ(paths(file.inode, gone), Paths{"/b/f"});
+  EXPECT_EQ(paths(file.inode, head()), Paths{"/b/f"});
+  EXPECT_EQ(paths(later.inode, gone), Paths{});
+  EXPECT_EQ(paths(later.inode, head()), Paths{"/c/f"});
 }
 
 // [S28] A listing of the past comes in pages by name, with what is gone and without what is new.

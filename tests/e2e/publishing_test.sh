@@ -52,8 +52,10 @@ cp -r "$source/examples/skills" "$root/work"
 printf '\nOne line more.\n' >>"$root/work/release-notes/SKILL.md"
 rm -r "$root/work/incident-review"
 does '- incident-review' skills push "$root/work" --delete
-does 'M /release-notes/SKILL.md' skills diff
-does 'D /incident-review/SKILL.md' skills diff published head
+does '+One line more.' skills diff
+does 'M /release-notes/SKILL.md' skills diff --names
+does 'D /incident-review/SKILL.md' skills diff published head --names
+does '"what": "D"' skills diff --json
 refuses 1 'somebody else has approved' skills publish
 does 'submitted revision 1 (tidy)' skills submit --name tidy -m 'one line more'
 refuses 1 'ask somebody else to review it' skills review 1 --approve
@@ -85,7 +87,8 @@ does 'it sees that tree for its life' skills pin tidy --token "$id"
 does 'changed volume' volume set acme/skills --no-second-reviewer
 does '+ incident-review' skills push "$source/examples/skills"
 does 'published revision 2' skills publish -m 'bring it back'
-does 'A /incident-review/SKILL.md' skills diff 1 2
+does '+++ /incident-review/SKILL.md@' skills diff 1 2
+does 'A /incident-review/SKILL.md' skills diff 1 2 --names
 as pinned
 ob skills list >"$root/said"
 grep -q incident-review "$root/said" && fail "a pinned token sees another revision"

@@ -45,7 +45,10 @@ class WireHouse : public ::testing::Test {
     return config;
   }
   std::unique_ptr<client::GrpcStore> connect(std::string token = "ob_ada") {
-    auto store = client::GrpcStore::connect(channel(std::move(token)), soon());
+    return connect(channel(std::move(token)));
+  }
+  std::unique_ptr<client::GrpcStore> connect(const client::ChannelConfig& config) {
+    auto store = client::GrpcStore::connect(config, soon());
     EXPECT_TRUE(store) << store.error().message;
     return store ? *std::move(store) : nullptr;
   }

@@ -1,0 +1,74 @@
+// Whole trees of the past: what is looked at for a part of one.
+#include <gtest/gtest.h>
+
+#include "core/limits.h"
+#include "server/postgres/database_fixture.h"
+
+namespace outboard::server {
+namespace {
+
+class PgPastTest : public DatabaseTest {
+ protected:
+  PgPastTest() : memory_(volume("acme/memory")) {}
+
+  Seq write(const std::string& path) {
+    auto applied = store().apply(call(), memory_, put(path, path));
+    EXPECT_TRUE(applied) << applied.error().message;
+    return applied ? applied->last : Seq{};
+  }
+  // The names of the part's entries, the root's being empty.
+  static std::vector<std::string> names(Store& store, VolumeId volume, const SnapshotQuery& query) {
+    std::vector<std::string> all;
+    auto seq = store.snapshot(call(), volume, query, [&](const SnapshotPart& part) {
+      for (const Entry& entry : part.entries) all.push_back(entry.dentry.name);
+    });
+    EXPECT_TRUE(seq) << seq.error().message;
+    return all;
+  }
+  // How many directories' names a server of its own read for a snapshot. Postgres tells what a
+  // connection called once that has been closed.
+  std::int64_t directories_read(const SnapshotQuery& query) {
+    auto watcher = connect();
+    sql(*watcher, "SELECT pg_stat_reset()");
+    {
+      const auto server = open();
+      names(server->store(), memory_, query);
+    }
+    for (int tries = 0; tries < 1'000; ++tries) {
+      auto rows = watcher->run({"past_test_calls",
+                                "SELECT coalesce(sum(calls), 0)::bigint, "
+                                "pg_stat_clear_snapshot() IS NULL, pg_sleep(0.01) IS NULL FROM "
+                                "pg_stat_user_functions WHERE funcname = 'entries_at'"},
+                               {}, std::chrono::steady_clock::now() + kTestWait);
+      EXPECT_TRUE(rows) << rows.error().message;
+      if (rows && rows->number(0, 0) > 0) return rows->number(0, 0);
+    }
+    ADD_FAILURE() << "Postgres counted nothing";
+    return 0;
+  }
+
+  const VolumeId memory_;
+};
+
+// [S28] What a snapshot of a part looks at grows with the part, not with the volume.
+TEST_F(PgPastTest, S28_ThePastOfAPartIsReadWithoutTheRest) {
+  write("/team/deep/a");
+  for (int i = 0; i < 40; ++i) write("/rest/d" + std::to_string(i) + "/f");
+  const Seq then = write("/team/b");
+  write("/later/c");
+  auto connection = connect();
+  sql(*connection,
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET track_functions = ''all''', "
+      "current_database()); END $$");
+  SnapshotQuery whole;
+  whole.at.as_of = then;
+  SnapshotQuery part = whole;
+  part.within = {"/gone", "/rest/d7/f", "/team"};
+  EXPECT_EQ(directories_read(whole), 44) << "the root, three, and forty";
+  EXPECT_EQ(directories_read(part), 2) << "/team and /team/deep";
+  const std::vector<std::string> wanted{"", "rest", "team", "d7", "f", "b", "deep", "a"};
+  EXPECT_EQ(names(store(), memory_, part), wanted);
+}
+
+}  // namespace
+}  // namespace outboard::server
