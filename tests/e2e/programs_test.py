@@ -307,6 +307,13 @@ class Building(ProgramsCase):
         self.assertEqual(self.compiled(run("make", "-j2", cwd=self.b())), ["greet.o", "main.o"])
         self.meet()
         self.assertEqual(attempt("make", "-q", cwd=self.a()).returncode, 0)
+
+        # The same bytes written again are a change to make: what was rebuilt is newer than what it was made from.
+        os.utime(self.a("greet.c"))
+        self.assertEqual(self.compiled(run("make", cwd=self.a())), ["greet.o"])
+        self.assertEqual(attempt("make", "-q", cwd=self.a()).returncode, 0)
+        self.meet()
+        self.assertEqual(attempt("make", "-q", cwd=self.b()).returncode, 0)
         run("make", "clean", cwd=self.a())
         self.meet()
         self.assertEqual(sorted(os.listdir(self.b())), sorted(SOURCES))
