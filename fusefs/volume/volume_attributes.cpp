@@ -44,6 +44,15 @@ Status check_kept(std::string_view name) {
   return Error{Code::unsupported, "only user.* attributes are kept", std::string(name)};
 }
 
+void take_on(const SetAttributes& op, Timestamp now, Attributes& attributes) {
+  attributes.mode = op.mode.value_or(attributes.mode);
+  attributes.uid = op.uid.value_or(attributes.uid);
+  attributes.gid = op.gid.value_or(attributes.gid);
+  attributes.accessed = op.accessed.value_or(attributes.accessed);
+  attributes.modified = op.modified.value_or(attributes.modified);
+  attributes.changed = now;
+}
+
 Status check_settable(std::string_view name) {
   if (name.starts_with(kOwnPrefix)) {
     return Error{Code::no_access, "user.outboard.* says where the file comes from: read-only",
@@ -99,9 +108,11 @@ Result<Shown> MountedVolume::set_attributes(NodeId node, const AttributeChange& 
       Lock lock(mutex_);
       const auto inode = inode_of(node);
       if (!inode) return inode.error();
-      const Binding* binding = state_.inodes.find(node);
+      Binding* binding = state_.inodes.find(node);
       if (binding->pinned && state_.tree.find(*inode) == nullptr) {
-        return shown_of(*binding, *binding->pinned);  // removed: nobody will see it again
+        // Removed: the store is not asked, but who has it open goes on seeing what was set.
+        take_on(op, clock_.wall(), binding->pinned->attributes);
+        return shown_of(*binding, *binding->pinned);
       }
       op.node = *inode;
     }

@@ -244,6 +244,21 @@ TEST_F(TwoMounts, ARemovedFileLivesOnWhileItIsOpen) {
   EXPECT_FALSE(there(a().at("f")));
 }
 
+// [S10]
+TEST_F(TwoMounts, ARemovedFileTakesModesAndTimesWhileItIsOpen) {
+  put(a().at("f"), "kept");
+  const int fd = open(a().at("f").c_str(), O_RDWR);
+  ASSERT_EQ(unlink(a().at("f").c_str()), 0);
+  ASSERT_EQ(fchmod(fd, 0700), 0);
+  const timespec times[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+  ASSERT_EQ(futimens(fd, times), 0);
+  struct stat found {};
+  ASSERT_EQ(fstat(fd, &found), 0);
+  EXPECT_EQ(found.st_mode & 07777U, 0700U);
+  EXPECT_EQ(found.st_mtime, 1'000'000'000);
+  EXPECT_EQ(close(fd), 0);
+}
+
 // [S2]
 TEST_F(TwoMounts, AFileRemovedElsewhereTellsItsWriterAndKeepsACopy) {
   put(a().at("f"), "shared");
