@@ -17,31 +17,13 @@
 #include "bench/mount/passes.h"
 #include "bench/mount/tree.h"
 #include "bench/mount/writes.h"
+#include "bench/parts.h"
 #include "core/check.h"
 
 namespace outboard::bench {
 namespace {
 
 using std::chrono::steady_clock;
-
-struct Options {
-  int rounds = 7;
-  std::string directory = "/tmp";   // on a disk
-  std::string memory = "/dev/shm";  // a tmpfs
-  std::string only;                 // of the parts; empty: all
-};
-
-Options read_options(const std::vector<std::string>& words) {
-  Options options;
-  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
-    const std::string& value = words[i + 1];
-    if (words[i] == "--rounds") options.rounds = std::stoi(value);
-    if (words[i] == "--directory") options.directory = value;
-    if (words[i] == "--memory") options.memory = value;
-    if (words[i] == "--only") options.only = value;
-  }
-  return options;
-}
 
 // A directory of its own, gone with it.
 class Scratch {
@@ -248,23 +230,11 @@ void starts(const Options& options, Figures& figures) {
   }
 }
 
-int run(const Options& options) {
-  Figures figures;
-  const std::vector<std::pair<std::string, void (*)(const Options&, Figures&)>> parts{
-      {"reads", reads}, {"writes", writes}, {"starts", starts}};
-  for (const auto& [name, part] : parts) {
-    if (!options.only.empty() && options.only != name) continue;
-    std::cout << "part " << name << "\n" << std::flush;
-    part(options, figures);
-  }
-  figures.print(read_promises(PROMISES_FILE), std::cout);
-  return 0;
-}
-
 }  // namespace
 }  // namespace outboard::bench
 
 int main(int argc, char** argv) {
   using namespace outboard::bench;
-  return run(read_options({argv + 1, argv + argc}));
+  return run_parts({.rounds = 7}, {argv + 1, argv + argc},
+                   {{"reads", reads}, {"writes", writes}, {"starts", starts}});
 }

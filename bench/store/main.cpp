@@ -2,12 +2,12 @@
 //
 // Each round runs every side once, one after the other, so that what else the machine does falls on
 // all of them; a figure is the median of its rounds, a ratio the median of the rounds' ratios.
-#include <fstream>
 #include <iostream>
 #include <utility>
 #include <vector>
 
 #include "bench/figures.h"
+#include "bench/parts.h"
 #include "bench/store/freshness.h"
 #include "bench/store/sql_sides.h"
 #include "bench/store/trees.h"
@@ -16,34 +16,6 @@
 
 namespace outboard::bench {
 namespace {
-
-struct Options {
-  int rounds = 5;
-  std::chrono::milliseconds time{3'000};
-  std::string directory = "/tmp";   // on the disk that the durable figures are of
-  std::string memory = "/dev/shm";  // where fsync costs nothing
-  std::string only;                 // of the parts; empty: all
-};
-
-Options read_options(const std::vector<std::string>& words) {
-  Options options;
-  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
-    const std::string& value = words[i + 1];
-    if (words[i] == "--rounds") options.rounds = std::stoi(value);
-    if (words[i] == "--ms") options.time = std::chrono::milliseconds(std::stol(value));
-    if (words[i] == "--directory") options.directory = value;
-    if (words[i] == "--memory") options.memory = value;
-    if (words[i] == "--only") options.only = value;
-  }
-  return options;
-}
-
-std::string load_average() {
-  std::ifstream file("/proc/loadavg");
-  std::string text;
-  std::getline(file, text);
-  return text;
-}
 
 void durable_writes(const Options& options, Figures& figures) {
   Site site(options.directory, 0);
@@ -140,23 +112,6 @@ void idle_watchers(const Options& options, Figures& figures) {
   }
 }
 
-int run(const Options& options) {
-  Figures figures;
-  const std::vector<std::pair<std::string, void (*)(const Options&, Figures&)>> parts{
-      {"writes", durable_writes},
-      {"slow", slow_disk},
-      {"latency", without_disk},
-      {"trees", whole_trees},
-      {"watchers", idle_watchers}};
-  for (const auto& [name, part] : parts) {
-    if (!options.only.empty() && options.only != name) continue;
-    std::cout << "part " << name << ", load " << load_average() << "\n" << std::flush;
-    part(options, figures);
-  }
-  figures.print(read_promises(PROMISES_FILE), std::cout);
-  return 0;
-}
-
 }  // namespace
 }  // namespace outboard::bench
 
@@ -166,5 +121,10 @@ int main(int argc, char** argv) {
   const std::string part = words.empty() ? "" : words.front();
   if (part == "writers") return write_as_told({words.begin() + 1, words.end()});
   if (part == "watchers") return watch_as_told({words.begin() + 1, words.end()});
-  return run(read_options(words));
+  return run_parts({}, words,
+                   {{"writes", durable_writes},
+                    {"slow", slow_disk},
+                    {"latency", without_disk},
+                    {"trees", whole_trees},
+                    {"watchers", idle_watchers}});
 }
