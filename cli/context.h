@@ -49,6 +49,8 @@ class Context {
   // A call that starts now and has --timeout to answer.
   Call call() const { return Call::until(clock_.now() + settings_.timeout); }
 
+  std::chrono::milliseconds timeout() const { return settings_.timeout; }
+
   // The next batch's number, and the mark below which no answer is awaited. Batches are sent one
   // after the other. REQUIRES: store() has answered.
   void name(Batch& batch);

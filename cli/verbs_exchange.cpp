@@ -2,6 +2,7 @@
 
 #include "cli/command_line.h"
 #include "cli/search_command.h"
+#include "cli/sync_command.h"
 #include "cli/tree_commands.h"
 
 namespace outboard::cli {
@@ -90,12 +91,42 @@ void add_pull_verb(CLI::App& app, Command& chosen) {
   });
 }
 
+void add_sync_verb(CLI::App& app, Command& chosen) {
+  auto options = std::make_shared<FolderSyncOptions>();
+  CLI::App* sync = app.add_subcommand(
+      "sync", "Keep a folder and a volume in step, both ways, where there is no FUSE");
+  sync->add_option("VOLUME", options->place, "ORG/VOLUME or VOLUME, and :PATH for a part of it")
+      ->required();
+  sync->add_option("FOLDER", options->folder, "Made when it is not there")->required();
+  sync->add_option("--exclude", options->excluded,
+                   "Pass over names (\"*.log\") or paths (\"build/**\") like this; repeatable")
+      ->take_all();
+  sync->add_flag("--all", options->clutter,
+                 "With .git, __pycache__, editors' backups and the like");
+  sync->add_flag("--once", options->once, "One pass, then exit; else until SIGINT or SIGTERM");
+  sync->add_flag("--accept-empty", options->accept_empty,
+                 "A folder that was emptied empties the volume, too");
+  sync->footer(
+      "Changes there are put into the folder as they come, files whole; changes here are sent "
+      "when\n"
+      "their writers close them, with the version they were made from: what somebody else changed\n"
+      "meanwhile is judged by the volume's policy, as for a mount. What was in step is kept in\n"
+      "FOLDER/.outboard-sync. Execute bits and symlinks are kept; other modes, owners, times and\n"
+      "attributes are not. With a token that may only read, nothing is sent.\n\n"
+      "Example:\n  outboard sync memory:notes ./notes\n"
+      "  outboard sync acme/skills ./skills --once");
+  sync->callback([&chosen, options] {
+    chosen = [options](Context& context) { return sync_folder(context, *options); };
+  });
+}
+
 }  // namespace
 
 void add_exchange_verbs(CLI::App& app, Command& chosen, bool& json) {
   add_search_verb(app, chosen, json);
   add_push_verb(app, chosen);
   add_pull_verb(app, chosen);
+  add_sync_verb(app, chosen);
 }
 
 }  // namespace outboard::cli

@@ -1,0 +1,213 @@
+#include "cli/sync/state.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "core/path.h"
+
+namespace outboard::sync {
+namespace {
+
+constexpr std::string_view kFirst = "outboard sync state 1 ";
+// Lines behind a short list before it is written anew.
+constexpr std::size_t kLinesBehindMin = 1'024;
+
+std::string escaped(std::string_view path) {
+  std::string text;
+  for (const char c : path) {
+    if (c == '\n') text += "\\n";
+    if (c == '\\') text += "\\\\";
+    if (c != '\n' && c != '\\') text += c;
+  }
+  return text;
+}
+
+std::string unescaped(std::string_view text) {
+  std::string path;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool sign = text[at] == '\\' && at + 1 < text.size();
+    if (sign) ++at;
+    path += sign && text[at] == 'n' ? '\n' : text[at];
+  }
+  return path;
+}
+
+char letter_of(Kind kind) {
+  if (kind == Kind::directory) return 'd';
+  return kind == Kind::symlink ? 'l' : 'f';
+}
+
+std::string checked(const std::string& body) {
+  return std::to_string(xxh3(body)) + " " + body + "\n";
+}
+
+std::string line_of(const std::string& path, const Record* record) {
+  if (record == nullptr) return checked("- " + escaped(path));
+  std::string body(1, letter_of(record->kind));
+  for (const std::uint64_t number :
+       {record->inode.value, record->version.value, std::uint64_t{record->executable},
+        std::uint64_t{record->settled}, record->stamp.inode, record->stamp.size}) {
+    body += " " + std::to_string(number);
+  }
+  body += " " + std::to_string(record->stamp.modified) + " " +
+          std::to_string(record->stamp.changed) + " " + to_string(record->digest) + " " +
+          escaped(path);
+  return checked(body);
+}
+
+// The next word of `line`, which loses it; empty at its end.
+std::string_view word(std::string_view& line) {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  const std::string_view first = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return first;
+}
+
+template <class Number>
+bool number(std::string_view& line, Number& to) {
+  const std::string_view text = word(line);
+  return std::from_chars(text.data(), text.data() + text.size(), to).ec == std::errc{};
+}
+
+struct Line {
+  std::string path;
+  std::optional<Record> record;  // none: it was dropped
+};
+
+std::optional<Line> parse(std::string_view line) {
+  std::uint64_t sum = 0;
+  if (!number(line, sum) || sum != xxh3(line)) return std::nullopt;
+  const std::string_view kind = word(line);
+  if (kind == "-") return Line{unescaped(line), std::nullopt};
+  Record record;
+  if (kind == "d") record.kind = Kind::directory;
+  if (kind == "l") record.kind = Kind::symlink;
+  unsigned executable = 0;
+  unsigned settled = 0;
+  const bool good = number(line, record.inode.value) && number(line, record.version.value) &&
+                    number(line, executable) && number(line, settled) &&
+                    number(line, record.stamp.inode) && number(line, record.stamp.size) &&
+                    number(line, record.stamp.modified) && number(line, record.stamp.changed);
+  const auto digest = parse_sha256(word(line));
+  if (!good || !digest) return std::nullopt;
+  record.executable = executable != 0;
+  record.settled = settled != 0;
+  record.digest = *digest;
+  return Line{unescaped(line), record};
+}
+
+Error broken(std::string_view doing, const std::filesystem::path& file) {
+  return Error{Code::invalid,
+               "cannot " + std::string(doing) + " " + file.string() + ": " + std::strerror(errno),
+               file.string()};
+}
+
+Status write_all(int fd, std::string_view bytes, const std::filesystem::path& file) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return broken("write", file);
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return success();
+}
+
+}  // namespace
+
+Result<State> State::load(const std::filesystem::path& file, std::string_view place) {
+  State state(file, std::string(place));
+  std::ifstream in(file, std::ios::binary);
+  std::string line;
+  if (!in || !std::getline(in, line)) return state;
+  const std::string first = std::string(kFirst) + escaped(place);
+  const std::string folder = file.parent_path().parent_path().string();
+  if (line != first) {
+    const std::string other =
+        line.starts_with(kFirst) ? "in step with " + line.substr(kFirst.size()) : "of another kind";
+    return Error{Code::conflict,
+                 folder + " is " + other + ", not with " + std::string(place) +
+                     ": choose another folder, or remove " + file.parent_path().string() +
+                     " to compare the two anew",
+                 folder};
+  }
+  state.met_ = true;
+  while (std::getline(in, line) && !in.eof()) {  // a line without its end is not one
+    auto parsed = parse(line);
+    if (!parsed) break;
+    if (parsed->record) {
+      state.records_.insert_or_assign(std::move(parsed->path), *parsed->record);
+    } else {
+      state.records_.erase(parsed->path);
+    }
+  }
+  return state;
+}
+
+const Record* State::at(std::string_view path) const {
+  const auto found = records_.find(path);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+void State::set(const std::string& path, const Record& record) {
+  const auto [at, fresh] = records_.try_emplace(path, record);
+  if (!fresh && at->second == record) return;
+  at->second = record;
+  unsaved_ += line_of(path, &record);
+  ++unsaved_lines_;
+}
+
+void State::drop(const std::string& path) {
+  if (records_.erase(path) == 0) return;
+  unsaved_ += line_of(path, nullptr);
+  ++unsaved_lines_;
+}
+
+void State::each_within(std::string_view path,
+                        const std::function<void(const std::string&, const Record&)>& visit) const {
+  if (const Record* own = at(path); own != nullptr) visit(std::string(path), *own);
+  const std::string below = path == "/" ? "/" : std::string(path) + "/";
+  for (auto at = records_.upper_bound(below); at != records_.end(); ++at) {
+    if (!at->first.starts_with(below)) break;
+    visit(at->first, at->second);
+  }
+}
+
+Status State::save() {
+  if (!end_.good() || lines_behind_ + unsaved_lines_ > records_.size() + kLinesBehindMin) {
+    return write_whole();
+  }
+  if (unsaved_.empty()) return success();
+  if (auto written = write_all(end_.get(), unsaved_, file_); !written) return written;
+  lines_behind_ += unsaved_lines_;
+  unsaved_.clear();
+  unsaved_lines_ = 0;
+  return success();
+}
+
+Status State::write_whole() {
+  const std::filesystem::path draft = file_.string() + ".new";
+  Fd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+               0600));
+  if (!fd.good()) return broken("write", draft);
+  std::string text = std::string(kFirst) + escaped(place_) + "\n";
+  for (const auto& [path, record] : records_) text += line_of(path, &record);
+  if (auto written = write_all(fd.get(), text, draft); !written) return written;
+  if (::fsync(fd.get()) != 0 || ::rename(draft.c_str(), file_.c_str()) != 0) {
+    return broken("write", file_);
+  }
+  end_ = std::move(fd);
+  lines_behind_ = 0;
+  unsaved_.clear();
+  unsaved_lines_ = 0;
+  met_ = true;
+  return success();
+}
+
+}  // namespace outboard::sync
