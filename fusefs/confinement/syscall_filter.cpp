@@ -138,20 +138,12 @@ constexpr std::initializer_list<std::uint32_t> kServing = {
 };
 
 constexpr std::initializer_list<std::uint32_t> kMounting = {
-    __NR_mount, __NR_umount2, __NR_clone, __NR_sendmsg, __NR_recvmsg, __NR_setitimer,
-    __NR_kill,  __NR_tgkill,  __NR_prctl, __NR_capget,  __NR_capset,
+    __NR_mount,     __NR_umount2, __NR_clone,  __NR_sendmsg, __NR_recvmsg,
+    __NR_setitimer, __NR_prctl,   __NR_capget, __NR_capset,
 #if defined(__x86_64__)
-    __NR_alarm, __NR_fork,
+    __NR_alarm,     __NR_fork,
 #endif
 };
-
-// What the leak checker of a sanitizer does at the end: it stops and reads its own process.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::initializer_list<std::uint32_t> kChecking = {
-    __NR_clone, __NR_ptrace, __NR_prctl, __NR_kill, __NR_tgkill, __NR_prlimit64, __NR_personality};
-#else
-constexpr std::initializer_list<std::uint32_t> kChecking = {};
-#endif
 
 class Program {
  public:
@@ -216,23 +208,22 @@ class Program {
 
 std::vector<sock_filter> program_for(Duty duty) {
   Program program;
-  program.allow(kChecking);
   program.allow(kCommon);
+  const auto self = static_cast<std::uint32_t>(::getpid());
+  program.allow_with(__NR_tgkill, {self});
+  program.allow_with(__NR_kill, {self});
+  // Its flags lie in memory, where no filter sees them: the C library goes on to clone.
+  program.refuse(__NR_clone3, ENOSYS);
   if (duty == Duty::mounting) {
     program.allow(kMounting);
     return std::move(program).end();
   }
-  const auto self = static_cast<std::uint32_t>(::getpid());
   program.allow(kServing);
   program.allow_with(__NR_socket, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
   program.allow_with(__NR_socketpair, {AF_UNIX});
-  program.allow_with(__NR_kill, {self});
-  program.allow_with(__NR_tgkill, {self});
   program.allow_with(__NR_prctl, {PR_SET_NAME, PR_GET_NAME, kNameMemory});
   program.allow_with(__NR_prlimit64, {0, self});
   program.allow_with_bit(__NR_clone, CLONE_THREAD);
-  // Its flags lie in memory, where no filter sees them: the C library goes on to clone.
-  program.refuse(__NR_clone3, ENOSYS);
   return std::move(program).end();
 }
 
