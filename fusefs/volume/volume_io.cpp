@@ -95,9 +95,13 @@ Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
   }
   if (auto current = prove_current(); !current) return std::move(current).error();
   Lock lock(mutex_);
-  // Opened by an old name: the kernel looks it up again, once. [S7]
+  // The kernel remembers no name of a strict volume: it has looked this one up within the same
+  // open(), and what was retired since then a reader may still be given. Refusing it would be
+  // ESTALE to a program whose file is replaced twice in that time, as the kernel tries again once.
+  // A writer would base its bytes on it. [S7]
   const Binding* binding = state_.inodes.find(node);
-  if (volume_.strict && binding != nullptr && binding->pinned) return replaced(node);
+  const bool based = mode.write || mode.truncate;
+  if (volume_.strict && based && binding != nullptr && binding->pinned) return replaced(node);
   auto handle = add_handle(node, mode);
   if (!handle) return std::move(handle).error();
   return Opened{*handle, !volume_.strict, has_locks(node)};

@@ -35,6 +35,27 @@ TEST_F(StrictMounts, WhatCloseHasReturnedForEveryOpenSees) {
   }
 }
 
+// [S7] A reader is not refused when its file is replaced between LOOKUP and OPEN, as often as that
+// may be: to a program that would be ESTALE. A writer is, for what it would write upon.
+TEST_F(StrictMounts, WhatIsReplacedWhileItIsOpenedIsReadWhole) {
+  put(a().at("f"), "one");
+  fusefs::MountedVolume& volume = b().volume();
+  const fusefs::NodeId id = volume.lookup(fusefs::kRootId, "f")->id;
+  put(a().at("f"), "three", O_TRUNC);
+  fusefs::OpenMode mode;
+  mode.read = true;
+  const auto opened = volume.open_file(id, mode);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(volume.read(id, 0, 100).value(), "one");
+  mode.write = true;
+  const auto refused = volume.open_file(id, mode);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::conflict);
+  volume.release(opened->handle);
+  volume.forget(id, 1);
+  EXPECT_EQ(get(b().at("f")), "three");
+}
+
 // [S7] Names, too: made, appended to, renamed, removed.
 TEST_F(StrictMounts, NamesAreThereAndGoneAtOnce) {
   for (int round = 0; round < 50; ++round) {
