@@ -26,7 +26,7 @@ struct OuterPlan {
   std::string session;
   std::string generation;
   std::string author;
-  std::string server;  // as reached from within
+  std::string server;            // as reached from within
   std::vector<OuterView> views;  // each behind the one that it stands in
   uid_t daemon_user = 0;
   uid_t agent_user = 0;
