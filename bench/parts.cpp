@@ -45,7 +45,9 @@ std::string read_words(const std::vector<std::string>& words, const Parts& parts
 
 }  // namespace
 
-int run_parts(Options options, const std::vector<std::string>& words, const Parts& parts) {
+int run_parts(int rounds, const std::vector<std::string>& words, const Parts& parts) {
+  Options options;
+  options.rounds = rounds;
   if (const std::string wrong = read_words(words, parts, options); !wrong.empty()) {
     std::cerr << wrong << ": --rounds N, --ms N, --directory DIR, --memory DIR, --only PART of";
     for (const auto& [name, part] : parts) std::cerr << " " << name;

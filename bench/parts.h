@@ -11,7 +11,7 @@
 namespace outboard::bench {
 
 struct Options {
-  int rounds = 5;
+  int rounds = 0;
   std::chrono::milliseconds time{3'000};  // of each side in a round
   std::string directory = "/tmp";         // on the disk that the durable figures are of
   std::string memory = "/dev/shm";        // a tmpfs, where fsync costs nothing
@@ -20,9 +20,9 @@ struct Options {
 
 using Parts = std::vector<std::pair<std::string, void (*)(const Options&, Figures&)>>;
 
-// Runs the parts that `words` ask for, beginning with `options`, and prints what was promised of
-// them. An exit code; words that are not understood are named.
-int run_parts(Options options, const std::vector<std::string>& words, const Parts& parts);
+// Runs the parts that `words` ask for, `rounds` of each unless they say, and prints what was
+// promised of them. An exit code; words that are not understood are named.
+int run_parts(int rounds, const std::vector<std::string>& words, const Parts& parts);
 
 // Of the machine's other work: /proc/loadavg.
 std::string load_average();

@@ -235,6 +235,6 @@ void starts(const Options& options, Figures& figures) {
 
 int main(int argc, char** argv) {
   using namespace outboard::bench;
-  return run_parts({.rounds = 7}, {argv + 1, argv + argc},
+  return run_parts(7, {argv + 1, argv + argc},
                    {{"reads", reads}, {"writes", writes}, {"starts", starts}});
 }

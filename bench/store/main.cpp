@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
   const std::string part = words.empty() ? "" : words.front();
   if (part == "writers") return write_as_told({words.begin() + 1, words.end()});
   if (part == "watchers") return watch_as_told({words.begin() + 1, words.end()});
-  return run_parts({}, words,
+  return run_parts(5, words,
                    {{"writes", durable_writes},
                     {"slow", slow_disk},
                     {"latency", without_disk},
