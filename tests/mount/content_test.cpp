@@ -295,5 +295,23 @@ TEST_F(TwoMounts, SetTimesSurviveTheClose) {
   }
 }
 
+// [S3] What came in two requests could be published between them, when another program closes.
+TEST_F(TwoMounts, S3_AnAppendIsOneRequestWhereverItFalls) {
+  const std::string log = a().at("log");
+  put(log, std::string(4'090, 'x'));
+  const auto asked = [&] { return a().activity().requests["WRITE"]; };
+  std::uint64_t before = asked();
+  std::string whole(4'090, 'x');
+  for (const std::size_t size : {26U, 4'096U, 200'000U}) {
+    put(log, std::string(size, 'y'), O_APPEND);
+    EXPECT_EQ(asked() - before, 1U) << size;
+    before = asked();
+    whole += std::string(size, 'y');
+  }
+  EXPECT_TRUE(get(log) == whole);
+  meet();
+  EXPECT_TRUE(get(b().at("log")) == whole);
+}
+
 }  // namespace
 }  // namespace outboard::tests
