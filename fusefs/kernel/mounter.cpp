@@ -28,6 +28,8 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
+// Each is a process: a daemon that was taken over must not fill the machine with them.
+constexpr std::size_t kWalkersMax = 16;
 constexpr int kSocket = 3;  // the mounter's end, once all else is closed
 // For a kernel that lets nobody unmount; the daemon does not wait for it for ever.
 constexpr int kEndWait_ms = 5'000;
@@ -71,7 +73,11 @@ class Attendant {
   void reap() {
     int how = 0;
     for (pid_t ended = 0; (ended = ::waitpid(-1, &how, WNOHANG)) > 0;) {
-      if (ended == prober_) note_verdict(how);
+      if (ended == prober_) {
+        note_verdict(how);
+      } else if (walkers_ > 0) {
+        --walkers_;
+      }
     }
   }
   void note_verdict(int how) {
@@ -108,7 +114,12 @@ class Attendant {
     const std::string& place = question.place;
     const bool inside = place.starts_with('/') && ("/" + place + "/").find("/../") == place.npos;
     if (question.view >= config_.views.size() || !inside) return;
+    reap();
+    if (walkers_ >= kWalkersMax) {
+      return answer(socket, {Error{Code::unavailable, "too many walks are under way; try later"}});
+    }
     const pid_t child = ::fork();
+    if (child > 0) ++walkers_;
     if (child != 0) return;  // without one its socket closes unanswered
     ::close(kSocket);
     ::prctl(PR_SET_NAME, "fuse-walker");
@@ -131,6 +142,7 @@ class Attendant {
   const Mounter::Config& config_;
   pid_t prober_;  // -1: it has ended, or there was none
   KernelVerdict verdict_ = KernelVerdict::untried;
+  std::size_t walkers_ = 0;
   std::vector<std::unique_ptr<OwnMount>> views_;
 };
 
