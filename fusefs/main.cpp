@@ -45,8 +45,21 @@ struct MountedView {
   std::unique_ptr<KernelSession> session;
 };
 
-View view_of(const FuseConfig& config, const MountSpec& mount) {
+// A kernel that does not forget is told to remember nothing: each path costs a question then. [S5]
+bool kernel_forgets(const Mounter& mounter) {
+  const auto good = mounter.check_kernel();
+  if (good) return true;
+  const bool tried = good.error().code == Code::unsupported;
+  log(tried ? Severity::warning : Severity::debug,
+      tried ? "this kernel is not trusted to remember anything: views are slower"
+            : "this kernel is taken for one that forgets what it is told to",
+      {{"why", good.error().message}});
+  return !tried;
+}
+
+View view_of(const FuseConfig& config, const MountSpec& mount, bool kernel_forgets) {
   View view;
+  view.kernel_forgets = kernel_forgets;
   view.read_only = mount.read_only;
   view.owners = config.stored_owners ? Owners::stored : Owners::view;
   view.uid = config.uid;
@@ -81,6 +94,7 @@ struct Daemon {
   std::unique_ptr<GrpcStore> store;
   std::unique_ptr<RequestNumbers> numbers;
   std::atomic<std::size_t> mounted = 0;
+  bool kernel_forgets = true;
   std::vector<std::unique_ptr<MountedView>> views;
 
   ChannelConfig channel() {
@@ -97,14 +111,15 @@ struct Daemon {
     if (!connected) return std::move(connected).error();
     store = *std::move(connected);
     numbers = std::make_unique<RequestNumbers>(store->client());
+    kernel_forgets = fusefs::kernel_forgets(mounter);
     return success();
   }
 
   Status mount(const MountSpec& spec) {
     auto view = std::make_unique<MountedView>();
-    auto volume =
-        MountedVolume::open(*store, *numbers, view->notifier.invalidator(), clock, spec.volume,
-                            view_of(config, spec), clock.now() + config.read_deadline);
+    auto volume = MountedVolume::open(*store, *numbers, view->notifier.invalidator(), clock,
+                                      spec.volume, view_of(config, spec, kernel_forgets),
+                                      clock.now() + config.read_deadline);
     if (!volume) return std::move(volume).error();
     view->volume = *std::move(volume);
     view->volume->watch_connection([this] { return store->connected(); });

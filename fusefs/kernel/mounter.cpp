@@ -19,6 +19,7 @@
 #include "core/log.h"
 #include "fusefs/confinement/privileges.h"
 #include "fusefs/confinement/syscall_filter.h"
+#include "fusefs/kernel/kernel_probe.h"
 #include "fusefs/kernel/mounter_words.h"
 
 namespace outboard::fusefs {
@@ -27,11 +28,15 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
+// Each is a process: a daemon that was taken over must not fill the machine with them.
+constexpr std::size_t kWalkersMax = 16;
 constexpr int kSocket = 3;  // the mounter's end, once all else is closed
 // For a kernel that lets nobody unmount; the daemon does not wait for it for ever.
 constexpr int kEndWait_ms = 5'000;
 // A mount or an unmount takes milliseconds; one that hangs must not hold the daemon's end.
 constexpr int kWishWait_ms = 10'000;
+// Longer than the prober gives itself.
+constexpr int kProbeWait_ms = 12'000;
 
 // To see every name below a view; the second sees less, and is enough for that.
 constexpr Capabilities kToLook = 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH;
@@ -45,7 +50,7 @@ Error gone() {
 // The mounter's own life, in its process.
 class Attendant {
  public:
-  explicit Attendant(const Mounter::Config& config) : config_(config) {
+  Attendant(const Mounter::Config& config, pid_t prober) : config_(config), prober_(prober) {
     if (!config.mounts) return;
     for (const MountPlan& plan : config.views) views_.push_back(std::make_unique<OwnMount>(plan));
   }
@@ -59,14 +64,38 @@ class Attendant {
         serve(question, socket);
       }
       if (socket >= 0) ::close(socket);
-      while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-      }
+      reap();
     }
     for (const auto& view : views_) view->clear_away();
   }
 
  private:
+  void reap() {
+    int how = 0;
+    for (pid_t ended = 0; (ended = ::waitpid(-1, &how, WNOHANG)) > 0;) {
+      if (ended == prober_) {
+        note_verdict(how);
+      } else if (walkers_ > 0) {
+        --walkers_;
+      }
+    }
+  }
+  void note_verdict(int how) {
+    prober_ = -1;
+    if (WIFEXITED(how)) verdict_ = static_cast<KernelVerdict>(WEXITSTATUS(how));
+  }
+  Answer verdict() {
+    int how = 0;
+    if (prober_ > 0 && ::waitpid(prober_, &how, 0) == prober_) note_verdict(how);
+    if (verdict_ == KernelVerdict::forgets) return {};
+    if (verdict_ == KernelVerdict::untried) {
+      return {Error{Code::unavailable, "nothing could be mounted where nobody sees it"}};
+    }
+    return {Error{Code::unsupported, "this kernel goes on showing names that it was told to drop"}};
+  }
+
   void serve(const Question& question, int socket) {
+    if (question.wish == Wish::verdict) return answer(socket, verdict());
     if (question.view >= views_.size()) return;
     OwnMount& view = *views_[question.view];
     Answer made;
@@ -85,7 +114,12 @@ class Attendant {
     const std::string& place = question.place;
     const bool inside = place.starts_with('/') && ("/" + place + "/").find("/../") == place.npos;
     if (question.view >= config_.views.size() || !inside) return;
+    reap();
+    if (walkers_ >= kWalkersMax) {
+      return answer(socket, {Error{Code::unavailable, "too many walks are under way; try later"}});
+    }
     const pid_t child = ::fork();
+    if (child > 0) ++walkers_;
     if (child != 0) return;  // without one its socket closes unanswered
     ::close(kSocket);
     ::prctl(PR_SET_NAME, "fuse-walker");
@@ -106,6 +140,9 @@ class Attendant {
   }
 
   const Mounter::Config& config_;
+  pid_t prober_;  // -1: it has ended, or there was none
+  KernelVerdict verdict_ = KernelVerdict::untried;
+  std::size_t walkers_ = 0;
   std::vector<std::unique_ptr<OwnMount>> views_;
 };
 
@@ -118,6 +155,17 @@ void stand_apart(int socket, int others) {
   ::fcntl(kSocket, F_SETFD, FD_CLOEXEC);
   ::syscall(SYS_close_range, kSocket + 1, ~0U, 0);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) std::signal(number, SIG_IGN);
+}
+
+// Beside the daemon's first steps, so that nobody waits for it.
+pid_t try_kernel(const Mounter::Config& config) {
+  const bool may_mount = (permitted_capabilities() & 1ULL << CAP_SYS_ADMIN) != 0;
+  if (!config.mounts || config.views.empty() || !may_mount) return -1;
+  const pid_t prober = ::fork();
+  if (prober != 0) return prober;
+  ::close(kSocket);
+  ::prctl(PR_SET_NAME, "fuse-prober");
+  ::_exit(static_cast<int>(probe_kernel(config.views.front().path)));
 }
 
 // Who may mount by itself needs no program for it. Everybody else has fusermount3, and what that
@@ -194,8 +242,9 @@ Result<std::unique_ptr<Mounter>> Mounter::start(const Config& config) {
   const pid_t process = ::fork();
   if (process == 0) {
     stand_apart(ends[1], ends[0]);
+    const pid_t prober = try_kernel(config);
     confine();
-    Attendant(config).live();
+    Attendant(config, prober).live();
     ::_exit(EXIT_SUCCESS);
   }
   ::close(ends[1]);
@@ -215,6 +264,13 @@ Mounter::~Mounter() {
 
 std::unique_ptr<Mounting> Mounter::view(std::size_t number) const {
   return std::make_unique<DistantMount>(socket_, static_cast<std::uint32_t>(number));
+}
+
+Status Mounter::check_kernel() const {
+  const Answer said = exchange(socket_, {Wish::verdict, 0, 0, {}}, kProbeWait_ms);
+  if (!said.refused) return success();
+  if (said.refused->code == Code::unsupported) return *said.refused;
+  return Error{Code::unavailable, said.refused->message};
 }
 
 Status Mounter::walk(std::size_t number, const std::string& place, Moment deadline) const {

@@ -42,6 +42,9 @@ class Mounter {
 
   // Of the view with that number; the Mounter must outlive it.
   std::unique_ptr<Mounting> view(std::size_t number) const;
+  // Whether this kernel forgets what it is told to, which was tried at the start. unsupported: it
+  // does not; unavailable: it could not be tried.
+  Status check_kernel() const;
   // Blocks until all at and below `place` ("/": all), a path within the view, was looked at, so
   // that the kernel remembers it. timed_out: it was given up at `deadline`; not_found: nothing
   // stands there; unavailable: it could not look at all.

@@ -9,7 +9,7 @@
 
 namespace outboard::fusefs {
 
-enum class Wish : std::uint32_t { mount, unmount, abort, walk };
+enum class Wish : std::uint32_t { mount, unmount, abort, walk, verdict };
 
 struct Question {
   Wish wish = Wish::mount;

@@ -109,6 +109,9 @@ OwnMount::OwnMount(MountPlan plan) : plan_(std::move(plan)) {}
 OwnMount::~OwnMount() = default;
 
 Result<int> OwnMount::mount() {
+  if (libfuse_) {
+    return Error{Code::exists, "this view is mounted on " + plan_.path + " already", plan_.path};
+  }
   if (auto good = check_mountpoint(plan_.path); !good) return std::move(good).error();
   auto libfuse = std::make_unique<Libfuse>(plan_);
   if (libfuse->session == nullptr) {

@@ -24,8 +24,9 @@ struct MountPlan {
 class Mounting {
  public:
   virtual ~Mounting() = default;
-  // A descriptor of /dev/fuse behind which the kernel now asks; the caller's. not_directory,
-  // invalid: nothing can be mounted there; unavailable: this process may not.
+  // A descriptor of /dev/fuse behind which the kernel now asks; the caller's. exists: once is
+  // enough; not_directory, invalid: nothing can be mounted there; unavailable: this process may
+  // not.
   virtual Result<int> mount() = 0;
   // Takes the view out of the tree, lazily when it is in use; whatever else stands at its path by
   // then stays. Nothing when it is not there.

@@ -37,8 +37,7 @@ void fill(fuse_file_info& file, const Opened& opened) {
 void on_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
   Reply reply(request, Signals::patient);
   MountedVolume& volume = volume_of(request);
-  if (volume.view().read_only && !volume.volume().strict)
-    return std::move(reply).error_number(ENOSYS);
+  if (volume.view().read_only && volume.lasting()) return std::move(reply).error_number(ENOSYS);
   const auto opened = volume.open_file(NodeId{ino}, mode_of(file->flags));
   if (!opened) return std::move(reply).error(opened.error());
   fill(*file, *opened);

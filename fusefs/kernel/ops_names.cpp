@@ -33,7 +33,7 @@ void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   MountedVolume& volume = volume_of(request);
   const auto shown = volume.lookup(node_id(parent), name);
   if (!shown && shown.error().code == Code::not_found) {
-    return std::move(reply).absent(!volume.volume().strict);
+    return std::move(reply).absent(volume.lasting());
   }
   answer_entry(request, std::move(reply), shown);
 }
@@ -125,7 +125,7 @@ void on_readlink(fuse_req_t request, fuse_ino_t ino) {
 void on_opendir(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
   Reply reply(request);
   const MountedVolume& volume = volume_of(request);
-  const bool lasting = !volume.volume().strict;  // [S7]
+  const bool lasting = volume.lasting();  // [S7]
   if (volume.view().read_only && lasting) return std::move(reply).error_number(ENOSYS);
   file->keep_cache = lasting ? 1 : 0;
   file->cache_readdir = lasting ? 1 : 0;

@@ -22,6 +22,7 @@ struct View {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t umask = 022;
+  bool kernel_forgets = true;  // false: not what it is told to forget, so it may remember nothing
   std::chrono::milliseconds read_deadline = kReadDeadline;
   std::chrono::milliseconds write_deadline = kWriteDeadline;
   std::vector<std::string> mountpoints = {};  // names in its root at which other views stand [S56]
@@ -34,7 +35,7 @@ struct Shown {
   Kind kind = Kind::file;
   Attributes attributes;
   bool settled = true;  // false: unsaved bytes, so that size and times may change unannounced
-  bool lasting = true;  // false: of a strict volume, so that the kernel must ask each time [S7]
+  bool lasting = true;  // false: the kernel must ask each time
 };
 
 Shown show(const View& view, const Node& node, NodeId id, std::uint32_t generation);

@@ -73,7 +73,7 @@ const Node* MountedVolume::node_of(NodeId id) const {
 
 Shown MountedVolume::shown_of(const Binding& binding, const Node& node) const {
   Shown shown = show(view_, node, binding.id, binding.generation);
-  shown.lasting = !volume_.strict;
+  shown.lasting = lasting();
   const auto file = state_.files.find(binding.id);
   if (file == state_.files.end()) return shown;
   shown.attributes.size = file->second.size(node.attributes.size);

@@ -93,6 +93,8 @@ class MountedVolume {
 
   const View& view() const { return view_; }
   const Volume& volume() const { return volume_; }
+  // Whether the kernel may remember names, listings and bytes until it is told to forget them. [S7]
+  bool lasting() const { return !volume_.strict && view_.kernel_forgets; }
 
   // ── Names: volume.cpp, volume_names.cpp ──
   // Counts one lookup of what it answers. name_too_long before not_found. `.history` is found in

@@ -104,7 +104,7 @@ Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
   if (volume_.strict && based && binding != nullptr && binding->pinned) return replaced(node);
   auto handle = add_handle(node, mode);
   if (!handle) return std::move(handle).error();
-  return Opened{*handle, !volume_.strict, has_locks(node)};
+  return Opened{*handle, lasting(), has_locks(node)};
 }
 
 Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::string_view name,
@@ -121,7 +121,7 @@ Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::st
     return std::move(handle).error();
   }
   const Binding* binding = state_.inodes.find(shown->id);
-  return std::pair{shown_of(*binding, *node_of(*binding)), Opened{*handle, !volume_.strict, false}};
+  return std::pair{shown_of(*binding, *node_of(*binding)), Opened{*handle, lasting(), false}};
 }
 
 Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::uint64_t size) {

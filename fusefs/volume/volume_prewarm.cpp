@@ -68,7 +68,7 @@ Result<Prewarmed> MountedVolume::prewarm(std::string_view path, std::uint64_t by
 Status MountedVolume::prewarm_files(const std::vector<VersionRef>& files, Moment deadline,
                                     Prewarmed& done) {
   if (auto warm = blocks_.warm(files, deadline); !warm) return warm;
-  const bool lasting = view_.read_only && !volume_.strict;
+  const bool kept = view_.read_only && lasting();
   const std::uint64_t drops = blocks_.drops();
   Notices notices;
   std::vector<VersionRef> given;  // by them
@@ -77,7 +77,7 @@ Status MountedVolume::prewarm_files(const std::vector<VersionRef>& files, Moment
     if (!bytes) continue;
     ++done.files;
     done.bytes += bytes->size();
-    if (!lasting || bytes->empty()) continue;
+    if (!kept || bytes->empty()) continue;
     Lock lock(mutex_);
     const NodeId node = state_.inodes.current(version.inode);
     const TreeNode* now = state_.tree.find(version.inode);

@@ -44,9 +44,11 @@ class HeldFeed final : public FeedSink {
 // One volume as one mount sees it.
 class Seat {
  public:
-  Seat(MemoryStore& store, const Clock& clock, std::string_view name = "acme/memory")
+  Seat(MemoryStore& store, const Clock& clock, std::string_view name = "acme/memory",
+       const View& view = {})
       : numbers_(ClientId{random_uuid()}), sink_(std::make_shared<HeldFeed>()) {
-    volume_ = MountedVolume::open(store, numbers_, notices, clock, name, {}, Moment::max()).value();
+    volume_ =
+        MountedVolume::open(store, numbers_, notices, clock, name, view, Moment::max()).value();
     subscription_ = store.subscribe(Call{}, volume_->volume().id, volume_->seq(), sink_).value();
   }
 
@@ -98,6 +100,20 @@ TEST_F(VolumeTest, OwnChangesAreNotAnnounced) {
 }
 
 // [S1] The kernel's release of one writer comes when the next one is in the middle of its work.
+TEST_F(VolumeTest, S5_AKernelThatDoesNotForgetMayRememberNothing) {
+  View careful;
+  careful.kernel_forgets = false;
+  Seat trusted(store_, clock_);
+  Seat asked(store_, clock_, "acme/memory", careful);
+  trusted.save("f", "x");
+  asked.pump();
+  EXPECT_TRUE(trusted->lookup(kRootId, "f")->lasting);
+  EXPECT_FALSE(asked->lookup(kRootId, "f")->lasting);
+  const auto opened = asked->open_file(asked.id("f"), {});
+  EXPECT_FALSE(opened->keep_cache);
+  EXPECT_FALSE(asked->lasting());
+}
+
 TEST_F(VolumeTest, ALateReleasePublishesNothingOfTheNextWriter) {
   Seat here(store_, clock_);
   Seat there(store_, clock_);

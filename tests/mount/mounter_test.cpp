@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "fusefs/kernel/mounter.h"
 #include "tests/support/temp_directory.h"
@@ -128,6 +131,46 @@ TEST_F(MounterTest, S60_ItLooksWithinAViewOnly) {
     EXPECT_EQ(refused.error().code, Code::unavailable) << outside;
   }
   EXPECT_FALSE(mounter->view(0)->mount()) << "who started it has mounted already";
+}
+
+TEST_F(MounterTest, S60_AViewIsMountedOnce) {
+  const auto mounter = start();
+  const auto view = mounter->view(0);
+  const int first = view->mount().value();
+  const auto again = view->mount();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::exists);
+  view->unmount();
+  ::close(first);
+  const int second = view->mount().value();
+  EXPECT_EQ(standing(0), "acme/a fuse.outboard");
+  ::close(second);
+}
+
+TEST_F(MounterTest, S60_WalksAreCounted) {
+  const std::string go_on = directory_.path() + "/go on";
+  config_.mounts = false;
+  config_.look = [go_on](const std::string&) {
+    while (::access(go_on.c_str(), F_OK) != 0) ::poll(nullptr, 0, 5);
+    return EXIT_SUCCESS;
+  };
+  const auto mounter = start();
+  std::atomic<int> refused = 0;
+  std::atomic<int> done = 0;
+  std::vector<std::thread> walks;
+  for (int i = 0; i < 20; ++i) {
+    walks.emplace_back([&] {
+      const auto walked = mounter->walk(0, "/", soon());
+      if (walked) {
+        ++done;
+      } else if (walked.error().code == Code::unavailable && ++refused == 4) {
+        std::ofstream(go_on) << "x";
+      }
+    });
+  }
+  for (std::thread& walk : walks) walk.join();
+  EXPECT_EQ(done, 16);
+  EXPECT_EQ(refused, 4);
 }
 
 TEST_F(MounterTest, AWalkThatLastsIsGivenUpAndHoldsNobodyUp) {
