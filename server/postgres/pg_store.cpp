@@ -285,10 +285,7 @@ Result<SearchSummary> PgStore::search(const Call& call, VolumeId volume, const S
 Result<At<std::vector<std::vector<std::string>>>> PgStore::paths(const Call& call, VolumeId volume,
                                                                  const std::vector<Inode>& inodes,
                                                                  const ReadAt& at) {
-  if (at.as_of || at.at_least) {
-    auto reached = reach(call, volume, at);
-    if (!reached) return reached.error();
-  }
+  if (auto reached = reach(call, volume, at); !reached) return reached.error();
   if (at.as_of) return past_.paths(call, volume, inodes, *at.as_of);
   At<std::vector<std::vector<std::string>>> answer;
   answer.value.resize(inodes.size());

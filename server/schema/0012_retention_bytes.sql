@@ -1,7 +1,7 @@
 -- Retention by bytes: what is kept of versions that are not current, in all, is at most retention_bytes. What was
 -- superseded longest ago goes first; a line moves along the log, as for the number of versions.
 --
--- A collection counts once, reading the volume's versions and pieces by their headers. If that is too much it remembers by
+-- A collection counts once, reading through the rows of the volume's versions and pieces. If that is too much it remembers by
 -- how much and walks the log from the line on, so that each of its steps costs the changes that it passes. No writer
 -- counts anything.
 
