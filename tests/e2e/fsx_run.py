@@ -28,9 +28,9 @@ OPENS = {
 }
 # What is done, and how often beside the others.
 WEIGHTS = {
-    "open": 14, "close": 9, "write": 16, "read": 8, "ftruncate": 4, "truncate": 3, "fallocate": 3, "seek": 3,
+    "open": 18, "close": 5, "write": 16, "read": 8, "ftruncate": 4, "truncate": 3, "fallocate": 3, "seek": 3,
     "map_write": 4, "map_keep": 2, "map_read": 3, "map_poke": 2, "map_drop": 1, "copy": 3, "fsync": 3, "forget": 1,
-    "mkdir": 4, "rmdir": 2, "symlink": 2, "link": 3, "unlink": 5, "rename": 7, "chmod": 3, "chown": 1, "utime": 3,
+    "mkdir": 4, "rmdir": 2, "symlink": 2, "link": 3, "unlink": 5, "rename": 7, "chmod": 3, "chown": 1, "utime": 4,
     "set_xattr": 3, "remove_xattr": 1, "xattrs": 2, "stat": 4, "fstat": 2, "fchmod": 1, "list": 2, "save": 3,
     "switch": 4, "check": 2, "remount": 0.1,
 }
@@ -167,7 +167,10 @@ class Run:
     def path(self, dice, existing=0.8):
         found = [(path, node) for path, node in self.model.walk() if path]
         if found and dice.random() < existing:
-            return dice.choice(found)[0]
+            # What is open or unsaved is where it goes wrong.
+            held = {id(handle.node) for handle in self.handles.values()}
+            busy = [one for one in found if id(one[1]) in held or one[1].unsaved]
+            return dice.choice(busy if busy and dice.random() < 0.4 else found)[0]
         folders = [path for path, node in self.model.walk() if node.is_directory() and path.count("/") < 3]
         if found and dice.random() < 0.04:
             folders = [dice.choice(found)[0]]  # perhaps no folder at all
@@ -194,6 +197,9 @@ class Run:
     def choose_open(self, dice):
         manner = dice.choice(tuple(OPENS))
         path = self.path(dice, 0.5 if "+" in manner or "x" in manner else 0.95)
+        files = [file for file, node in self.model.walk() if node.is_file()]
+        if files and manner != "rwx" and dice.random() < 0.6:
+            path = dice.choice(files)
         return dice.randrange(1, 1 << 30), path, manner, dice.choice((0o644, 0o755, 0o600))
 
     def choose_label(self, dice):
@@ -276,7 +282,10 @@ class Run:
         verb, *words = operation
         self.made += 1
         self.saying = " ".join(str(word) for word in operation)
-        getattr(self, "do_" + verb)(*words)
+        try:
+            getattr(self, "do_" + verb)(*words)
+        except OSError as error:  # of a call that cannot fail
+            self.differ("error", str(error))
 
     def differ(self, kind, text):
         raise Difference(f"{self.saying.split(' ', 1)[0]} {kind}", f"{text}\n  at: {self.saying}, in mount {self.acting}")

@@ -1,7 +1,7 @@
 """What a program does in a mount, as a process of its own; prints one line of JSON at its end.
 
     grow_and_shrink FILE ROUNDS           writes ROUNDS contents of random sizes, in two manners
-    read FILE ROUNDS                      checks all it can see, in three manners, until the last round
+    read FILE ROUNDS [SECONDS]            checks all it can see, in three manners, until the last round
     append FILE NAME COUNT PROGRESS_FD    COUNT lines, each opened, appended, closed
     claim FOLDER COUNT                    tries to be the one who makes each of COUNT lock files
     cat FILE                              opens, says so, reads
@@ -76,9 +76,9 @@ def by_fstat(fd):
     return data, sizes.pop() if len(sizes) == 1 else -1
 
 
-def read(file, rounds):
-    reads, faults, seen = 0, [], set()
-    until = time.monotonic() + SECONDS
+def read(file, rounds, seconds=SECONDS):
+    reads, faults, seen, newest = 0, [], set(), 0
+    until = time.monotonic() + float(seconds)
     while int(rounds) not in seen and time.monotonic() < until and len(faults) < 10:
         for look in (by_pieces, by_mmap, by_fstat):
             try:
@@ -93,8 +93,12 @@ def read(file, rounds):
             reads += 1
             if fault := fault_of(data, size):
                 faults.append(f"{look.__name__}: {fault}")
-            else:
-                seen.add(int(data[:7]))
+                continue
+            number = int(data[:7])
+            if number < newest:
+                faults.append(f"{look.__name__}: round {number} when round {newest} had been seen")
+            newest = max(newest, number)
+            seen.add(number)
     return {"reads": reads, "seen": len(seen), "faults": faults, "last": int(rounds) in seen}
 
 

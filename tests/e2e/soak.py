@@ -1,0 +1,245 @@
+#!/usr/bin/python3
+"""Hours of the promises about content, on a real server with four mounts.
+
+    soak.py [--rounds N] [--appends N] [--kills N] [--stalls N] [--operations N] [--seed S]
+
+  whole       one mount grows and shrinks a file for N rounds (10,000); the others read it in pieces of 1 KiB, by mmap and by
+              fstat: nothing torn, nothing older than what was seen before, no SIGBUS
+  appends     N appends (10,000) from four mounts, while the server is killed now and then: none lost, none there twice
+  stalled     a mount that slept through 2,000 changes shows, behind a barrier, the last of them
+  registers   N reads and writes (10,000) of eight files from all mounts: behind a barrier nothing is stale; in a strict volume
+              nothing is, without one
+
+Exit code 0: all of that held.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+import grpc
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from deployment import Deployment  # noqa: E402
+import history  # noqa: E402
+
+MOUNTS = 4
+FILES = 8
+THREADS = 2  # in each mount
+HANGS = 120  # seconds; whatever takes that long will not come
+
+
+class Soak:
+    def __init__(self):
+        self.site = Deployment()
+
+    def __enter__(self):
+        site = self.site
+        try:
+            site.start_server()
+            site.outboard("org", "create", "acme")
+            site.outboard("user", "create", "acme/ada")
+            site.outboard("volume", "create", "acme/memory")
+            site.outboard("volume", "create", "acme/ledger", "--strict")
+            for number in range(MOUNTS):
+                site.add_mount(f"m{number}", "ada", ["memory", "ledger"])
+            with open(site.site_token, encoding="utf-8") as token:
+                self.metadata = (("authorization", f"Bearer {token.read().strip()}"),)
+        except BaseException:
+            site.end()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.site.end()
+
+    # ── Whole ──
+
+    def whole(self, rounds, seconds):
+        """Reads, versions seen, faults."""
+        site, name = self.site, f"whole-{rounds}"
+        first = site.worker("grow_and_shrink", site.mounts[0].at("memory", name), 1)
+        self.verdict(first)
+        site.meet("memory", *site.mounts)
+        readers = [site.worker("read", mount.at("memory", name), rounds, seconds) for mount in site.mounts[1:]]
+        writer = site.worker("grow_and_shrink", site.mounts[0].at("memory", name), rounds)
+        wrote = self.verdict(writer)
+        seen = [self.verdict(reader) for reader in readers]
+        faults = [fault for one in seen for fault in one.get("faults", [f"a reader died: {one}"])]
+        if wrote != {"rounds": rounds}:
+            faults.append(f"the writer: {wrote}")
+        if not all(one.get("last") for one in seen):
+            faults.append("the last version never came")
+        return sum(one.get("reads", 0) for one in seen), sum(one.get("seen", 0) for one in seen), faults
+
+    def verdict(self, worker):
+        with worker.stdout:
+            said = worker.stdout.read()
+        return json.loads(said.splitlines()[-1]) if worker.wait() == 0 else {"died": worker.returncode}
+
+    # ── Appends ──
+
+    def appends(self, count, kills):
+        """Lines lost, lines there twice, lines of nobody, appends refused."""
+        site, name = self.site, f"appends-{count}-{kills}"
+        with open(site.mounts[0].at("memory", name), "w", encoding="utf-8"):
+            pass
+        site.meet("memory", *site.mounts)
+        ear, mouth = os.pipe()
+        share = count // MOUNTS
+        workers = [site.worker("append", mount.at("memory", name), f"m{number}", share, mouth, progress=mouth)
+                   for number, mount in enumerate(site.mounts)]
+        os.close(mouth)
+        done, killed = 0, 0
+        with concurrent.futures.ThreadPoolExecutor(MOUNTS) as ears:  # what they say is longer than a pipe holds
+            said_at_end = [ears.submit(self.verdict, worker) for worker in workers]
+            while said := os.read(ear, 4096):
+                done += len(said)
+                if killed < kills and done > count * (killed + 1) // (kills + 1):
+                    killed += 1
+                    site.server.end(signal.SIGKILL)
+                    site.start_server()
+            results = [one.result() for one in said_at_end]
+        os.close(ear)
+        kept = [line for result in results for line in result.get("kept", [])]
+        refused = [line for result in results for line, _ in result.get("refused", [])]
+        lines = site.outboard("memory", "cat", name, "--volume", "acme/memory").splitlines(keepends=True)
+        lost = sorted(set(kept) - set(lines)) + [str(result) for result in results if "died" in result]
+        twice = [line for line, times in collections.Counter(lines).items() if times > 1]
+        nobodys = sorted(set(lines) - set(kept) - set(refused))
+        site.meet("memory", *site.mounts)
+        for mount in site.mounts:
+            with open(mount.at("memory", name), encoding="utf-8") as file:
+                if file.read() != "".join(lines):
+                    nobodys.append(f"{mount.root} shows something else")
+        return lost, twice, nobodys, refused
+
+    # ── Stalled ──
+
+    def stalled(self, rounds, changes):
+        """What a mount showed behind a barrier that was older than it may be. One statement of SQL changes all files while
+        the mount's daemon sleeps, so that it has much to do when it wakes and the barrier is asked for."""
+        site, folder = self.site, f"stalled-{rounds}"
+        writer, sleeper = site.mounts[:2]
+        os.mkdir(writer.at("memory", folder))
+        site.sql(f"INSERT INTO outboard.memory_files (org, path, content) SELECT 'acme', '/{folder}/f' || n, 'first' "
+                 f"FROM generate_series(1, {changes}) n")
+        store = site.store_grpc.StoreServiceStub(grpc.insecure_channel(site.address))
+        control = site.mount_grpc.MountServiceStub(grpc.insecure_channel("unix:" + sleeper.control))
+        self.meet(store, control, "memory")
+        wrong = []
+        for number in range(rounds):
+            sleeper.program.send(signal.SIGSTOP)
+            try:
+                site.sql(f"UPDATE outboard.memory_files SET content = 'round {number}' WHERE path LIKE '/{folder}/f%'")
+            finally:
+                sleeper.program.send(signal.SIGCONT)
+            self.meet(store, control, "memory")
+            for change in range(changes, max(0, changes - 50), -1):
+                with open(sleeper.at("memory", folder, f"f{change}"), encoding="utf-8") as file:
+                    text = file.read()
+                if text != f"round {number}":
+                    wrong.append(f"{text} instead of round {number}")
+        return wrong
+
+    # ── Registers ──
+
+    def registers(self, volume, operations, seed, barrier):
+        """Stale reads, values that are in no order, how many operations."""
+        site, folder = self.site, f"registers-{seed}-{operations}"
+        os.mkdir(site.mounts[0].at(volume, folder))
+        for number in range(FILES):
+            with open(site.mounts[0].at(volume, folder, f"r{number}"), "w", encoding="utf-8") as file:
+                file.write("first")
+        site.meet(volume, *site.mounts)
+        done, errors = [[] for _ in range(FILES)], []
+        start = time.monotonic()
+        for of in done:
+            of.append(history.Operation("write", "first", start - 1, start))
+        threads = [threading.Thread(target=self.use_registers, args=(
+            mount, volume, folder, operations // (MOUNTS * THREADS), random.Random(f"{seed}/{number}"),
+            f"{number}", barrier, done, errors)) for number, mount in enumerate(site.mounts * THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        stale = [pair for of in done for pair in history.stale_reads(of)]
+        disordered = [pair for of in done for pair in history.not_linearizable(of)]
+        return stale + errors, disordered, sum(len(of) for of in done)
+
+    def use_registers(self, mount, volume, folder, count, dice, who, barrier, done, errors):
+        site = self.site
+        store = site.store_grpc.StoreServiceStub(grpc.insecure_channel(site.address))
+        control = site.mount_grpc.MountServiceStub(grpc.insecure_channel("unix:" + mount.control))
+        try:
+            for number in range(count):
+                register = dice.randrange(FILES)
+                path = mount.at(volume, folder, f"r{register}")
+                writes = dice.random() < 0.3
+                start = time.monotonic()
+                if writes:
+                    value = f"{who}-{number}"
+                    with open(f"{path}.{who}", "w", encoding="utf-8") as file:
+                        file.write(value)
+                    os.rename(f"{path}.{who}", path)
+                else:
+                    if barrier:
+                        self.meet(store, control, volume)
+                    with open(path, encoding="utf-8") as file:
+                        value = file.read()
+                done[register].append(history.Operation("write" if writes else "read", value, start, time.monotonic(), who))
+        except (OSError, grpc.RpcError) as error:
+            errors.append((who, str(error)))
+
+    def meet(self, store, control, volume):
+        name = f"acme/{volume}"
+        asked = self.site.store.OpenVolumeRequest(name=name)
+        head = store.OpenVolume(asked, metadata=self.metadata, timeout=HANGS).volume.head
+        try:
+            control.Barrier(self.site.mount.BarrierRequest(seqs={name: head}), timeout=HANGS, wait_for_ready=True)
+        except grpc.RpcError as error:
+            raise OSError(f"the barrier to {head} was not reached: {error.code()} {error.details()}") from error
+
+
+def main():
+    parser = argparse.ArgumentParser(description="the promises about content, for long")
+    parser.add_argument("--rounds", type=int, default=10_000)
+    parser.add_argument("--appends", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--stalls", type=int, default=50)
+    parser.add_argument("--operations", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}", flush=True)
+    wrong = []
+    with Soak() as soak:
+        reads, seen, faults = soak.whole(arguments.rounds, 3600)
+        print(f"whole: {arguments.rounds} rounds, {reads} reads of {seen} versions, {len(faults)} faults", flush=True)
+        wrong += faults
+        for kills in (0, arguments.kills):
+            lost, twice, nobodys, refused = soak.appends(arguments.appends, kills)
+            print(f"appends: {arguments.appends} with {kills} kills of the server: {len(lost)} lost, {len(twice)} twice, "
+                  f"{len(nobodys)} of nobody, {len(refused)} refused", flush=True)
+            wrong += lost + twice + nobodys
+        old = soak.stalled(arguments.stalls, 2000)
+        print(f"stalled: {arguments.stalls} times through 2000 changes: {len(old)} old", flush=True)
+        wrong += old
+        for volume, barrier in (("memory", True), ("ledger", False)):
+            stale, disordered, done = soak.registers(volume, arguments.operations, arguments.seed, barrier)
+            print(f"registers: {done} operations, {'behind a barrier' if barrier else 'strict'}: {len(stale)} stale, "
+                  f"{len(disordered)} out of order", flush=True)
+            wrong += stale
+    for one in wrong[:20]:
+        print("  ", one)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
