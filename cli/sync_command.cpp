@@ -38,7 +38,9 @@ void show(Screen& screen, const Event& event) {
     case Happened::overridden:
       screen.err() << "! " << path << " was changed there too; that version is in its history\n";
       break;
-    case Happened::refused: screen.err() << "! " << path << " was not sent" << note << "\n"; break;
+    case Happened::refused:
+      screen.err() << "! " << path << " is not in step" << note << "\n";
+      break;
     case Happened::passed_over:
       screen.err() << "! " << path << " is passed over" << note << "\n";
       break;

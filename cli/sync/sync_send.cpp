@@ -48,24 +48,39 @@ bool FolderSync::is_moved_directory(const std::string& from, const std::string& 
   return moved;
 }
 
-Result<bool> FolderSync::send_moves(std::vector<Work>& work) {
+namespace {
+
+bool is_below(std::string_view path, const std::set<std::string, std::less<>>& directories) {
+  for (; path != "/"; path = split_last(path).first) {
+    if (directories.contains(path)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// The outermost ones: what was moved within them is seen when they are there.
+Result<bool> FolderSync::send_moves(const std::vector<Work>& work) {
   std::map<std::uint64_t, std::string> gone;
   for (const Work& one : work) {
     if (one.verdict != Verdict::remove_there || one.sides.base->kind != Kind::directory) continue;
     gone.emplace(one.sides.base->stamp.inode, one.path);
   }
+  std::set<std::string, std::less<>> moved;
+  std::vector<Sending> sendings;
   for (const Work& one : work) {
     const bool fresh = one.verdict == Verdict::send && is_new(one.sides) &&
                        one.sides.local->found.kind == Kind::directory;
-    if (!fresh || unmovable_.contains(one.path)) continue;
+    if (!fresh || unmovable_.contains(one.path) || is_below(one.path, moved)) continue;
     const auto from = gone.find(one.sides.local->found.stamp.inode);
-    if (from == gone.end() || !is_moved_directory(from->second, one.path)) continue;
-    std::vector<Sending> sendings;
-    sendings.push_back(move_of(from->second, one));
-    if (auto sent = flush(sendings); !sent) return sent.error();
-    return true;
+    if (from == gone.end() || is_below(from->second, moved)) continue;
+    if (!is_moved_directory(from->second, one.path)) continue;
+    moved.insert(one.path);
+    moved.insert(from->second);
+    if (auto added = add(sendings, move_of(from->second, one)); !added) return added.error();
   }
-  return false;
+  if (auto sent = flush(sendings); !sent) return sent.error();
+  return !moved.empty();
 }
 
 FolderSync::Sending FolderSync::move_of(const std::string& from, Work to) const {
@@ -273,9 +288,14 @@ Status FolderSync::send_in_pieces(Work work) {
                                   known ? work.sides.base->version : Version{}},
                            {}});
   sending.work = std::move(work);
+  const std::string path = sending.work.path;
   std::vector<Sending> one;
   one.push_back(std::move(sending));
-  return flush(one);
+  if (auto sent = flush(one); !sent) return sent;
+  const Record* sent = state_.at(path);
+  if (sent != nullptr && sent->digest == local.digest) return success();
+  auto dropped = ask({Step{Unlink{part}, {}}});  // it was refused
+  return dropped || dropped.error().code == Code::not_found ? success() : Status(dropped.error());
 }
 
 Status FolderSync::refuse_pieces(const Work& work, const Error& error) {

@@ -29,6 +29,7 @@ class WeakStore final : public Store {
     return store_.describe(call, volume);
   }
   Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override {
+    ++batches;
     if (refused) return *refused;
     auto applied = store_.apply(call, volume, batch);
     if (std::exchange(lose_answer, false)) return Error{Code::unavailable, "the answer was lost"};
@@ -88,6 +89,7 @@ class WeakStore final : public Store {
 
   std::optional<Error> refused;  // every batch
   bool lose_answer = false;      // of the next batch, which happens
+  std::size_t batches = 0;
   std::size_t contents_read = 0;
   std::function<void()> before_read;
   std::optional<std::string> false_name;  // of the last entry in a snapshot

@@ -372,6 +372,55 @@ TEST_F(SyncTest, S57_AnEditWhileTheirsArrivesStandsBeside) {
   EXPECT_EQ(contents, (std::set<std::string>{"2", "edited meanwhile"}));
 }
 
+TEST_F(SyncTest, S57_AFileThatIsOpenForWritingIsLeftAlone) {
+  write_there("/a", "1");
+  write_there("/b", "1");
+  open_and_catch_up();
+  std::ofstream file(folder / "a", std::ios::app);
+  std::ofstream other(folder / "b", std::ios::app);
+  file << "half" << std::flush;
+  write_there("/a", "2");
+  apply({{Unlink{at("/b")}, {}}});
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(sync->catch_up());
+  EXPECT_EQ(here("a"), "1half");
+  EXPECT_EQ(here("b"), "1");
+  EXPECT_EQ(there("/a"), "2");
+  file << " and half";
+  file.close();
+  other << " more";
+  other.close();
+  again();
+  EXPECT_EQ(here("a"), "1half and half");  // the last writer's
+  EXPECT_EQ(there("/a"), "1half and half");
+  EXPECT_EQ(there("/b"), "1 more");
+}
+
+TEST_F(SyncTest, S57_ManyMovesGoTogether) {
+  for (int i = 0; i < 30; ++i) write("d" + std::to_string(i) + "/e/f", std::to_string(i));
+  open_and_catch_up();
+  const Inode inside = node("/d7/e/f").inode;
+  for (int i = 0; i < 30; ++i) {
+    const std::string number = std::to_string(i);
+    fs::create_directories(folder / "all");
+    fs::rename(folder / ("d" + number), folder / ("all/m" + number));
+    fs::rename(folder / ("all/m" + number + "/e"), folder / ("all/m" + number + "/g"));
+  }
+  const std::size_t before = weak.batches;
+  again();
+  EXPECT_EQ(node("/all/m7/g/f").inode, inside);
+  EXPECT_EQ(there("/d7"), "-");
+  EXPECT_LT(weak.batches - before, 6U);
+}
+
+TEST_F(SyncTest, S57_APartThatIsAFileIsRefused) {
+  write_there("/notes", "1");
+  options.part = "/notes";
+  const Status opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::not_directory);
+}
+
 TEST_F(SyncTest, S57_LargeFilesAppearWhole) {
   std::string large(kPushPieceBytes + 12'345, 'x');
   large[large.size() - 1] = 'y';
@@ -460,6 +509,24 @@ TEST_F(SyncTest, S57_ItFollowsBothSidesUntilItIsStopped) {
   EXPECT_TRUE(ended);
   EXPECT_EQ(there("/f/e/b"), "2");
   EXPECT_EQ(here("f/c"), "3");
+}
+
+TEST_F(SyncTest, S57_AFolderThatIsMovedAwayEmptiesNothing) {
+  write_there("/a", "1");
+  write_there("/b", "1");
+  open_and_catch_up();
+  sync.reset();
+  options.tell = {};
+  auto made = FolderSync::open(weak, *store.describe(Call{}, volume), {random_uuid()}, system,
+                               folder, options);
+  ASSERT_TRUE(made);
+  Status ended = success();
+  std::thread runs([&] { ended = (*made)->run(); });
+  fs::rename(folder, top / "elsewhere");
+  runs.join();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::not_found);
+  EXPECT_EQ(there("/a"), "1");
 }
 
 }  // namespace
