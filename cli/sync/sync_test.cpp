@@ -302,13 +302,14 @@ TEST_F(SyncTest, S57_NothingIsWrittenThroughASymlink) {
 }
 
 TEST_F(SyncTest, S57_NamesThatLeadOutAreNotFollowed) {
-  write_there("/evil", "1");
-  for (const char* name : {"..", "../evil", "a/../../evil", ".outboard-sync"}) {
+  write_there("/false/evil", "1");
+  for (const char* name : {"..", "../..", "a/../..", "", ".", ".outboard-sync"}) {
     weak.false_name = name;
     ASSERT_TRUE(open());
     catch_up();
     EXPECT_EQ(names_here(), std::set<std::string>{}) << name;
     EXPECT_FALSE(fs::exists(top / "evil")) << name;
+    EXPECT_FALSE(fs::exists(folder / kStateName / "evil")) << name;
   }
 }
 
