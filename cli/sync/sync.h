@@ -202,6 +202,7 @@ class FolderSync {
   std::set<std::string> dirty_;
   std::set<std::string> later_;
   std::map<std::string, std::string> told_;  // refusals, once
+  std::map<std::string, unsigned> tries_;    // of what the volume finds outdated
   std::set<std::string> unmovable_;          // whose moving was refused
   std::optional<Outgoing> in_doubt_;
 };

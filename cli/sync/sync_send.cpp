@@ -14,6 +14,8 @@ namespace {
 // One transaction of a fifth of a second; a refusal is found in nine halvings.
 constexpr std::size_t kStepsAtOnce = 512;
 constexpr std::size_t kMarkSize = 32;
+// Of a path that the volume says has changed, until that is said of it.
+constexpr unsigned kTriesMax = 5;
 
 bool is_in_doubt(const Error& error) {
   return error.code == Code::unavailable || error.code == Code::timed_out;
@@ -378,6 +380,7 @@ Status FolderSync::settle_sent(Outgoing outgoing, const Result<Applied>& answer)
 
 void FolderSync::settle_one(const Sending& sending, const Outcome& outcome) {
   const Work& work = sending.work;
+  tries_.erase(work.path);
   if (sending.removes) {
     state_.drop(work.path);
     return tell(Happened::removed_there, work.path);
@@ -436,7 +439,12 @@ Status FolderSync::settle_refused(const Sending& sending, const Error& error) {
                         error.code == Code::exists || error.code == Code::is_directory;
   const bool by_condition = error.code == Code::conflict && (sending.removes || sending.head > 0);
   if (outdated || by_condition) {
-    later_.insert(work.path);
+    // Not by what is seen of the volume, when the feed tells of nothing: it lies out of sight.
+    if (++tries_[work.path] <= kTriesMax) {
+      later_.insert(work.path);
+    } else {
+      tell(Happened::refused, work.path, error.message);
+    }
     return success();
   }
   if (error.code == Code::conflict || (changed_there(work.sides) && work.sides.remote)) {

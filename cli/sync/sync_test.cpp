@@ -362,6 +362,17 @@ TEST_F(SyncTest, S57_WhatTheVolumeRefusesStaysAndIsSaid) {
   EXPECT_EQ(here("a.conflict-" + to_string(sha256("2")).substr(0, 8)), "2");
 }
 
+TEST_F(SyncTest, S57_WhatLiesOutOfSightIsTriedAFewTimes) {
+  write("a", "1");
+  weak.refused = Error{Code::not_found, "there is no /a"};
+  open_and_catch_up();
+  EXPECT_EQ(told(Happened::refused), "/a there is no /a\n");
+  EXPECT_LT(weak.batches, 10U);
+  weak.refused.reset();
+  again();
+  EXPECT_EQ(there("/a"), "1");
+}
+
 TEST_F(SyncTest, S57_AnEditWhileTheirsArrivesStandsBeside) {
   write_there("/a", "1");
   open_and_catch_up();
