@@ -38,7 +38,9 @@ void show(Screen& screen, const Event& event) {
     case Happened::overridden:
       screen.err() << "! " << path << " was changed there too; that version is in its history\n";
       break;
-    case Happened::refused: screen.err() << "! " << path << " was not sent" << note << "\n"; break;
+    case Happened::refused:
+      screen.err() << "! " << path << " is not in step" << note << "\n";
+      break;
     case Happened::passed_over:
       screen.err() << "! " << path << " is passed over" << note << "\n";
       break;
@@ -66,7 +68,11 @@ Status sync_folder(Context& context, const FolderSyncOptions& options) {
   with.passes_over = [&excluded, clutter = options.clutter](std::string_view path) {
     return excluded->take(path) || (!clutter && is_clutter_path(path));
   };
-  with.tell = [&screen](const Event& event) { show(screen, event); };
+  std::size_t refused = 0;
+  with.tell = [&screen, &refused](const Event& event) {
+    show(screen, event);
+    refused += event.what == Happened::refused ? 1U : 0U;
+  };
   with.timeout = context.timeout();
   with.stop = signals.stop();
   auto opened = sync::FolderSync::open(**store, place->volume, context.server().client(),
@@ -78,7 +84,9 @@ Status sync_folder(Context& context, const FolderSyncOptions& options) {
   if (done && signals.stop()->requested()) {
     return Error{Code::timed_out, "it was stopped before the two were in step: run it again"};
   }
-  return done;
+  if (!done || refused == 0 || place->volume.read_only) return done;
+  return Error{Code::invalid,
+               counted(refused, "path") + " could not be brought in step; they stand above"};
 }
 
 }  // namespace outboard::cli

@@ -6,11 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "core/clock.h"
 #include "core/merge.h"
@@ -240,6 +243,19 @@ Result<std::vector<std::string>> Folder::list(std::string_view path) const {
   }
   if (errno != 0) return failed("read", path, errno);
   return all;
+}
+
+// A lease for reading is granted where nobody writes. It is given back at once; who opens the file
+// in between is answered then, and the signal that tells of it is one that nobody hears.
+bool Folder::has_writer(std::string_view path) const {
+  auto parent = open_parent(path, false);
+  if (!parent) return false;
+  const Fd fd(::openat(parent->get(), name_of(path).c_str(),
+                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd.good() || ::fcntl(fd.get(), F_SETSIG, SIGURG) != 0) return false;
+  if (::fcntl(fd.get(), F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN;
+  ::fcntl(fd.get(), F_SETLEASE, F_UNLCK);
+  return false;
 }
 
 Status Folder::read(std::string_view path, const Stamp& stamp,

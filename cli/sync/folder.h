@@ -80,7 +80,8 @@ class Folder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path shown(std::string_view path) const;
-  std::filesystem::path state_file() const { return path_ / kStateName / "state"; }
+  // Of FOLDER/.outboard-sync; the folder's own.
+  int state_directory() const { return state_.get(); }
   // Whether FOLDER still leads to it.
   bool still_there() const;
 
@@ -89,6 +90,8 @@ class Folder {
   // The names in a directory, but kStateName; not_found, not_directory.
   Result<std::vector<std::string>> list(std::string_view path) const;
   Result<Fd> open_directory(std::string_view path) const;
+  // Whether a program has the file open for writing; false where the filesystem does not tell.
+  bool has_writer(std::string_view path) const;
   // A file's bytes in order, to `take`. unavailable: it changed while it was read, or is no longer
   // what `stamp` says.
   Status read(std::string_view path, const Stamp& stamp,

@@ -14,7 +14,8 @@ namespace {
 
 // Of writes their end, so that what is sent is whole where its writer closes it.
 constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_ATTRIB | IN_CREATE | IN_DELETE |
-                                  IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK;
+                                  IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF |
+                                  IN_ONLYDIR | IN_EXCL_UNLINK;
 
 Error failed(const std::string& doing) {
   const bool full = errno == ENOSPC || errno == EMFILE;

@@ -5,6 +5,7 @@
 // whole volume is followed, since what lies elsewhere may be moved in. One thread.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>

@@ -3,18 +3,19 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
-#include <sstream>
-#include <vector>
 
 #include "core/path.h"
 
 namespace outboard::sync {
 namespace {
 
+constexpr const char* kName = "state";
+constexpr const char* kDraft = "state.new";
+constexpr std::size_t kReadStep = 1U << 18U;
 constexpr std::string_view kFirst = "outboard sync state 1 ";
 // Lines behind a short list before it is written anew.
 constexpr std::size_t kLinesBehindMin = 1'024;
@@ -103,17 +104,40 @@ std::optional<Line> parse(std::string_view line) {
   return Line{unescaped(line), record};
 }
 
-Error broken(std::string_view doing, const std::filesystem::path& file) {
+Error broken(std::string_view doing, const std::filesystem::path& shown) {
   return Error{Code::invalid,
-               "cannot " + std::string(doing) + " " + file.string() + ": " + std::strerror(errno),
-               file.string()};
+               "cannot " + std::string(doing) + " the state in " + shown.string() + ": " +
+                   std::strerror(errno),
+               shown.string()};
 }
 
-Status write_all(int fd, std::string_view bytes, const std::filesystem::path& file) {
+Result<std::string> read_all(int fd, const std::filesystem::path& shown) {
+  std::string text;
+  for (;;) {
+    const std::size_t before = text.size();
+    text.resize(before + kReadStep);
+    const ssize_t got = ::read(fd, text.data() + before, kReadStep);
+    text.resize(before + static_cast<std::size_t>(got < 0 ? 0 : got));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return broken("read", shown);
+    if (got == 0) return text;
+  }
+}
+
+// The next line of `rest`, which loses it; empty when there is none that has its end.
+std::string_view whole_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  if (end == std::string_view::npos) return {};
+  const std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(end + 1);
+  return line;
+}
+
+Status write_all(int fd, std::string_view bytes, const std::filesystem::path& shown) {
   while (!bytes.empty()) {
     const ssize_t put = ::write(fd, bytes.data(), bytes.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return broken("write", file);
+    if (put < 0) return broken("write", shown);
     bytes.remove_prefix(static_cast<std::size_t>(put));
   }
   return success();
@@ -121,24 +145,28 @@ Status write_all(int fd, std::string_view bytes, const std::filesystem::path& fi
 
 }  // namespace
 
-Result<State> State::load(const std::filesystem::path& file, std::string_view place) {
-  State state(file, std::string(place));
-  std::ifstream in(file, std::ios::binary);
-  std::string line;
-  if (!in || !std::getline(in, line)) return state;
-  const std::string first = std::string(kFirst) + escaped(place);
-  const std::string folder = file.parent_path().parent_path().string();
-  if (line != first) {
-    const std::string other =
-        line.starts_with(kFirst) ? "in step with " + line.substr(kFirst.size()) : "of another kind";
+Result<State> State::load(int directory, const std::filesystem::path& shown,
+                          std::string_view place) {
+  State state(directory, shown, std::string(place));
+  const Fd fd(::openat(directory, kName, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.good() && errno == ENOENT) return state;
+  auto text = fd.good() ? read_all(fd.get(), shown) : Result<std::string>(broken("read", shown));
+  if (!text) return text.error();
+  std::string_view rest = *text;
+  std::string_view line = whole_line(rest);
+  if (line.empty()) return state;
+  if (line != std::string(kFirst) + escaped(place)) {
+    const std::string folder = shown.parent_path().string();
+    const std::string other = line.starts_with(kFirst)
+                                  ? "in step with " + std::string(line.substr(kFirst.size()))
+                                  : "of another kind";
     return Error{Code::conflict,
                  folder + " is " + other + ", not with " + std::string(place) +
-                     ": choose another folder, or remove " + file.parent_path().string() +
+                     ": choose another folder, or remove " + shown.string() +
                      " to compare the two anew",
                  folder};
   }
-  state.met_ = true;
-  while (std::getline(in, line) && !in.eof()) {  // a line without its end is not one
+  while (!(line = whole_line(rest)).empty()) {
     auto parsed = parse(line);
     if (!parsed) break;
     if (parsed->record) {
@@ -184,7 +212,7 @@ Status State::save() {
     return write_whole();
   }
   if (unsaved_.empty()) return success();
-  if (auto written = write_all(end_.get(), unsaved_, file_); !written) return written;
+  if (auto written = write_all(end_.get(), unsaved_, shown_); !written) return written;
   lines_behind_ += unsaved_lines_;
   unsaved_.clear();
   unsaved_lines_ = 0;
@@ -192,21 +220,19 @@ Status State::save() {
 }
 
 Status State::write_whole() {
-  const std::filesystem::path draft = file_.string() + ".new";
-  Fd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
-               0600));
-  if (!fd.good()) return broken("write", draft);
+  Fd fd(::openat(directory_, kDraft,
+                 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd.good()) return broken("write", shown_);
   std::string text = std::string(kFirst) + escaped(place_) + "\n";
   for (const auto& [path, record] : records_) text += line_of(path, &record);
-  if (auto written = write_all(fd.get(), text, draft); !written) return written;
-  if (::fsync(fd.get()) != 0 || ::rename(draft.c_str(), file_.c_str()) != 0) {
-    return broken("write", file_);
+  if (auto written = write_all(fd.get(), text, shown_); !written) return written;
+  if (::fsync(fd.get()) != 0 || ::renameat(directory_, kDraft, directory_, kName) != 0) {
+    return broken("write", shown_);
   }
   end_ = std::move(fd);
   lines_behind_ = 0;
   unsaved_.clear();
   unsaved_lines_ = 0;
-  met_ = true;
   return success();
 }
 

@@ -34,11 +34,11 @@ struct Record {
 
 class State {
  public:
-  // `place` names volume and path; conflict: the file speaks of another. `met` is false when there
-  // is none yet.
-  static Result<State> load(const std::filesystem::path& file, std::string_view place);
+  // From an open directory, which outlives it and is called `shown`. `place` names volume and path;
+  // conflict: the file speaks of another.
+  static Result<State> load(int directory, const std::filesystem::path& shown,
+                            std::string_view place);
 
-  bool met() const { return met_; }
   const Record* at(std::string_view path) const;
   void set(const std::string& path, const Record& record);
   void drop(const std::string& path);
@@ -50,13 +50,13 @@ class State {
   Status save();
 
  private:
-  State(std::filesystem::path file, std::string place)
-      : file_(std::move(file)), place_(std::move(place)) {}
+  State(int directory, std::filesystem::path shown, std::string place)
+      : directory_(directory), shown_(std::move(shown)), place_(std::move(place)) {}
   Status write_whole();
 
-  std::filesystem::path file_;
+  int directory_;
+  std::filesystem::path shown_;
   std::string place_;
-  bool met_ = false;
   std::map<std::string, Record, std::less<>> records_;
   std::string unsaved_;            // lines
   std::size_t unsaved_lines_ = 0;  // in unsaved_

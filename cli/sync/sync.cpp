@@ -48,7 +48,7 @@ Result<std::unique_ptr<FolderSync>> FolderSync::open(Store& store, const Volume&
   auto opened = Folder::open(folder);
   if (!opened) return opened.error();
   const std::string place = volume.name + ":" + options.part + " (" + to_string(volume.id) + ")";
-  auto state = State::load(opened->state_file(), place);
+  auto state = State::load(opened->state_directory(), opened->path() / kStateName, place);
   if (!state) return state.error();
   return std::unique_ptr<FolderSync>(new FolderSync(
       store, volume, client, clock, *std::move(opened), *std::move(state), std::move(options)));
@@ -84,6 +84,12 @@ void FolderSync::tell(Happened what, const std::string& path, const std::string&
 
 Status FolderSync::start() {
   if (auto following = follow(); !following) return following;
+  if (const Node* top = tree_.at("/"); top != nullptr && !top->is(Kind::directory)) {
+    return Error{Code::not_directory,
+                 options_.part + " in " + volume_.name +
+                     " is no directory: a folder can only be kept in step with one",
+                 options_.part};
+  }
   return scan("/");
 }
 
@@ -285,6 +291,11 @@ Status FolderSync::run() {
   watch_.emplace(*std::move(watch));
   if (auto started = start(); !started) return started;
   for (;;) {
+    if (!folder_.still_there()) {
+      return Error{Code::not_found,
+                   folder_.path().string() + " was moved or removed; nothing more was sent",
+                   folder_.path().string()};
+    }
     auto done = catch_up();
     if (stopped()) return state_.save();
     if (!done && !can_wait(done.error())) {
@@ -298,11 +309,6 @@ Status FolderSync::run() {
     wait_for({bell->fd(), watch_->fd()}, soon ? kRetry : std::chrono::milliseconds(-1));
     dirty_.merge(later_);
     later_.clear();
-    if (!folder_.still_there()) {
-      return Error{Code::not_found,
-                   folder_.path().string() + " was moved or removed; nothing more was sent",
-                   folder_.path().string()};
-    }
   }
 }
 

@@ -146,7 +146,7 @@ class FolderSync {
 
   // ── Sending (sync_send.cpp) ──
   bool is_moved_directory(const std::string& from, const std::string& to) const;
-  Result<bool> send_moves(std::vector<Work>& work);  // whether a directory was
+  Result<bool> send_moves(const std::vector<Work>& work);  // whether a directory was
   Status send_first(std::vector<Work>& work);
   Status send_removals(std::vector<Work>& work);
   Status send_rest(std::vector<Work>& work);
@@ -173,6 +173,7 @@ class FolderSync {
     Sha256 digest;
   };
   Status bring(std::vector<Work>& work);
+  bool is_written(const Work& work);
   void remove_here(const Work& work);
   void bring_mode(const Work& work);
   bool clear_way(const Work& work);
@@ -201,6 +202,7 @@ class FolderSync {
   std::set<std::string> dirty_;
   std::set<std::string> later_;
   std::map<std::string, std::string> told_;  // refusals, once
+  std::map<std::string, unsigned> tries_;    // of what the volume finds outdated
   std::set<std::string> unmovable_;          // whose moving was refused
   std::optional<Outgoing> in_doubt_;
 };

@@ -59,7 +59,16 @@ void FolderSync::bring_mode(const Work& work) {
   tell(Happened::brought, work.path, "mode");
 }
 
+// What a program would go on writing into a file that has no name any more would be lost.
+bool FolderSync::is_written(const Work& work) {
+  const bool written = work.sides.local && work.sides.local->found.kind == Kind::file &&
+                       folder_.has_writer(work.path);
+  if (written) postpone(work.path, Error{Code::unavailable, ""});
+  return written;
+}
+
 void FolderSync::remove_here(const Work& work) {
+  if (is_written(work)) return;
   const Found& found = work.sides.local->found;
   auto removed = found.kind == Kind::directory ? folder_.remove_directory(work.path)
                                                : folder_.remove(work.path, found);
@@ -80,6 +89,7 @@ void FolderSync::remove_here(const Work& work) {
 // What stands here is of another kind than what comes.
 bool FolderSync::clear_way(const Work& work) {
   if (!work.sides.local) return true;
+  if (is_written(work)) return false;
   const Found& found = work.sides.local->found;
   const bool directory_here = found.kind == Kind::directory;
   if (directory_here == work.sides.remote->is(Kind::directory)) return true;
@@ -161,7 +171,7 @@ Status FolderSync::bring_group(const std::vector<const Work*>& files) {
     // It has another version by now, of which the feed tells.
     if (!draft && draft.error().code == Code::not_found) continue;
     if (!draft) {
-      tell(Happened::refused, one->path, draft.error().message);
+      postpone(one->path, draft.error());
       continue;
     }
     whole.push_back(one);
@@ -210,6 +220,7 @@ void FolderSync::place(const Work& work, Draft& draft, const Sha256& digest,
   const bool stands = work.sides.local && work.sides.local->found.kind != Kind::directory &&
                       !node.is(Kind::directory);
   if (stands) over = work.sides.local->found;
+  if (is_written(work)) return;
   auto done = folder_.place(draft, work.path, is_executable(node), over);
   if (!done) return postpone(work.path, done.error());
   Work now = work;

@@ -77,6 +77,11 @@ std::optional<Local> FolderSync::observe(const std::string& path, const std::opt
          "it is longer than " + std::to_string(kFileBytesMax) + " bytes: split it");
     return std::nullopt;
   }
+  if (local.found.kind == Kind::file && folder_.has_writer(path)) {
+    known = false;
+    postpone(path, Error{Code::unavailable, ""});
+    return std::nullopt;
+  }
   auto digest = digest_of(folder_, path, local.found);
   if (!digest) {
     known = false;

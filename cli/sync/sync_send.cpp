@@ -14,6 +14,8 @@ namespace {
 // One transaction of a fifth of a second; a refusal is found in nine halvings.
 constexpr std::size_t kStepsAtOnce = 512;
 constexpr std::size_t kMarkSize = 32;
+// Of a path that the volume says has changed, until that is said of it.
+constexpr unsigned kTriesMax = 5;
 
 bool is_in_doubt(const Error& error) {
   return error.code == Code::unavailable || error.code == Code::timed_out;
@@ -48,24 +50,39 @@ bool FolderSync::is_moved_directory(const std::string& from, const std::string& 
   return moved;
 }
 
-Result<bool> FolderSync::send_moves(std::vector<Work>& work) {
+namespace {
+
+bool is_below(std::string_view path, const std::set<std::string, std::less<>>& directories) {
+  for (; path != "/"; path = split_last(path).first) {
+    if (directories.contains(path)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// The outermost ones: what was moved within them is seen when they are there.
+Result<bool> FolderSync::send_moves(const std::vector<Work>& work) {
   std::map<std::uint64_t, std::string> gone;
   for (const Work& one : work) {
     if (one.verdict != Verdict::remove_there || one.sides.base->kind != Kind::directory) continue;
     gone.emplace(one.sides.base->stamp.inode, one.path);
   }
+  std::set<std::string, std::less<>> moved;
+  std::vector<Sending> sendings;
   for (const Work& one : work) {
     const bool fresh = one.verdict == Verdict::send && is_new(one.sides) &&
                        one.sides.local->found.kind == Kind::directory;
-    if (!fresh || unmovable_.contains(one.path)) continue;
+    if (!fresh || unmovable_.contains(one.path) || is_below(one.path, moved)) continue;
     const auto from = gone.find(one.sides.local->found.stamp.inode);
-    if (from == gone.end() || !is_moved_directory(from->second, one.path)) continue;
-    std::vector<Sending> sendings;
-    sendings.push_back(move_of(from->second, one));
-    if (auto sent = flush(sendings); !sent) return sent.error();
-    return true;
+    if (from == gone.end() || is_below(from->second, moved)) continue;
+    if (!is_moved_directory(from->second, one.path)) continue;
+    moved.insert(one.path);
+    moved.insert(from->second);
+    if (auto added = add(sendings, move_of(from->second, one)); !added) return added.error();
   }
-  return false;
+  if (auto sent = flush(sendings); !sent) return sent.error();
+  return !moved.empty();
 }
 
 FolderSync::Sending FolderSync::move_of(const std::string& from, Work to) const {
@@ -273,9 +290,14 @@ Status FolderSync::send_in_pieces(Work work) {
                                   known ? work.sides.base->version : Version{}},
                            {}});
   sending.work = std::move(work);
+  const std::string path = sending.work.path;
   std::vector<Sending> one;
   one.push_back(std::move(sending));
-  return flush(one);
+  if (auto sent = flush(one); !sent) return sent;
+  const Record* sent = state_.at(path);
+  if (sent != nullptr && sent->digest == local.digest) return success();
+  auto dropped = ask({Step{Unlink{part}, {}}});  // it was refused
+  return dropped || dropped.error().code == Code::not_found ? success() : Status(dropped.error());
 }
 
 Status FolderSync::refuse_pieces(const Work& work, const Error& error) {
@@ -358,6 +380,7 @@ Status FolderSync::settle_sent(Outgoing outgoing, const Result<Applied>& answer)
 
 void FolderSync::settle_one(const Sending& sending, const Outcome& outcome) {
   const Work& work = sending.work;
+  tries_.erase(work.path);
   if (sending.removes) {
     state_.drop(work.path);
     return tell(Happened::removed_there, work.path);
@@ -416,7 +439,12 @@ Status FolderSync::settle_refused(const Sending& sending, const Error& error) {
                         error.code == Code::exists || error.code == Code::is_directory;
   const bool by_condition = error.code == Code::conflict && (sending.removes || sending.head > 0);
   if (outdated || by_condition) {
-    later_.insert(work.path);
+    // Not by what is seen of the volume, when the feed tells of nothing: it lies out of sight.
+    if (++tries_[work.path] <= kTriesMax) {
+      later_.insert(work.path);
+    } else {
+      tell(Happened::refused, work.path, error.message);
+    }
     return success();
   }
   if (error.code == Code::conflict || (changed_there(work.sides) && work.sides.remote)) {

@@ -18,6 +18,26 @@
 namespace outboard::sync {
 namespace fs = std::filesystem;
 
+// Passes on what it is offered, when it is let.
+class HeldSink final : public FeedSink {
+ public:
+  explicit HeldSink(std::shared_ptr<FeedSink> to) : to_(std::move(to)) {}
+  bool offer(const std::shared_ptr<const FeedItem>& item) override {
+    if (!holds) return to_->offer(item);
+    items_.push_back(item);
+    return true;
+  }
+  void release() {
+    holds = false;
+    for (const auto& item : std::exchange(items_, {})) to_->offer(item);
+  }
+  bool holds = false;
+
+ private:
+  const std::shared_ptr<FeedSink> to_;
+  std::vector<std::shared_ptr<const FeedItem>> items_;
+};
+
 // A store that loses the answer to a batch, or may not be written to.
 class WeakStore final : public Store {
  public:
@@ -29,7 +49,10 @@ class WeakStore final : public Store {
     return store_.describe(call, volume);
   }
   Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override {
+    ++batches;
     if (refused) return *refused;
+    if (sink && lose_answer) sink->holds = true;
+    if (sink && !lose_answer) sink->release();
     auto applied = store_.apply(call, volume, batch);
     if (std::exchange(lose_answer, false)) return Error{Code::unavailable, "the answer was lost"};
     return applied;
@@ -59,7 +82,9 @@ class WeakStore final : public Store {
   Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                        const std::function<void(SnapshotPart)>& take) override {
     return store_.snapshot(call, volume, query, [&](SnapshotPart part) {
-      if (false_name) part.entries.back().dentry.name = *false_name;
+      for (Entry& entry : part.entries) {
+        if (false_name && entry.dentry.name == "false") entry.dentry.name = *false_name;
+      }
       take(std::move(part));
     });
   }
@@ -79,18 +104,21 @@ class WeakStore final : public Store {
     return store_.search(call, volume, query, take);
   }
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
-                                                  std::shared_ptr<FeedSink> sink) override {
-    return store_.subscribe(call, volume, after, std::move(sink));
+                                                  std::shared_ptr<FeedSink> to) override {
+    sink = std::make_shared<HeldSink>(std::move(to));
+    return store_.subscribe(call, volume, after, sink);
   }
   void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override {
     store_.lock(call, volume, query, std::move(done));
   }
 
   std::optional<Error> refused;  // every batch
-  bool lose_answer = false;      // of the next batch, which happens
+  bool lose_answer = false;      // of the next batch, which happens; the feed is late, too
+  std::shared_ptr<HeldSink> sink;
+  std::size_t batches = 0;
   std::size_t contents_read = 0;
   std::function<void()> before_read;
-  std::optional<std::string> false_name;  // of the last entry in a snapshot
+  std::optional<std::string> false_name;  // in snapshots, instead of "false"
 
  private:
   MemoryStore& store_;

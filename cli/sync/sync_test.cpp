@@ -302,13 +302,14 @@ TEST_F(SyncTest, S57_NothingIsWrittenThroughASymlink) {
 }
 
 TEST_F(SyncTest, S57_NamesThatLeadOutAreNotFollowed) {
-  write_there("/evil", "1");
-  for (const char* name : {"..", "../evil", "a/../../evil", ".outboard-sync"}) {
+  write_there("/false/evil", "1");
+  for (const char* name : {"..", "../..", "a/../..", "", ".", ".outboard-sync"}) {
     weak.false_name = name;
     ASSERT_TRUE(open());
     catch_up();
     EXPECT_EQ(names_here(), std::set<std::string>{}) << name;
     EXPECT_FALSE(fs::exists(top / "evil")) << name;
+    EXPECT_FALSE(fs::exists(folder / kStateName / "evil")) << name;
   }
 }
 
@@ -361,6 +362,17 @@ TEST_F(SyncTest, S57_WhatTheVolumeRefusesStaysAndIsSaid) {
   EXPECT_EQ(here("a.conflict-" + to_string(sha256("2")).substr(0, 8)), "2");
 }
 
+TEST_F(SyncTest, S57_WhatLiesOutOfSightIsTriedAFewTimes) {
+  write("a", "1");
+  weak.refused = Error{Code::not_found, "there is no /a"};
+  open_and_catch_up();
+  EXPECT_EQ(told(Happened::refused), "/a there is no /a\n");
+  EXPECT_LT(weak.batches, 10U);
+  weak.refused.reset();
+  again();
+  EXPECT_EQ(there("/a"), "1");
+}
+
 TEST_F(SyncTest, S57_AnEditWhileTheirsArrivesStandsBeside) {
   write_there("/a", "1");
   open_and_catch_up();
@@ -370,6 +382,55 @@ TEST_F(SyncTest, S57_AnEditWhileTheirsArrivesStandsBeside) {
   std::set<std::string> contents;
   for (const std::string& name : names_here()) contents.insert(here(name));
   EXPECT_EQ(contents, (std::set<std::string>{"2", "edited meanwhile"}));
+}
+
+TEST_F(SyncTest, S57_AFileThatIsOpenForWritingIsLeftAlone) {
+  write_there("/a", "1");
+  write_there("/b", "1");
+  open_and_catch_up();
+  std::ofstream file(folder / "a", std::ios::app);
+  std::ofstream other(folder / "b", std::ios::app);
+  file << "half" << std::flush;
+  write_there("/a", "2");
+  apply({{Unlink{at("/b")}, {}}});
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(sync->catch_up());
+  EXPECT_EQ(here("a"), "1half");
+  EXPECT_EQ(here("b"), "1");
+  EXPECT_EQ(there("/a"), "2");
+  file << " and half";
+  file.close();
+  other << " more";
+  other.close();
+  again();
+  EXPECT_EQ(here("a"), "1half and half");  // the last writer's
+  EXPECT_EQ(there("/a"), "1half and half");
+  EXPECT_EQ(there("/b"), "1 more");
+}
+
+TEST_F(SyncTest, S57_ManyMovesGoTogether) {
+  for (int i = 0; i < 30; ++i) write("d" + std::to_string(i) + "/e/f", std::to_string(i));
+  open_and_catch_up();
+  const Inode inside = node("/d7/e/f").inode;
+  for (int i = 0; i < 30; ++i) {
+    const std::string number = std::to_string(i);
+    fs::create_directories(folder / "all");
+    fs::rename(folder / ("d" + number), folder / ("all/m" + number));
+    fs::rename(folder / ("all/m" + number + "/e"), folder / ("all/m" + number + "/g"));
+  }
+  const std::size_t before = weak.batches;
+  again();
+  EXPECT_EQ(node("/all/m7/g/f").inode, inside);
+  EXPECT_EQ(there("/d7"), "-");
+  EXPECT_LT(weak.batches - before, 6U);
+}
+
+TEST_F(SyncTest, S57_APartThatIsAFileIsRefused) {
+  write_there("/notes", "1");
+  options.part = "/notes";
+  const Status opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::not_directory);
 }
 
 TEST_F(SyncTest, S57_LargeFilesAppearWhole) {
@@ -460,6 +521,24 @@ TEST_F(SyncTest, S57_ItFollowsBothSidesUntilItIsStopped) {
   EXPECT_TRUE(ended);
   EXPECT_EQ(there("/f/e/b"), "2");
   EXPECT_EQ(here("f/c"), "3");
+}
+
+TEST_F(SyncTest, S57_AFolderThatIsMovedAwayEmptiesNothing) {
+  write_there("/a", "1");
+  write_there("/b", "1");
+  open_and_catch_up();
+  sync.reset();
+  options.tell = {};
+  auto made = FolderSync::open(weak, *store.describe(Call{}, volume), {random_uuid()}, system,
+                               folder, options);
+  ASSERT_TRUE(made);
+  Status ended = success();
+  std::thread runs([&] { ended = (*made)->run(); });
+  fs::rename(folder, top / "elsewhere");
+  runs.join();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::not_found);
+  EXPECT_EQ(there("/a"), "1");
 }
 
 }  // namespace

@@ -196,7 +196,7 @@ class SyncCase(unittest.TestCase):
         a, b = self.start(self.ada, self.a), self.start(reader, self.b)
         b.wait("< /a.md")
         write(self.b, "a.md", text="mine")
-        b.wait("! /a.md was not sent")
+        b.wait("! /a.md is not in step")
         write(self.a, "a.md", text="2")
         b.wait("< /a.md")
         self.assertEqual(a.end(), 0)
