@@ -9,9 +9,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from history import Operation, not_linearizable, stale_reads  # noqa: E402
 from soak import Soak  # noqa: E402
 
-ROUNDS = 300
-APPENDS = 400
-OPERATIONS = 1600
+ROUNDS = 100
+APPENDS = 200
+OPERATIONS = 400
 SEED = 1
 soak = None
 
@@ -27,7 +27,7 @@ class SoakCase(unittest.TestCase):
     def test_S1_nothing_is_torn_while_a_file_grows_and_shrinks(self):
         _, seen, faults = soak.whole(ROUNDS, 120)
         self.assertEqual(faults, [])
-        self.assertGreater(seen, 20, "hardly any version was seen")
+        self.assertGreater(seen, 10, "hardly any version was seen")
 
     def test_S3_appends_from_four_mounts_add_up(self):
         self.assertEqual(soak.appends(APPENDS, 0), ([], [], [], []))
@@ -37,7 +37,7 @@ class SoakCase(unittest.TestCase):
         self.assertEqual((lost, twice, nobodys), ([], [], []))
 
     def test_S6_who_slept_through_changes_shows_the_last_behind_a_barrier(self):
-        self.assertEqual(soak.stalled(2, 2000), [])
+        self.assertEqual(soak.stalled(2, 1000), [])
 
     def test_S6_nothing_is_stale_behind_a_barrier(self):
         stale, _, done = soak.registers("memory", OPERATIONS, SEED, True)
