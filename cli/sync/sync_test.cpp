@@ -118,6 +118,15 @@ TEST_F(SyncTest, S57_AFileThatIsAnotherByNowIsNotOverridden) {
   EXPECT_EQ(here("a.conflict-" + to_string(sha256("mine")).substr(0, 8)), "mine");
 }
 
+TEST_F(SyncTest, S57_AFileThatWasReplacedThereIsBrought) {
+  write_there("/a", "1");
+  open_and_catch_up();
+  apply({{Unlink{at("/a")}, {}}});
+  write_there("/a", "2");  // another node, at version 1, too
+  again();
+  EXPECT_EQ(here("a"), "2");
+}
+
 TEST_F(SyncTest, S57_MovesKeepTheNode) {
   write("d/one", "1");
   write("d/two", "2");
