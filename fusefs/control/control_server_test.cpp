@@ -172,7 +172,7 @@ TEST_F(ControlServerTest, S55_ResumeReachesTheHeadBeforeItAnswers) {
   v1::ResumeRequest named;
   (*named.mutable_seqs())["acme/memory"] = first.value;
   v1::ResumeResponse response;
-  EXPECT_EQ(resume({}, response, std::chrono::milliseconds(50)).error_code(),
+  ASSERT_EQ(resume({}, response, std::chrono::milliseconds(50)).error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
   while (!frozen_) std::this_thread::yield();  // the caller may hear of it sooner
   Follower follower(store_, *volume_, clock_);
