@@ -128,6 +128,7 @@ Result<int> OwnMount::mount() {
   const struct statx found = look_at(plan_.path);
   mount_id_ = found.stx_mnt_id;
   connection_ = found.stx_dev_minor;
+  mounted_ = true;
   if (descriptor >= 0) return descriptor;
   unmount();
   return Error{Code::unavailable, "no descriptor is left for " + plan_.path, plan_.path};
@@ -135,12 +136,13 @@ Result<int> OwnMount::mount() {
 
 bool OwnMount::stands() const {
   const struct statx found = look_at(plan_.path);
-  return libfuse_ && found.stx_dev_major == 0 && found.stx_dev_minor == connection_ &&
+  return mounted_ && found.stx_dev_major == 0 && found.stx_dev_minor == connection_ &&
          found.stx_mnt_id == mount_id_ && shows(connection_, plan_.volume);
 }
 
 void OwnMount::unmount() {
   const bool there = stands();
+  mounted_ = false;
   const auto libfuse = std::exchange(libfuse_, nullptr);
   if (!there) return;
   ended_ = umount2(plan_.path.c_str(), UMOUNT_NOFOLLOW) == 0;

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -55,10 +56,12 @@ class OwnMount final : public Mounting {
   bool stands() const;
 
   const MountPlan plan_;
-  std::unique_ptr<Libfuse> libfuse_;  // mounted
-  bool ended_ = false;                // by unmount(): its number may be another's by now
-  std::uint64_t mount_id_ = 0;
-  std::uint32_t connection_ = 0;  // its number in /sys/fs/fuse/connections: the device's minor one
+  std::unique_ptr<Libfuse> libfuse_;  // of who mounts and unmounts; abort() may come meanwhile
+  std::atomic<bool> mounted_ = false;
+  std::atomic<bool> ended_ = false;  // by unmount(): its number may be another's by now
+  std::atomic<std::uint64_t> mount_id_ = 0;
+  // Its number in /sys/fs/fuse/connections: the device's minor one.
+  std::atomic<std::uint32_t> connection_ = 0;
 };
 
 class HandedMount final : public Mounting {
