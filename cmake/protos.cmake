@@ -1,19 +1,21 @@
 # Generated code from proto/outboard/v1/*.proto (library `protos`), and gRPC linked statically: a mount that loads 57
 # shared objects needs 20–27 ms to start, one that carries them 10 ms.
 
+# By their paths: of flags as -Wl,-Bstatic that stand twice in one link CMake keeps one, and what stood between others is
+# linked otherwise, in silence. tests/tidy looks at what came of it.
 pkg_check_modules(GRPC REQUIRED grpc++ protobuf)
 set(grpc_archives "")
-foreach(flag IN LISTS GRPC_STATIC_LDFLAGS)
-  if(flag MATCHES "^-l(grpc|address_sorting|re2|upb|cares|gpr|absl_|protobuf)")
-    list(APPEND grpc_archives ${flag})
+foreach(flag IN LISTS GRPC_STATIC_LDFLAGS ITEMS -lssl -lcrypto -lz)
+  if(flag MATCHES "^-l((grpc|address_sorting|re2|upb|cares|gpr|absl_|protobuf|ssl|crypto|z$).*)")
+    find_library(archive_${CMAKE_MATCH_1} NAMES lib${CMAKE_MATCH_1}.a REQUIRED)
+    list(APPEND grpc_archives ${archive_${CMAKE_MATCH_1}})
   endif()
 endforeach()
+list(REMOVE_DUPLICATES grpc_archives)
 add_library(grpc_static INTERFACE)
 target_link_libraries(grpc_static INTERFACE
-  -Wl,-Bstatic -Wl,--start-group ${grpc_archives} -lssl -lcrypto -lz -Wl,--end-group -Wl,-Bdynamic
-  Threads::Threads ${CMAKE_DL_LIBS} -lrt)
+  "-Wl,--start-group" ${grpc_archives} "-Wl,--end-group" Threads::Threads ${CMAKE_DL_LIBS} -lrt)
 # Which calls and messages there are, for those who ask a server: outboard-server alone.
-# By its path: a second -Wl,-Bstatic in one link is dropped as a repetition, and all of gRPC with it.
 find_library(GRPC_REFLECTION NAMES libgrpc++_reflection.a REQUIRED)
 add_library(grpc_reflection INTERFACE)
 target_link_libraries(grpc_reflection INTERFACE ${GRPC_REFLECTION} grpc_static)
