@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The programs of everyday work in a view that may be written, on a real server with two mounts: git, SQLite, make and gcc,
 """The programs of everyday work in a view that may be written, on a real server with two mounts: git, SQLite, make, gcc,
+rsync, tar, editors, venv, search, inotify, running programs, maps. What one mount has done, the other shows after a barrier."""
 
 import contextlib
 import errno
