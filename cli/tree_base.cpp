@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/local_files.h"
+#include "core/line_escape.h"
 #include "core/path.h"
 
 namespace outboard::cli {
@@ -14,27 +15,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFirstLine = "outboard tree base 1\n";
 // A million files of long paths.
 constexpr std::uint64_t kBaseBytesMax = 1ULL << 30U;
-
-// Line ends and backslashes in a name.
-std::string escaped(std::string_view path) {
-  std::string text;
-  for (const char c : path) {
-    if (c == '\n') text += "\\n";
-    if (c == '\\') text += "\\\\";
-    if (c != '\n' && c != '\\') text += c;
-  }
-  return text;
-}
-
-std::string unescaped(std::string_view text) {
-  std::string path;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const bool sign = text[at] == '\\' && at + 1 < text.size();
-    if (sign) ++at;
-    path += sign && text[at] == 'n' ? '\n' : text[at];
-  }
-  return path;
-}
 
 // "7 0a1b… /notes/a.md"
 std::optional<std::pair<std::string, TreeBase::Common>> parse_line(std::string_view line) {
@@ -48,7 +28,7 @@ std::optional<std::pair<std::string, TreeBase::Common>> parse_line(std::string_v
   const auto digest = parse_sha256(line.substr(first + 1, second - first - 1));
   if (!digest) return std::nullopt;
   common.digest = *digest;
-  return std::pair(unescaped(line.substr(second + 1)), common);
+  return std::pair(unescape_line(line.substr(second + 1)), common);
 }
 
 }  // namespace
@@ -99,7 +79,8 @@ Status TreeBase::save() const {
   if (failed) return system_error("make", file_.parent_path(), failed.value());
   std::string text(kFirstLine);
   for (const auto& [path, common] : common_) {
-    text += to_string(common.version) + " " + to_string(common.digest) + " " + escaped(path) + "\n";
+    text +=
+        to_string(common.version) + " " + to_string(common.digest) + " " + escape_line(path) + "\n";
   }
   auto file = SecretFile::create(file_);
   if (!file) return file.error();

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/line_escape.h"
 #include "core/path.h"
 
 namespace outboard::sync {
@@ -20,26 +21,6 @@ constexpr std::string_view kFirst = "outboard sync state 1 ";
 // Lines behind a short list before it is written anew.
 constexpr std::size_t kLinesBehindMin = 1'024;
 
-std::string escaped(std::string_view path) {
-  std::string text;
-  for (const char c : path) {
-    if (c == '\n') text += "\\n";
-    if (c == '\\') text += "\\\\";
-    if (c != '\n' && c != '\\') text += c;
-  }
-  return text;
-}
-
-std::string unescaped(std::string_view text) {
-  std::string path;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const bool sign = text[at] == '\\' && at + 1 < text.size();
-    if (sign) ++at;
-    path += sign && text[at] == 'n' ? '\n' : text[at];
-  }
-  return path;
-}
-
 char letter_of(Kind kind) {
   if (kind == Kind::directory) return 'd';
   return kind == Kind::symlink ? 'l' : 'f';
@@ -50,7 +31,7 @@ std::string checked(const std::string& body) {
 }
 
 std::string line_of(const std::string& path, const Record* record) {
-  if (record == nullptr) return checked("- " + escaped(path));
+  if (record == nullptr) return checked("- " + escape_line(path));
   std::string body(1, letter_of(record->kind));
   for (const std::uint64_t number :
        {record->inode.value, record->version.value, std::uint64_t{record->executable},
@@ -59,7 +40,7 @@ std::string line_of(const std::string& path, const Record* record) {
   }
   body += " " + std::to_string(record->stamp.modified) + " " +
           std::to_string(record->stamp.changed) + " " + to_string(record->digest) + " " +
-          escaped(path);
+          escape_line(path);
   return checked(body);
 }
 
@@ -86,7 +67,7 @@ std::optional<Line> parse(std::string_view line) {
   std::uint64_t sum = 0;
   if (!number(line, sum) || sum != xxh3(line)) return std::nullopt;
   const std::string_view kind = word(line);
-  if (kind == "-") return Line{unescaped(line), std::nullopt};
+  if (kind == "-") return Line{unescape_line(line), std::nullopt};
   Record record;
   if (kind == "d") record.kind = Kind::directory;
   if (kind == "l") record.kind = Kind::symlink;
@@ -101,7 +82,7 @@ std::optional<Line> parse(std::string_view line) {
   record.executable = executable != 0;
   record.settled = settled != 0;
   record.digest = *digest;
-  return Line{unescaped(line), record};
+  return Line{unescape_line(line), record};
 }
 
 Error broken(std::string_view doing, const std::filesystem::path& shown) {
@@ -155,7 +136,7 @@ Result<State> State::load(int directory, const std::filesystem::path& shown,
   std::string_view rest = *text;
   std::string_view line = whole_line(rest);
   if (line.empty()) return state;
-  if (line != std::string(kFirst) + escaped(place)) {
+  if (line != std::string(kFirst) + escape_line(place)) {
     const std::string folder = shown.parent_path().string();
     const std::string other = line.starts_with(kFirst)
                                   ? "in step with " + std::string(line.substr(kFirst.size()))
@@ -223,7 +204,7 @@ Status State::write_whole() {
   Fd fd(::openat(directory_, kDraft,
                  O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.good()) return broken("write", shown_);
-  std::string text = std::string(kFirst) + escaped(place_) + "\n";
+  std::string text = std::string(kFirst) + escape_line(place_) + "\n";
   for (const auto& [path, record] : records_) text += line_of(path, &record);
   if (auto written = write_all(fd.get(), text, shown_); !written) return written;
   if (::fsync(fd.get()) != 0 || ::renameat(directory_, kDraft, directory_, kName) != 0) {

@@ -107,6 +107,13 @@ class Deployment:
             "--site-token-file", self.site_token])
         assert self.server.ready, "the server did not get ready: " + self.server.words()
 
+    def start_acme(self):
+        """A server with the organisation acme and, in it, ada and bob."""
+        self.start_server()
+        self.outboard("org", "create", "acme")
+        for user in ("ada", "bob"):
+            self.outboard("user", "create", f"acme/{user}")
+
     def outboard(self, *words):
         done = subprocess.run([os.path.join(BIN, "outboard"), "--server", self.address,
                                "--token-file", self.site_token, *words],

@@ -31,10 +31,7 @@ def setUpModule():
     global site
     site = Deployment()
     unittest.addModuleCleanup(site.end)
-    site.start_server()
-    site.outboard("org", "create", "acme")
-    for user in ("ada", "bob"):
-        site.outboard("user", "create", f"acme/{user}")
+    site.start_acme()
     site.outboard("volume", "create", "acme/memory")
     site.outboard("volume", "create", "acme/careful")
     site.outboard("volume", "set", "acme/careful", "--policy", "refuse")

@@ -27,10 +27,7 @@ def setUpModule():
     global site
     site = Deployment()
     unittest.addModuleCleanup(site.end)
-    site.start_server()
-    site.outboard("org", "create", "acme")
-    for user in ("ada", "bob"):
-        site.outboard("user", "create", f"acme/{user}")
+    site.start_acme()
     site.outboard("volume", "create", "acme/work")
     site.a = site.add_mount("a", "ada", ["work"])
     site.b = site.add_mount("b", "bob", ["work"])

@@ -23,10 +23,7 @@ def setUpModule():
     global site
     site = Deployment()
     unittest.addModuleCleanup(site.end)
-    site.start_server()
-    site.outboard("org", "create", "acme")
-    for user in ("ada", "bob"):
-        site.outboard("user", "create", f"acme/{user}")
+    site.start_acme()
     site.outboard("volume", "create", "acme/ledger", "--strict")
     site.a = site.add_mount("a", "ada", ["ledger"])
     site.b = site.add_mount("b", "bob", ["ledger"])
