@@ -26,6 +26,14 @@ inline constexpr int kNodeColumns = 16;
   "session, turn, op, epoch, generation, client, number, at, warned, also"
 inline constexpr int kChangeColumns = 38;
 
+// One version, found by all of its key. As a plain join the planner, who takes files for as
+// short-lived as most are, may look through all versions of a file for it: a hot file has a
+// million.
+#define OUTBOARD_ONE_VERSION(volume, inode, version)                             \
+  "LATERAL (SELECT * FROM versions WHERE volume = " volume " AND inode = " inode \
+  " AND "                                                                        \
+  "version = " version " LIMIT 1)"
+
 StoredNode read_node(const Rows& rows, std::size_t row, int first);
 Change read_change(const Rows& rows, std::size_t row, int first = 0);
 // principal, session, turn, op, epoch, generation, client, number.

@@ -1,4 +1,4 @@
-// Whole trees of the past: what is looked at for a part of one.
+// The past must cost nobody anything: what is looked at for a part of it, and for a write upon it.
 #include <gtest/gtest.h>
 
 #include "core/limits.h"
@@ -47,6 +47,34 @@ class PgPastTest : public DatabaseTest {
     return 0;
   }
 
+  // How many entries of the versions' index a server of its own reads for an append to the file, a
+  // read of it, and one of it among others.
+  std::int64_t versions_read(const std::string& path) {
+    auto watcher = connect();
+    sql(*watcher, "SELECT pg_stat_reset()");
+    {
+      const auto server = open();
+      auto applied = server->store().apply(
+          call(), memory_, Batch{{}, 0, {Step{Append{.node = path, .bytes = "more"}, {}}}});
+      EXPECT_TRUE(applied) << applied.error().message;
+      if (!applied) return 0;
+      const Inode inode = applied->outcomes.front().node.inode;
+      EXPECT_TRUE(server->store().read(call(), memory_, inode, {}, 0, kReadBytesMax));
+      EXPECT_TRUE(server->store().read_many(call(), memory_, {{inode, {}}}));
+    }
+    for (int tries = 0; tries < 1'000; ++tries) {
+      auto rows = watcher->run({"past_test_versions",
+                                "SELECT idx_tup_read, pg_stat_clear_snapshot() IS NULL, "
+                                "pg_sleep(0.01) IS NULL FROM pg_stat_user_indexes "
+                                "WHERE indexrelname = 'versions_pkey'"},
+                               {}, std::chrono::steady_clock::now() + kTestWait);
+      EXPECT_TRUE(rows) << rows.error().message;
+      if (rows && rows->number(0, 0) > 0) return rows->number(0, 0);
+    }
+    ADD_FAILURE() << "Postgres counted nothing";
+    return 0;
+  }
+
   const VolumeId memory_;
 };
 
@@ -68,6 +96,12 @@ TEST_F(PgPastTest, S28_ThePastOfAPartIsReadWithoutTheRest) {
   EXPECT_EQ(directories_read(part), 2) << "/team and /team/deep";
   const std::vector<std::string> wanted{"", "rest", "team", "d7", "f", "b", "deep", "a"};
   EXPECT_EQ(names(store(), memory_, part), wanted);
+}
+
+// [S16] A hot file has a million versions: none but the newest is looked at for a write or a read.
+TEST_F(PgPastTest, S16_AWriteLooksAtTheNewestVersionAlone) {
+  for (int i = 0; i < 500; ++i) write("/hot");
+  EXPECT_LT(versions_read("/hot"), 50);
 }
 
 }  // namespace

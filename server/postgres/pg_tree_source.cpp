@@ -39,17 +39,17 @@ constexpr Sql kPaths{"source_paths", "SELECT " OUTBOARD_ENTRY_COLUMNS
                                      "AND left(d.path, 600) = left(wanted.path, 600) "
                                      "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN};
 constexpr Sql kContents{"source_contents",
-                        "SELECT n.inode, n.version, x.data FROM inodes n JOIN versions x "
-                        "ON x.volume = n.volume AND x.inode = n.inode AND x.version = n.version "
-                        "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[]) "
-                        "AND NOT x.chunked AND NOT x.redacted"};
+                        "SELECT n.inode, n.version, x.data FROM inodes n "
+                        "JOIN " OUTBOARD_ONE_VERSION("n.volume", "n.inode", "n.version") " x "
+                        "ON NOT x.chunked AND NOT x.redacted "
+                        "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[])"};
 constexpr Sql kPathContents{
     "source_path_contents",
     "SELECT n.inode, n.version, x.data FROM unnest($2::text[]) AS wanted(path) "
     "JOIN dentries d ON d.volume = $1::bigint AND left(d.path, 600) = left(wanted.path, 600) "
     "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN
-    "JOIN versions x ON x.volume = n.volume AND x.inode = n.inode AND x.version = n.version "
-    "WHERE NOT x.chunked AND NOT x.redacted"};
+    "JOIN " OUTBOARD_ONE_VERSION("n.volume", "n.inode", "n.version") " x "
+    "ON NOT x.chunked AND NOT x.redacted"};
 constexpr Sql kChildren{"source_children",
                         "SELECT name, inode FROM dentries WHERE volume = $1::bigint "
                         "AND parent = $2::bigint ORDER BY name"};
