@@ -14,20 +14,20 @@
 namespace outboard::server {
 namespace {
 
-constexpr Sql
-    kRead{"content_read",
-          "SELECT v.head_seq, n.kind, n.version, x.version, x.size, x.chunked, x.redacted, "
-          "substr(x.data, $4::int + 1, $5::int) FROM volumes v "
-          "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = $2::bigint "
-          "LEFT JOIN " OUTBOARD_ONE_VERSION("v.id", "n.inode",
-                                            "CASE WHEN $3::bigint = 0 THEN n.version ELSE "
-                                            "$3::bigint END") " x ON true WHERE v.id = $1::bigint"};
+constexpr Sql kRead{
+    "content_read",
+    "SELECT v.head_seq, n.kind, n.version, x.version, x.size, x.chunked, x.redacted, "
+    "substr(x.data, $4::int + 1, $5::int) FROM volumes v "
+    "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = $2::bigint "
+    "LEFT JOIN " OUTBOARD_ONE_VERSION("v.id", "n.inode",
+                                      "CASE WHEN $3::bigint = 0 THEN n.version ELSE "
+                                      "$3::bigint END") " x ON true WHERE v.id = $1::bigint"};
 constexpr Sql kReadMany{
     "content_read_many",
     "SELECT v.head_seq, n.kind, n.version, x.version, x.size, x.chunked, x.redacted, x.data "
     "FROM volumes v CROSS JOIN unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY "
     "AS asked(inode, version, place) "
-    "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = asked.inode "
+    "LEFT JOIN " OUTBOARD_ONE_NODE("v.id", "asked.inode") " n ON true "
     "LEFT JOIN " OUTBOARD_ONE_VERSION(
         "v.id", "n.inode", "CASE WHEN asked.version = 0 THEN n.version ELSE asked.version END")
     " x ON true WHERE v.id = $1::bigint ORDER BY asked.place"};

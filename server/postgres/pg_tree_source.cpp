@@ -10,7 +10,7 @@ namespace {
 
 // take_entries() reads these: a dentry, its path, its node.
 #define OUTBOARD_ENTRY_COLUMNS "d.parent, d.name, d.path, " OUTBOARD_NODE_COLUMNS
-#define OUTBOARD_ENTRY_JOIN " JOIN inodes n ON n.volume = $1::bigint AND n.inode = d.inode "
+#define OUTBOARD_ENTRY_JOIN " JOIN " OUTBOARD_ONE_NODE("$1::bigint", "d.inode") " n ON true "
 
 constexpr Sql kNumbers{"inode_numbers", "SELECT nextval('outboard.inode_numbers')"};
 constexpr std::uint64_t kNumbersBlock = 256;  // the sequence's increment, see 0001_tables.sql
@@ -21,33 +21,37 @@ constexpr Sql kUp{"source_up",
                   "SELECT d.parent, d.name, d.path, d.inode FROM dentries d "
                   "WHERE d.volume = $1::bigint AND d.inode = ANY($2::bigint[]) "
                   "UNION SELECT d.parent, d.name, d.path, d.inode FROM up "
-                  "JOIN dentries d ON d.volume = $1::bigint AND d.inode = up.parent) "
+                  "JOIN " OUTBOARD_ONE("dentries", "volume = $1::bigint AND inode = up.parent")
+                  " d ON true) "
                   "SELECT " OUTBOARD_ENTRY_COLUMNS " FROM up d" OUTBOARD_ENTRY_JOIN};
 // Nodes without a name are removed ones, held open.
-constexpr Sql kNodes{"source_nodes", "SELECT " OUTBOARD_NODE_COLUMNS
-                                     " FROM inodes n "
-                                     "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[])"};
-constexpr Sql kNames{"source_names",
-                     "SELECT " OUTBOARD_ENTRY_COLUMNS
-                     " FROM "
-                     "unnest($2::bigint[], $3::text[]) AS wanted(parent, name) "
-                     "JOIN dentries d ON d.volume = $1::bigint AND d.parent = wanted.parent "
-                     "AND d.name = wanted.name" OUTBOARD_ENTRY_JOIN};
-constexpr Sql kPaths{"source_paths", "SELECT " OUTBOARD_ENTRY_COLUMNS
-                                     " FROM unnest($2::text[]) AS wanted(path) "
-                                     "JOIN dentries d ON d.volume = $1::bigint "
-                                     "AND left(d.path, 600) = left(wanted.path, 600) "
-                                     "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN};
+constexpr Sql kNodes{"source_nodes",
+                     "SELECT " OUTBOARD_NODE_COLUMNS
+                     " FROM unnest($2::bigint[]) AS wanted(inode) "
+                     "JOIN " OUTBOARD_ONE_NODE("$1::bigint", "wanted.inode") " n ON true"};
+constexpr Sql kNames{
+    "source_names",
+    "SELECT " OUTBOARD_ENTRY_COLUMNS
+    " FROM "
+    "unnest($2::bigint[], $3::text[]) AS wanted(parent, name) "
+    "JOIN " OUTBOARD_ONE(
+        "dentries",
+        "volume = $1::bigint "
+        "AND parent = wanted.parent AND name = wanted.name") " d ON true" OUTBOARD_ENTRY_JOIN};
+constexpr Sql kPaths{
+    "source_paths",
+    "SELECT " OUTBOARD_ENTRY_COLUMNS
+    " FROM unnest($2::text[]) AS wanted(path) "
+    "JOIN " OUTBOARD_ONE_PATH("$1::bigint", "wanted.path") " d ON true" OUTBOARD_ENTRY_JOIN};
 constexpr Sql kContents{"source_contents",
-                        "SELECT n.inode, n.version, x.data FROM inodes n "
+                        "SELECT n.inode, n.version, x.data FROM unnest($2::bigint[]) AS wanted(inode) "
+                        "JOIN " OUTBOARD_ONE_NODE("$1::bigint", "wanted.inode") " n ON true "
                         "JOIN " OUTBOARD_ONE_VERSION("n.volume", "n.inode", "n.version") " x "
-                        "ON NOT x.chunked AND NOT x.redacted "
-                        "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[])"};
+                        "ON NOT x.chunked AND NOT x.redacted"};
 constexpr Sql kPathContents{
     "source_path_contents",
     "SELECT n.inode, n.version, x.data FROM unnest($2::text[]) AS wanted(path) "
-    "JOIN dentries d ON d.volume = $1::bigint AND left(d.path, 600) = left(wanted.path, 600) "
-    "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN
+    "JOIN " OUTBOARD_ONE_PATH("$1::bigint", "wanted.path") " d ON true" OUTBOARD_ENTRY_JOIN
     "JOIN " OUTBOARD_ONE_VERSION("n.volume", "n.inode", "n.version") " x "
     "ON NOT x.chunked AND NOT x.redacted"};
 constexpr Sql kChildren{"source_children",
