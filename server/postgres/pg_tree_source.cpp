@@ -57,7 +57,9 @@ constexpr Sql kPathContents{
     "SELECT " OUTBOARD_CONTENT_COLUMNS
     "FROM unnest($2::text[]) AS wanted(path) "
     "JOIN " OUTBOARD_ONE_PATH("$1::bigint", "wanted.path") " d ON true" OUTBOARD_ENTRY_JOIN
-    "JOIN " OUTBOARD_ONE_VERSION("n.volume", "n.inode", "n.version") " x ON true"};
+                                                           "JOIN " OUTBOARD_ONE_VERSION(
+                                                               "n.volume", "n.inode",
+                                                               "n.version") " x ON true"};
 constexpr Sql kChildren{"source_children",
                         "SELECT name, inode FROM dentries WHERE volume = $1::bigint "
                         "AND parent = $2::bigint ORDER BY name"};

@@ -3,15 +3,16 @@
 #include <iterator>
 
 #include "core/limits.h"
+#include "server/postgres/node_rows.h"
 
 namespace outboard::server {
 namespace {
 
-constexpr Sql kBodies{"content_bodies",
-                      "SELECT x.inode, x.version, x.data FROM unnest($2::bigint[], $3::bigint[]) "
-                      "AS asked(inode, version) JOIN versions x ON x.volume = $1::bigint "
-                      "AND x.inode = asked.inode AND x.version = asked.version AND NOT x.chunked "
-                      "AND NOT x.redacted"};
+constexpr Sql kBodies{
+    "content_bodies",
+    "SELECT x.inode, x.version, x.data FROM unnest($2::bigint[], $3::bigint[]) "
+    "AS asked(inode, version) JOIN " OUTBOARD_ONE_VERSION(
+        "$1::bigint", "asked.inode", "asked.version") " x ON NOT x.chunked AND NOT x.redacted"};
 
 // Entries up to the one at `end`, and how many bytes of bodies are asked for with them.
 class Slices {
