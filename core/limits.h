@@ -76,6 +76,8 @@ inline constexpr std::size_t kReadManyMax = 1'024;
 // Small bodies that travel with a snapshot, each and in all: 8,000 skills of 4 KiB.
 inline constexpr std::size_t kSnapshotBodyBytesMax = 16'384;
 inline constexpr std::uint64_t kSnapshotBodiesBytesMax = 64ULL << 20U;
+// Entries that a server keeps of volumes loaded before, ~300 bytes each, of one volume a quarter.
+inline constexpr std::size_t kSnapshotCacheBytesMax = 64U << 20U;
 // Load balancers cut idle streams after 60 s or more; a ping at 20 s keeps them open.
 inline constexpr std::chrono::milliseconds kKeepaliveInterval = 20s;
 inline constexpr std::chrono::milliseconds kKeepaliveTimeout = 10s;

@@ -1,6 +1,8 @@
 // The past must cost nobody anything: what is looked at for a part of it, and for a write upon it.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "core/limits.h"
 #include "server/postgres/database_fixture.h"
 
@@ -47,29 +49,23 @@ class PgPastTest : public DatabaseTest {
     return 0;
   }
 
-  // How many names, nodes and versions a server of its own looks at for an append to the file, a
-  // new file beside it, and reads of both kinds.
-  std::int64_t rows_read(const std::string& path) {
+  // How many rows of the tables a server of its own looks at for `work`.
+  std::int64_t rows_read(const std::vector<std::string>& tables,
+                         const std::function<void(Store&)>& work) {
+    Column names(Column::Type::text);
+    for (const std::string& table : tables) names.add_bytes(table);
     auto watcher = connect();
     sql(*watcher, "SELECT pg_stat_reset()");
     {
       const auto server = open();
-      auto applied = server->store().apply(
-          call(), memory_, Batch{{}, 0, {Step{Append{.node = path, .bytes = "more"}, {}}}});
-      EXPECT_TRUE(applied) << applied.error().message;
-      if (!applied) return 0;
-      EXPECT_TRUE(server->store().apply(call(), memory_, put(path + ".new", "new")));
-      const Inode inode = applied->outcomes.front().node.inode;
-      EXPECT_TRUE(server->store().read(call(), memory_, inode, {}, 0, kReadBytesMax));
-      EXPECT_TRUE(server->store().read_many(call(), memory_, {{inode, {}}}));
+      work(server->store());
     }
     for (int tries = 0; tries < 1'000; ++tries) {
       auto rows = watcher->run({"past_test_rows",
                                 "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint, "
                                 "pg_stat_clear_snapshot() IS NULL, pg_sleep(0.01) IS NULL "
-                                "FROM pg_stat_user_tables "
-                                "WHERE relname IN ('versions', 'inodes', 'dentries')"},
-                               {}, std::chrono::steady_clock::now() + kTestWait);
+                                "FROM pg_stat_user_tables WHERE relname = ANY($1::text[])"},
+                               Params().array(names), std::chrono::steady_clock::now() + kTestWait);
       EXPECT_TRUE(rows) << rows.error().message;
       if (rows && rows->number(0, 0) > 0) return rows->number(0, 0);
     }
@@ -101,11 +97,53 @@ TEST_F(PgPastTest, S28_ThePastOfAPartIsReadWithoutTheRest) {
 }
 
 // [S16] A hot file has a million versions, a directory as many names: a write looks at what it
-// names alone, also before Postgres has learned how many there are.
+// names alone, also before Postgres has learned how many there are; and so do reads.
 TEST_F(PgPastTest, S16_AWriteLooksAtWhatItNamesAlone) {
   for (int i = 0; i < 500; ++i) write("/d/hot");
   for (int i = 0; i < 500; ++i) write("/d/" + std::to_string(i));
-  EXPECT_LT(rows_read("/d/hot"), 100);
+  const auto read = rows_read({"versions", "inodes", "dentries"}, [&](Store& store) {
+    auto applied = store.apply(call(), memory_,
+                               Batch{{}, 0, {Step{Append{.node = "/d/hot", .bytes = "more"}, {}}}});
+    ASSERT_TRUE(applied) << applied.error().message;
+    EXPECT_TRUE(store.apply(call(), memory_, put("/d/hot.new", "new")));
+    const Inode inode = applied->outcomes.front().node.inode;
+    EXPECT_TRUE(store.read(call(), memory_, inode, {}, 0, kReadBytesMax));
+    EXPECT_TRUE(store.read_many(call(), memory_, {{inode, {}}}));
+  });
+  EXPECT_LT(read, 100);
+}
+
+// [S16] The same of a snapshot, which brings the newest body.
+TEST_F(PgPastTest, S16_ASnapshotLooksAtTheNewestVersionsAlone) {
+  for (int i = 0; i < 500; ++i) write("/hot");
+  const auto read = rows_read(
+      {"versions"}, [&](Store& store) { EXPECT_EQ(names(store, memory_, {}).size(), 2U); });
+  EXPECT_LT(read, 50);
+}
+
+// [S28] Where a file stood is asked of the names that it lost: not of its other changes, nor of the
+// names that others lost.
+TEST_F(PgPastTest, S28_WhereAHotFileStoodIsAskedOfTheNamesItLost) {
+  const Seq then = write("/a");
+  const auto node = store().attributes(call(), memory_, NodeRef{"/a"});
+  ASSERT_TRUE(node);
+  for (int i = 0; i < 300; ++i) write("/a");
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = "other" + std::to_string(i);
+    write("/" + name);
+    const Unlink gone{NameRef{kRootInode, name}};
+    ASSERT_TRUE(store().apply(call(), memory_, Batch{{}, 0, {Step{gone, {}}}}));
+  }
+  Rename rename;
+  rename.from = NameRef{kRootInode, "a"};
+  rename.to = NameRef{kRootInode, "b"};
+  ASSERT_TRUE(store().apply(call(), memory_, Batch{{}, 0, {Step{rename, {}}}}));
+  const auto read = rows_read({"changes"}, [&](Store& store) {
+    const auto stood = store.paths(call(), memory_, {node->value.inode}, ReadAt{{}, {}, then});
+    ASSERT_TRUE(stood) << stood.error().message;
+    EXPECT_EQ(stood->value.front(), std::vector<std::string>{"/a"});
+  });
+  EXPECT_LT(read, 50);
 }
 
 }  // namespace
