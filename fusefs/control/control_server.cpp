@@ -93,7 +93,7 @@ std::optional<char> ControlServer::Parts::greeting_of(int connection) {
 void ControlServer::Parts::accept_all(ControlServer& control) {
   pthread_setname_np(pthread_self(), "control");
   while (!stopping) {
-    const int connection = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    const int connection = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (connection < 0) continue;
     const auto greeting = greeting_of(connection);
     if (!greeting) {
