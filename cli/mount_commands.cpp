@@ -102,12 +102,10 @@ Status show_mount(Context& context, const MountOptions& options) {
   if (!report) return report.error();
   Screen& screen = context.screen();
   if (context.json()) {
-    Json document = {{"version", report->version},
-                     {"server", report->server},
-                     {"connected", report->connected},
-                     {"disconnected_ms", report->disconnected.count()},
-                     {"handovers", report->handovers},
-                     {"views", Json::array()}};
+    Json document = {
+        {"version", report->version},     {"server", report->server},
+        {"connected", report->connected}, {"disconnected_ms", report->disconnected.count()},
+        {"handovers", report->handovers}, {"views", Json::array()}};
     for (const auto& view : report->views) document["views"].push_back(to_json(view));
     print_json(screen, document);
     return success();

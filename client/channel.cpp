@@ -70,7 +70,9 @@ Error nobody_waits() {
 }
 
 Channel::Channel(const ChannelConfig& config, std::shared_ptr<grpc::Channel> channel)
-    : config_(config), channel_(std::move(channel)), client_(config.client ? config.client : ClientId{random_uuid()}) {}
+    : config_(config),
+      channel_(std::move(channel)),
+      client_(config.client ? config.client : ClientId{random_uuid()}) {}
 
 Result<std::unique_ptr<Channel>> Channel::open(const ChannelConfig& config) {
   wire::keep_grpc_alive();

@@ -3,8 +3,8 @@
 // command line → log → mounter → no rights from here on → token → GrpcStore → each view: notifier,
 // volume, follower, flusher, session → control socket, figures → ready → a signal → unmount.
 //
-// With --take-over: log → the running daemon's terms and mounter → no rights from here on → GrpcStore →
-// its tables and descriptors → the same views, and all else as above. [S59]
+// With --take-over: log → the running daemon's terms and mounter → no rights from here on →
+// GrpcStore → its tables and descriptors → the same views, and all else as above. [S59]
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -135,8 +135,8 @@ struct Daemon {
     if (!volume) return std::move(volume).error();
     view->volume = *std::move(volume);
     follow(*view);
-    auto started = KernelSession::start(session_of(*view, spec, views.size()), *view->volume,
-                                        view->notifier);
+    auto started =
+        KernelSession::start(session_of(*view, spec, views.size()), *view->volume, view->notifier);
     if (!started) return std::move(started).error();
     view->session = *std::move(started);
     views.push_back(std::move(view));
@@ -238,8 +238,8 @@ struct Daemon {
     }
     std::vector<ParkedView> standing;
     for (const auto& view : views) {
-      standing.push_back({standing.size(), view->notifier, *view->volume, *view->flusher,
-                          *view->session});
+      standing.push_back(
+          {standing.size(), view->notifier, *view->volume, *view->flusher, *view->session});
     }
     auto parking = Parking::park(std::move(standing), at_rest);
     Status given = parking ? success() : Status(parking.error());
@@ -374,10 +374,10 @@ int show_and_wait(Daemon& daemon, const sigset_t& ends, int listener) {
   const FuseConfig& config = daemon.config;
   std::unique_ptr<ControlServer> control;
   if (!config.control_socket.empty()) {
-    auto started = listener < 0 ? ControlServer::start(config.control_socket, controlled(daemon),
-                                                       daemon.clock)
-                                : ControlServer::take_over(config.control_socket, listener,
-                                                           controlled(daemon), daemon.clock);
+    auto started =
+        listener < 0 ? ControlServer::start(config.control_socket, controlled(daemon), daemon.clock)
+                     : ControlServer::take_over(config.control_socket, listener, controlled(daemon),
+                                                daemon.clock);
     if (!started) return refuse("no control socket", started.error());
     control = *std::move(started);
   }
@@ -445,8 +445,7 @@ Result<std::pair<Terms, std::unique_ptr<Mounter>>> succeed(const Parley& parley)
   if (peer.user != ::geteuid()) identity = Identity{peer.user, peer.group};
   if (auto dropped = drop_privileges(identity); !dropped) return dropped.error();
   if (auto filtered = filter_syscalls(Duty::serving); !filtered) return filtered.error();
-  return std::pair{*std::move(terms),
-                   Mounter::adopt(said->descriptors.front(), terms->mounter)};
+  return std::pair{*std::move(terms), Mounter::adopt(said->descriptors.front(), terms->mounter)};
 }
 
 // Everything but to serve. The descriptor of the control socket's listener.

@@ -1,5 +1,5 @@
-// Terms: what a daemon tells its successor before it stands still: all that it was told at its start
-// and what it has become since. [S59, D34]
+// Terms: what a daemon tells its successor before it stands still: all that it was told at its
+// start and what it has become since. [S59, D34]
 #pragma once
 
 #include <sys/types.h>
@@ -21,8 +21,8 @@ struct Terms {
   TokenFile::Held token;
   ClientId client;
   std::uint32_t mounter_format = 0;
-  pid_t mounter = 0;         // its process
-  bool mounts = true;        // false: the views were handed in with --fuse-fd
+  pid_t mounter = 0;   // its process
+  bool mounts = true;  // false: the views were handed in with --fuse-fd
   bool kernel_forgets = true;
   program::ServiceManager::Place manager;
   std::uint64_t handovers = 0;  // before this one

@@ -1,8 +1,8 @@
 // ControlServer: the daemon's local socket: barrier, status, token. Serves mount.proto.
 //
 // outer layer of the sandbox → unix socket (0600) → here → MountedVolume. Few callers, so gRPC's
-// own threads may wait in a barrier; they are at most kControlCallsMax. The socket is listened on by
-// a thread of ours, which tells who speaks gRPC from a daemon that wants to take over.
+// own threads may wait in a barrier; they are at most kControlCallsMax. The socket is listened on
+// by a thread of ours, which tells who speaks gRPC from a daemon that wants to take over.
 //
 // What always holds: nothing here reaches the store with other rights than the daemon's own token;
 // a token that arrives is never logged. What mount.proto promises and this daemon does not do yet

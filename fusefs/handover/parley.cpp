@@ -37,8 +37,8 @@ Error late() {
 // Whether the socket is ready for `events` before the deadline.
 bool ready(int socket, short events, Moment deadline) {
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd one{socket, events, 0};
     const int came =
         ::poll(&one, 1, static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000)));
@@ -122,10 +122,11 @@ std::string pack_refusal(const Error& error) {
 Result<Parley> Parley::connect(const std::string& control_socket) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const Error nobody{Code::unavailable,
-                     "no daemon answers at " + control_socket +
-                         ": give the control socket of the one to take over from, as its user or root",
-                     control_socket};
+  const Error nobody{
+      Code::unavailable,
+      "no daemon answers at " + control_socket +
+          ": give the control socket of the one to take over from, as its user or root",
+      control_socket};
   if (control_socket.size() >= sizeof address.sun_path) return nobody;
   std::memcpy(address.sun_path, control_socket.c_str(), control_socket.size() + 1);
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -170,8 +171,7 @@ Result<Said> Parley::hear(Word word, Moment deadline) const {
   auto heard = read_all(socket_, reinterpret_cast<char*>(&header), sizeof header,
                         owned ? &said.descriptors : nullptr, deadline);
   if (!heard) return std::move(heard).error();
-  if (header.magic != Header().magic ||
-      header.size > (owned ? kTablesBytesMax : kWordsBytesMax)) {
+  if (header.magic != Header().magic || header.size > (owned ? kTablesBytesMax : kWordsBytesMax)) {
     return Error{Code::unsupported, "what answers there is no mount daemon that hands over"};
   }
   said.word = static_cast<Word>(header.word);

@@ -53,7 +53,8 @@ struct SessionConfig {
 struct HandedSession {
   int descriptor = -1;           // of /dev/fuse
   std::string greeted, replied;  // the kernel's INIT, and what it was answered
-  std::vector<std::string> waiting;  // requests that wait for other programs, as the kernel sent them
+  std::vector<std::string>
+      waiting;  // requests that wait for other programs, as the kernel sent them
 };
 
 class KernelSession {

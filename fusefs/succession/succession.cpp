@@ -28,11 +28,10 @@ Status check_formats(const std::vector<std::uint32_t>& formats) {
   if (std::ranges::find(formats, kHandoverFormat) != formats.end()) return success();
   std::string known;
   for (const std::uint32_t format : formats) known += " " + std::to_string(format);
-  return Error{Code::unsupported, "this daemon (outboard-fuse " OUTBOARD_VERSION
-                                  ") hands over in format " +
-                                      std::to_string(kHandoverFormat) +
-                                      "; the new one reads only:" + known +
-                                      "; take a release in between, or unmount and start anew"};
+  return Error{Code::unsupported,
+               "this daemon (outboard-fuse " OUTBOARD_VERSION ") hands over in format " +
+                   std::to_string(kHandoverFormat) + "; the new one reads only:" + known +
+                   "; take a release in between, or unmount and start anew"};
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // What a mounted volume hands to its successor in another process, and how that one goes on. [S59]
 //
-// The successor shows what this one showed: the same tree with the same places in listings, the same
-// node ids and what they stand for, the same unsaved bytes under the same request numbers. What the
-// feed tells after tables() both take in; whatever that means for the kernel is said twice. Content
-// that was cached is asked for again.
+// The successor shows what this one showed: the same tree with the same places in listings, the
+// same node ids and what they stand for, the same unsaved bytes under the same request numbers.
+// What the feed tells after tables() both take in; whatever that means for the kernel is said
+// twice. Content that was cached is asked for again.
 #include "core/check.h"
 #include "fusefs/volume/handed_values.h"
 #include "fusefs/volume/volume.h"
