@@ -326,6 +326,13 @@ inline constexpr std::chrono::milliseconds kStuckAfter = 60s;
 inline constexpr std::size_t kMountLocksWaitingMax = 4'096;
 // Threads that go on with a waiting lock once it is granted.
 inline constexpr std::size_t kLockThreads = 4;
+// A daemon stands still for its successor for so long at most: programs wait meanwhile, and their
+// first complaint everywhere is a hang.
+inline constexpr std::chrono::milliseconds kHandoverPause = 5s;
+// What comes before costs nobody anything: the successor loads, and shakes hands with the server.
+inline constexpr std::chrono::milliseconds kHandoverTalk = 10s;
+// Who has connected to a control socket says at once what it is.
+inline constexpr std::chrono::milliseconds kControlGreetingWait = 1s;
 // Threads of the control socket: a few callers of one sandbox, each of which may wait in a barrier.
 inline constexpr int kControlCallsMax = 16;
 

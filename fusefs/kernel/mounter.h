@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ namespace outboard::fusefs {
 
 class Mounter {
  public:
+  // Of the words between it and its daemon; raised when they change.
+  static constexpr std::uint32_t kFormat = 1;
+
   struct Config {
     std::vector<MountPlan> views;
     bool mounts = true;  // false: whoever started us has; it only looks
@@ -35,11 +39,17 @@ class Mounter {
 
   // unavailable: no process can be made. REQUIRES: this process has one thread.
   static Result<std::unique_ptr<Mounter>> start(const Config& config);
+  // One that another daemon has started, and whose socket it has handed over: it goes on, in the
+  // words of the program that it was started from (kFormat).
+  static std::unique_ptr<Mounter> adopt(int socket, pid_t process);
   // The mounter has ended, and with it what was mounted, unless it hangs.
   ~Mounter();
   Mounter(const Mounter&) = delete;
   Mounter& operator=(const Mounter&) = delete;
 
+  // What adopt() wants.
+  int socket() const { return socket_; }
+  pid_t process() const { return process_; }
   // Of the view with that number; the Mounter must outlive it.
   std::unique_ptr<Mounting> view(std::size_t number) const;
   // Whether this kernel forgets what it is told to, which was tried at the start. unsupported: it
