@@ -213,19 +213,23 @@ struct Daemon {
     return terms;
   }
 
-  // Comes back when nobody has taken over.
+  // Comes back when nobody has taken over. What the successor has been told stays so meanwhile: no
+  // call on the control socket changes anything.
   void hand_over(ControlServer& control, int connection) {
     const Parley parley(connection);
-    Status ready = offer_terms(parley, pack_terms(terms()), mounter.socket());
-    if (ready) {
-      ready = stand_still_for(parley, control);
-      if (!ready) fusefs::refuse(parley, ready.error());
+    Status ready = Error{Code::timed_out, "a call on the control socket is under way: try again"};
+    if (control.pause(clock.now() + kHandoverPause / 2)) {
+      ready = offer_terms(parley, pack_terms(terms()), mounter.socket());
+      if (ready) ready = stand_still_for(parley, control.listener());
+      control.resume();
     }
+    fusefs::refuse(parley, ready.error());
     log(Severity::warning, "nobody has taken over; this daemon goes on",
         {{"why", ready.error().message}});
   }
 
-  Status stand_still_for(const Parley& parley, ControlServer& control) {
+  // Success never comes back.
+  Status stand_still_for(const Parley& parley, int control_listener) {
     const Lock lock(turn);
     if (ending) return Error{Code::unavailable, "the running daemon is ending"};
     if (!store->connected()) {
@@ -233,9 +237,6 @@ struct Daemon {
     }
     const Moment until = clock.now() + kHandoverPause;
     const Moment at_rest = clock.now() + kHandoverPause / 2;
-    if (!control.pause(at_rest)) {
-      return Error{Code::timed_out, "a call on the control socket is under way: try again"};
-    }
     std::vector<ParkedView> standing;
     for (const auto& view : views) {
       standing.push_back(
@@ -245,13 +246,10 @@ struct Daemon {
     Status given = parking ? success() : Status(parking.error());
     if (parking) {
       std::vector<int> descriptors = (*parking)->descriptors();
-      descriptors.push_back(control.listener());
+      descriptors.push_back(control_listener);
       given = give_tables(parley, (*parking)->tables(*numbers), descriptors, until);
     }
-    if (!given) {
-      control.resume();
-      return given;
-    }
+    if (!given) return given;
     manager.main_is(parley.peer().process);
     log(Severity::info, "another daemon has taken over",
         {{"process", std::to_string(parley.peer().process)}});

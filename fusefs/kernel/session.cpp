@@ -275,7 +275,8 @@ bool KernelSession::park(Moment until) {
     while (parts.standing < parts.running && std::chrono::steady_clock::now() < until) {
       parts.wake_workers();
     }
-    if (parts.running > 0 && parts.standing == parts.running) return true;
+    const bool greeted = !parts.greeting.words().asked.empty();
+    if (greeted && parts.running > 0 && parts.standing == parts.running) return true;
   }
   unpark();
   return false;

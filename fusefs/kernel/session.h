@@ -82,8 +82,8 @@ class KernelSession {
   bool idle(Moment until);
 
   // For a successor [S59]: no request is read from here on, and none is being answered but those
-  // that wait for other programs. False: one still is at `until`, or the view was unmounted; all
-  // goes on.
+  // that wait for other programs. False: one still is at `until`, the kernel has not greeted yet,
+  // or the view was unmounted; all goes on.
   bool park(Moment until);
   void unpark();
   // REQUIRES: parked. The descriptor stays the session's.

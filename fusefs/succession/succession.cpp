@@ -49,10 +49,7 @@ Status offer_terms(const Parley& parley, std::string_view terms, int mounter_soc
                          : Error{Code::invalid, "an offer that this daemon cannot read"};
     log(Severity::info, "another daemon wants to take over", {{"program", program}});
   }
-  if (!good) {
-    refuse(parley, good.error());
-    return good;
-  }
+  if (!good) return good;
   if (auto said = parley.say(Word::terms, terms, {mounter_socket}, within(kHandoverPause)); !said) {
     return said;
   }

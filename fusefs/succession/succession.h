@@ -19,8 +19,9 @@ namespace outboard::fusefs {
 // ── The daemon ──
 // Until the successor says that it is ready: gives it the terms and the mounter's socket.
 // no_access: it is neither this user nor root; unsupported: it does not read what this program
-// packs. Whatever is refused here the successor hears.
+// packs.
 Status offer_terms(const Parley& parley, std::string_view terms, int mounter_socket);
+// Says why nothing comes of it.
 void refuse(const Parley& parley, const Error& error);
 // REQUIRES: parked. Success: the successor is the owner from here on, and this process must not
 // touch the views any more; otherwise it never will be.

@@ -14,6 +14,14 @@ namespace {
 // A server that is away or slow holds no thaw up for longer.
 constexpr std::chrono::milliseconds kWakeWait{250};
 
+// A daemon that was replaced meanwhile has cut the call: its successor is asked. Each of these may
+// be asked twice. [S59]
+template <class Ask>
+grpc::Status ask_also_successor(Ask ask) {
+  grpc::Status status = ask();
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ? ask() : status;
+}
+
 class NoMounts final : public Mounts {
  public:
   Status barrier(const Seqs& seqs, Moment) override {
@@ -35,12 +43,14 @@ class DaemonMounts final : public Mounts {
 
   Status barrier(const Seqs& seqs, Moment deadline) override {
     if (seqs.empty()) return success();
-    grpc::ClientContext context;
-    set_deadline(context, left(deadline, kBarrierDeadline));
     v1::BarrierRequest request;
     for (const auto& [volume, seq] : seqs) (*request.mutable_seqs())[volume] = seq.value;
-    v1::BarrierResponse response;
-    const grpc::Status status = stub_->Barrier(&context, request, &response);
+    const grpc::Status status = ask_also_successor([&] {
+      grpc::ClientContext context;
+      set_deadline(context, left(deadline, kBarrierDeadline));
+      v1::BarrierResponse response;
+      return stub_->Barrier(&context, request, &response);
+    });
     return status.ok() ? success() : Status(wire::to_error(status));
   }
 
@@ -57,10 +67,12 @@ class DaemonMounts final : public Mounts {
   }
 
   Status wake(Moment deadline) override {
-    grpc::ClientContext context;
-    set_deadline(context, left(deadline, kWakeWait));
-    v1::ResumeResponse response;
-    const grpc::Status status = stub_->Resume(&context, v1::ResumeRequest(), &response);
+    const grpc::Status status = ask_also_successor([&] {
+      grpc::ClientContext context;
+      set_deadline(context, left(deadline, kWakeWait));
+      v1::ResumeResponse response;
+      return stub_->Resume(&context, v1::ResumeRequest(), &response);
+    });
     return status.ok() ? success() : Status(wire::to_error(status));
   }
 

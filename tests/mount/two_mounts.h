@@ -30,6 +30,7 @@ class Mount {
   const std::string& path() const { return directory_.path(); }
   std::string at(std::string_view name) const { return path() + "/" + std::string(name); }
   fusefs::MountedVolume& volume() { return *volume_; }
+  fusefs::KernelSession& session() { return *session_; }
   // What any change up to `seq` did is visible.
   bool reach(Seq seq);
   fusefs::Activity activity() const { return session_->activity(); }
