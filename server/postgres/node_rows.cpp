@@ -1,6 +1,7 @@
 #include "server/postgres/node_rows.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "server/postgres/name_text.h"
 
@@ -161,6 +162,17 @@ Node take_node(Reader& from) {
   return node;
 }
 
+// Whether the next eight bytes are ASCII without NUL, as nearly all are.
+bool plain(std::string_view bytes) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighs = kOnes * 0x80;
+  std::uint64_t word = 0;
+  if (bytes.size() < sizeof(word)) return false;
+  std::memcpy(&word, bytes.data(), sizeof(word));
+  // A byte under 1 borrows, and then shows its highest bit.
+  return ((word | (word - kOnes)) & kHighs) == 0;
+}
+
 }  // namespace
 
 std::string write_also(const std::vector<std::string>& paths) {
@@ -250,7 +262,7 @@ Result<std::vector<Outcome>> read_outcomes(std::string_view bytes) {
 
 bool is_text(std::string_view bytes) {
   while (!bytes.empty()) {
-    const std::size_t size = character_size(bytes);
+    const std::size_t size = plain(bytes) ? sizeof(std::uint64_t) : character_size(bytes);
     if (size == 0) return false;
     bytes.remove_prefix(size);
   }
