@@ -107,17 +107,25 @@ class InotifyCase(unittest.TestCase):
         self.assertEqual(os.listdir(self.here), ["link"])
         self.assertEqual(os.readlink(f"{self.here}/link"), "moved")
 
+    def line(self, stream):
+        """The next one; the stream is not buffered."""
+        said = b""
+        while not said.endswith(b"\n"):
+            self.assertTrue(select.select([stream], [], [], SECONDS)[0], f"nothing comes behind {said}")
+            said += stream.read(1)
+        return said.decode().strip()
+
     def test_S12_inotifywait_and_sql(self):
         watcher = subprocess.Popen(["inotifywait", "-m", "-e", "create,modify,delete", "--format", "%e %f", self.here],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
         try:
-            while "established" not in watcher.stderr.readline():
+            while "established" not in self.line(watcher.stderr):
                 pass
             site.sql(f"INSERT INTO outboard.memory_files (org, path, content) VALUES ('acme', '/{self.name}/row', 'x')")
             site.sql(f"DELETE FROM outboard.memory_files WHERE path = '/{self.name}/row'")
             said = []
             while "DELETE row" not in said:
-                said.append(watcher.stdout.readline().strip())
+                said.append(self.line(watcher.stdout))
             self.assertEqual(said[0], "CREATE row")
         finally:
             watcher.send_signal(signal.SIGTERM)
