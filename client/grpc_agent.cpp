@@ -10,8 +10,6 @@ namespace {
 using Stub = v1::AgentService::Stub;
 using wire::Faults;
 
-constexpr std::int64_t kNanosPerMilli = 1'000'000;
-
 Timestamp timestamp(std::int64_t unix_ms) {
   return Timestamp{unix_ms * kNanosPerMilli};
 }

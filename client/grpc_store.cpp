@@ -1,5 +1,7 @@
 #include "client/grpc_store.h"
 
+#include <atomic>
+
 #include "client/channel.h"
 #include "client/large_batch.h"
 #include "client/lock_calls.h"
@@ -46,6 +48,7 @@ struct GrpcStore::Parts {
 
   std::unique_ptr<Channel> channel;
   std::unique_ptr<v1::StoreService::Stub> stub;
+  std::atomic<std::int64_t> token_expires_ms = 0;
   LockCalls locks{*channel, *stub};
   WatchStream watch;
 };
@@ -90,9 +93,14 @@ Result<Volume> GrpcStore::open_volume(const Call& call, std::string_view name) {
   v1::OpenVolumeResponse response;
   const Status asked = parts_->read(call, &Stub::OpenVolume, request, &response);
   if (!asked) return asked.error();
+  parts_->token_expires_ms = response.token_expires_unix_ms();
   Faults faults;
   Volume opened = wire::read(response.volume(), faults);
   return faults.or_error(std::move(opened));
+}
+
+Timestamp GrpcStore::token_expires() const {
+  return Timestamp{parts_->token_expires_ms * kNanosPerMilli};
 }
 
 Result<Volume> GrpcStore::describe(const Call& call, VolumeId volume) {
@@ -323,7 +331,8 @@ Result<At<std::vector<Change>>> GrpcStore::history(const Call& call, VolumeId vo
     if (!history.seq) history.seq = Seq{response.seq()};
     if (!response.more() || response.changes_size() == 0) return history;
     // The page was cut by its bytes: go on behind its last change.
-    (query.newest_first ? rest.before : rest.after) = history.value.back().seq;
+    (query.newest_first || query.removed_from ? rest.before : rest.after) =
+        history.value.back().seq;
     rest.limit = query.limit - static_cast<std::uint32_t>(history.value.size());
   }
 }

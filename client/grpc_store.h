@@ -34,6 +34,8 @@ class GrpcStore final : public Store {
   // Names this client in request ids, changes and locks: as configured, or random.
   ClientId client() const;
   const std::string& server_version() const;
+  // When the token does that the last volume was opened with, by the server's clock; 0: not known.
+  Timestamp token_expires() const;
 
   // Whether the watch stream stands. True while there is no subscription.
   bool connected() const;

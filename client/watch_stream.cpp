@@ -37,11 +37,13 @@ class WatchStream::Held final : public Subscription {
   Held(WatchStream& stream, std::uint64_t key) : stream_(stream), key_(key) {}
   ~Held() override { stream_.forget(key_); }
 
-  void acknowledge(Seq seq) override {
+  void acknowledge(Seq seq, bool remembers) override {
     const Lock lock(stream_.mutex_);
     const auto line = stream_.lines_.find(key_);
     if (line == stream_.lines_.end()) return;
     line->second.acknowledged = std::max(line->second.acknowledged, seq);
+    line->second.unsaid = line->second.unsaid || line->second.remembers != remembers;
+    line->second.remembers = remembers;
     stream_.changed_.notify_all();
   }
   void set_frozen(bool frozen) override { stream_.set_frozen(frozen); }
@@ -84,6 +86,7 @@ Result<std::unique_ptr<Subscription>> WatchStream::subscribe(Moment deadline, Vo
     Line line;
     line.volume = volume;
     line.last = after;
+    line.remembers = sink->remembers();
     line.sink = std::move(sink);
     const auto place = lines_.emplace(key, std::move(line)).first;
     changed_.notify_all();
@@ -234,6 +237,7 @@ void WatchStream::take(const v1::WatchResponse& response, const std::string& tok
         key = line->first;
         item->volume = line->second.volume;
         item->upto = Seq{response.progress().upto()};
+        if (response.progress().has_strict()) item->strict = response.progress().strict();
         // It stands for what came before it, also for changes that are not for this token.
         line->second.last = std::max(line->second.last, item->upto);
       }
@@ -433,16 +437,19 @@ std::optional<v1::WatchRequest> WatchStream::next_request(Moment at, Moment& loo
       subscribe->set_volume(line.volume.value);
       subscribe->set_after(line.last.value);
       subscribe->set_shows(line.sink->shows());
+      subscribe->set_remembers(line.remembers);
       subscribe->set_loaded(line.sink->loaded());
       return request;
     }
     if (line.on_wire == 0) look_again = std::min(look_again, line.ask_from);
-    if (line.on_wire != 0 && line.said < line.acknowledged) {
+    if (line.on_wire != 0 && (line.unsaid || line.said < line.acknowledged)) {
       line.said = line.acknowledged;
+      line.unsaid = false;
       auto* acknowledge = request.mutable_acknowledge();
       acknowledge->set_subscription(line.on_wire);
       acknowledge->set_volume(line.volume.value);
       acknowledge->set_seq(line.acknowledged.value);
+      acknowledge->set_remembers(line.remembers);
       return request;
     }
   }

@@ -61,7 +61,9 @@ class WatchStream {
     std::uint64_t on_wire = 0;  // its number on this stream; 0: not asked for there
     Moment ask_from{};          // not before; after a refusal that may pass
     Seq acknowledged, said;     // what its holder applied, what the server was told
-    bool offering = false;      // the reader is in its sink
+    bool remembers = false;     // its last word, and whether it is yet to be said
+    bool unsaid = false;
+    bool offering = false;  // the reader is in its sink
   };
   using Lines = std::map<std::uint64_t, Line>;
 

@@ -47,7 +47,8 @@ struct Caller {
   OpId op;
   Epoch epoch;
   Generation generation;
-  ClientId client;  // the sending process, as it says of itself; nil: unknown
+  ClientId client;         // the sending process, as it says of itself; nil: unknown
+  Timestamp expires = {};  // the token, by the database's clock; 0: there is none
 
   friend bool operator==(const Caller&, const Caller&) = default;
 };

@@ -8,7 +8,6 @@ namespace outboard {
 namespace {
 
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-constexpr std::int64_t kNanosPerMilli = 1'000'000;
 
 }  // namespace
 

@@ -12,6 +12,8 @@ namespace outboard {
 
 using Moment = std::chrono::steady_clock::time_point;
 
+inline constexpr std::int64_t kNanosPerMilli = 1'000'000;
+
 // Nanoseconds since 1970 in UTC.
 struct Timestamp {
   std::int64_t nanoseconds = 0;

@@ -40,7 +40,8 @@ struct FeedItem {
   VolumeId volume;
   std::vector<Change> changes;  // seqs rise by one; the last is `upto` when not empty
   Seq upto;
-  std::optional<FeedEnd> end;  // set: nothing follows
+  std::optional<FeedEnd> end = {};  // set: nothing follows
+  std::optional<bool> strict = {};  // of a mark: whether the volume is so by now; unset: not said
 };
 
 // Takes items. offer() must not block or call back into the store; false means "full": the
@@ -51,6 +52,9 @@ class FeedSink {
   virtual bool offer(const std::shared_ptr<const FeedItem>& item) = 0;
   // Whether programs are shown what it holds: then strict volumes wait for its acknowledgements.
   virtual bool shows() const { return false; }
+  // Whether a kernel goes on showing it unasked: such a one is not counted on a strict volume until
+  // it acknowledges that it has changed. [S7]
+  virtual bool remembers() const { return false; }
   // What it holds already: SnapshotPart::loaded of the snapshot that it goes on from, so that it is
   // sent to take another when it may see something else by now. Empty: it does not say. [S40]
   virtual std::string loaded() const { return {}; }
@@ -60,8 +64,9 @@ class FeedSink {
 class Subscription {
  public:
   virtual ~Subscription() = default;
-  // The subscriber has applied everything up to `seq`: strict volumes wait for it. [S7]
-  virtual void acknowledge(Seq seq) = 0;
+  // The subscriber has applied everything up to `seq`: strict volumes wait for it. With `remembers`
+  // a kernel may still show what was before, so that for them it has acknowledged nothing. [S7]
+  virtual void acknowledge(Seq seq, bool remembers) = 0;
   // A frozen subscriber passes a barrier before it shows anything again, so nobody waits for it.
   virtual void set_frozen(bool frozen) = 0;
 };
@@ -70,11 +75,15 @@ class Subscription {
 class FeedQueue final : public FeedSink {
  public:
   explicit FeedQueue(std::size_t changes_max = kWatcherQueueChanges, bool shows = false,
-                     std::string loaded = {})
-      : changes_max_(changes_max), shows_(shows), loaded_(std::move(loaded)) {}
+                     std::string loaded = {}, bool remembers = false)
+      : changes_max_(changes_max),
+        shows_(shows),
+        remembers_(remembers),
+        loaded_(std::move(loaded)) {}
 
   bool offer(const std::shared_ptr<const FeedItem>& item) override;
   bool shows() const override { return shows_; }
+  bool remembers() const override { return remembers_; }
   std::string loaded() const override { return loaded_; }
   // The next item; nothing when `until` has passed or wake() was called.
   std::shared_ptr<const FeedItem> next(Moment until);
@@ -83,6 +92,7 @@ class FeedQueue final : public FeedSink {
  private:
   const std::size_t changes_max_;
   const bool shows_;
+  const bool remembers_;
   const std::string loaded_;
   Mutex mutex_;
   Condition arrived_;

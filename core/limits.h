@@ -265,6 +265,19 @@ inline constexpr std::size_t kStrictTurnsMax = 32;
 // A mount believes in its lease for so much less: clocks drift, and a stream may have ended that
 // it still takes for open.
 inline constexpr std::chrono::milliseconds kStrictMargin = 200ms;
+// A mount whose kernel remembers names of a strict volume, being older than its strictness, waits
+// so long for a change to reach the kernel before it hears of the next one; then it looks again.
+inline constexpr std::chrono::milliseconds kAcknowledgeWait = 10ms;
+inline constexpr std::chrono::milliseconds kAcknowledgeAgain = 10ms;
+// How often a mount daemon looks whether it slept, and the gap that it takes for a sleep: longer
+// than a busy machine makes programs wait.
+inline constexpr std::chrono::milliseconds kSleepTick = 500ms;
+inline constexpr std::chrono::milliseconds kSleptAfter = 2s;
+// A program waits so long for a daemon that slept to ask the server what it missed; then it is
+// shown what the daemon has, which says that it may be old.
+inline constexpr std::chrono::milliseconds kWakeWait = 2s;
+// Nodes that the kernel is told to forget in one go when a volume becomes strict.
+inline constexpr std::size_t kForgetAtOnce = 8'192;
 // How long a server that was not heard of is asked about its mounts, and how often it is heard of.
 inline constexpr std::chrono::milliseconds kStrictServerFor = 10s;
 inline constexpr std::chrono::milliseconds kStrictServerEvery = 2s;
@@ -279,6 +292,11 @@ inline constexpr std::uint32_t kProvenanceChangesMax = 256;
 // Changes of a volume that one request for history may look through for those its caller sees: a
 // quarter of a second.
 inline constexpr std::size_t kHistoryScanMax = 65'536;
+// Names that left a directory, looked through for those that were removed: 20 ms. Programs that
+// save by renaming move one name for each save.
+inline constexpr std::size_t kRemovalsLookedAt = 8'192;
+// Removals of names that a mount shows of one directory, newest first.
+inline constexpr std::uint32_t kRemovedNamesMax = 1'000;
 // Grants of one token: each is looked at in every request.
 inline constexpr std::size_t kTokenGrantsMax = 1'024;
 
@@ -313,6 +331,9 @@ inline constexpr std::uint64_t kBlockCacheBytesMax = 256ULL << 20U;
 inline constexpr std::uint64_t kPrewarmBytesDefault = 64ULL << 20U;
 inline constexpr std::uint64_t kPrewarmFileBytesMax = 1ULL << 20U;
 inline constexpr std::chrono::milliseconds kPrewarmDeadline = 60s;
+// Changes made elsewhere that wait to be told to those who watch a view: 0.1 ms each. Beyond, they
+// are counted and not told, as inotify itself does when its queue is full.
+inline constexpr std::size_t kTellingsMax = 16'384;
 // Notifications waiting for the kernel, per directory, before the directory is dropped whole.
 inline constexpr std::size_t kNotifyQueueMax = 65'536;
 // A program that is killed while it waits for the store is let go within this.

@@ -30,6 +30,12 @@ std::shared_ptr<FeedItem> item_of(VolumeId volume, Seq upto) {
   return item;
 }
 
+std::shared_ptr<FeedItem> mark_of(const Volume& volume) {
+  auto mark = item_of(volume.id, volume.head);
+  mark->strict = volume.strict;
+  return mark;
+}
+
 bool offer_changes(FeedSink& sink, VolumeId volume, const std::vector<Change>& changes,
                    std::size_t from, std::size_t to) {
   auto item = item_of(volume, changes[to - 1].seq);
@@ -55,11 +61,17 @@ bool offer_backlog(FeedSink& sink, const MemoryVolume& tree, Seq after) {
     if (!offer_changes(sink, tree.volume().id, log, at, end)) return false;
     at = end;
   }
-  return sink.offer(item_of(tree.volume().id, tree.volume().head));
+  return sink.offer(mark_of(tree.volume()));
 }
 
 bool concerns(const Change& change, std::optional<Inode> inode) {
   return !inode || change.node.inode == *inode || (change.other && change.other->inode == *inode);
+}
+
+// Whether a name went from the directory that is asked for.
+bool went_from(const Change& change, const HistoryQuery& query) {
+  return change.before && change.before->parent == *query.removed_from &&
+         (query.removed_name.empty() || change.before->name == query.removed_name);
 }
 
 bool is_by(const Origin& origin, const HistoryQuery& query) {
@@ -88,7 +100,7 @@ class MemoryStore::Watch final : public Subscription {
   Watch(MemoryStore& store, VolumeId volume, ClientId client, std::shared_ptr<FeedSink> sink,
         Seq after)
       : store_(store), volume_(volume), client_(client), sink_(std::move(sink)) {
-    if (sink_->shows()) mount_ = store_.acks_.join(volume_, after);
+    if (sink_->shows()) mount_ = store_.acks_.join(volume_, after, sink_->remembers());
   }
   ~Watch() override {
     if (mount_ != 0) store_.acks_.leave(volume_, mount_, std::chrono::steady_clock::now());
@@ -98,8 +110,8 @@ class MemoryStore::Watch final : public Subscription {
     (*shelf)->watchers.remove(sink_);
     (*shelf)->locks.detach(client_, store_.clock_.now());
   }
-  void acknowledge(Seq seq) override {
-    if (mount_ != 0) store_.acks_.acknowledge(volume_, mount_, seq);
+  void acknowledge(Seq seq, bool remembers) override {
+    if (mount_ != 0) store_.acks_.acknowledge(volume_, mount_, seq, remembers);
   }
   void set_frozen(bool frozen) override {
     if (mount_ != 0) store_.acks_.set_frozen(volume_, mount_, frozen);
@@ -129,6 +141,21 @@ VolumeId MemoryStore::add_volume(std::string name, const VolumeSettings& setting
   acks_.set_strict(id, volume.strict);
   shelves_.emplace(id, std::make_unique<Shelf>(std::move(volume), clock_.wall()));
   return id;
+}
+
+void MemoryStore::change_volume(VolumeId id, const VolumeSettings& settings) {
+  Seq head;
+  {
+    const Lock lock(mutex_);
+    auto found = shelf(id);
+    CHECK(found);
+    (*found)->tree.change_settings(settings);
+    const Volume& volume = (*found)->tree.volume();
+    acks_.set_strict(id, volume.strict);
+    head = volume.head;
+    for (const auto& sink : (*found)->watchers) sink->offer(mark_of(volume));
+  }
+  if (settings.strict) acks_.wait(id, head, std::chrono::steady_clock::now() + kStrictLease);
 }
 
 void MemoryStore::forget(VolumeId volume, Seq upto) {
@@ -353,18 +380,23 @@ Result<At<std::vector<Change>>> MemoryStore::history(const Call&, VolumeId volum
   if (!found) return found.error();
   const MemoryVolume& tree = (*found)->tree;
   std::optional<Inode> inode;
-  if (query.node) {
+  if (query.node && !query.removed_from) {
     auto resolved = tree.now().resolve(*query.node);
     if (!resolved) return resolved.error();
     inode = *resolved;
   }
   At<std::vector<Change>> answer{{}, tree.volume().head};
+  std::size_t looked_at = 0;
   const auto take = [&](const Change& change) {
     if (answer.value.size() >= std::min(query.limit, kPageEntriesMax)) return;
     if (change.seq <= query.after || (query.before && change.seq >= query.before)) return;
+    if (query.removed_from) {
+      if (!went_from(change, query) || ++looked_at > kRemovalsLookedAt) return;
+      if (change.kind != ChangeKind::unlink) return;
+    }
     if (concerns(change, inode) && is_by(change.origin, query)) answer.value.push_back(change);
   };
-  if (query.newest_first) {
+  if (query.newest_first || query.removed_from) {
     std::for_each(tree.log().rbegin(), tree.log().rend(), take);
   } else {
     std::for_each(tree.log().begin(), tree.log().end(), take);

@@ -38,6 +38,8 @@ class MemoryStore final : public Store {
   // REQUIRES: the name is new.
   VolumeId add_volume(std::string name, const VolumeSettings& settings = {},
                       std::uint64_t organisation = 1);
+  // Returns once every mount has changed with it, as a publish on a strict volume does. [S7]
+  void change_volume(VolumeId volume, const VolumeSettings& settings);
   // Forgets the log up to `upto` and the contents that only it showed, as retention will.
   void forget(VolumeId volume, Seq upto);
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/admin.h"
 #include "core/memory_tree.h"
 #include "core/store.h"
 #include "core/working_set.h"
@@ -63,6 +64,7 @@ class MemoryVolume final : public TreeSource {
   Seq oldest() const { return oldest_; }
 
   // ── Changing ──
+  void change_settings(const VolumeSettings& settings) { take_settings(volume_, settings); }
   // Takes over what the rules made of this volume.
   void absorb(const WorkingSet& set);
   // Forgets changes up to `upto`, trees before it, and contents that only they can have shown.

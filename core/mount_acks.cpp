@@ -6,23 +6,26 @@
 
 namespace outboard {
 
-MountAcks::Key MountAcks::join(VolumeId volume, Seq after) {
+MountAcks::Key MountAcks::join(VolumeId volume, Seq after, bool remembers) {
   const Lock lock(mutex_);
   Mounts& mounts = volumes_[volume];
-  const auto mount = mounts.live.emplace(++last_key_, Mount{after, false}).first;
+  const auto mount = mounts.live.emplace(++last_key_, Mount{after, remembers, false}).first;
   count(mounts, mount->second, true);
   return last_key_;
 }
 
-void MountAcks::acknowledge(VolumeId volume, Key mount, Seq seq) {
+void MountAcks::acknowledge(VolumeId volume, Key key, Seq seq, bool remembers) {
   const Lock lock(mutex_);
   Mounts& mounts = volumes_[volume];
-  const auto found = mounts.live.find(mount);
-  if (found == mounts.live.end() || seq <= found->second.acknowledged) return;
-  const bool slowest = !mounts.at.empty() && mounts.at.begin()->first == found->second.acknowledged;
-  count(mounts, found->second, false);
-  found->second.acknowledged = seq;
-  count(mounts, found->second, true);
+  const auto found = mounts.live.find(key);
+  if (found == mounts.live.end()) return;
+  Mount& mount = found->second;
+  if (seq <= mount.acknowledged && remembers == mount.remembers) return;
+  const bool slowest = !mounts.at.empty() && mounts.at.begin()->first == mount.counts();
+  count(mounts, mount, false);
+  mount.acknowledged = std::max(mount.acknowledged, seq);
+  mount.remembers = remembers;
+  count(mounts, mount, true);
   if (slowest) change();
 }
 
@@ -51,13 +54,13 @@ void MountAcks::leave(VolumeId volume, Key mount, Moment now) {
 
 void MountAcks::count(Mounts& mounts, const Mount& mount, bool in) {
   if (mount.frozen) return;
-  std::size_t& there = mounts.at[mount.acknowledged];
+  std::size_t& there = mounts.at[mount.counts()];
   if (in) {
     ++there;
   } else {
     --there;
   }
-  if (there == 0) mounts.at.erase(mount.acknowledged);
+  if (there == 0) mounts.at.erase(mount.counts());
 }
 
 void MountAcks::set_strict(VolumeId volume, bool strict) {

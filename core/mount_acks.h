@@ -3,7 +3,8 @@
 //
 // subscribe() of a sink that shows → join; its acknowledgements → acknowledge; a publish → wait.
 // A mount that has left may go on showing what it holds until its lease runs out, so it is in the
-// way for kStrictLease, as one that does not answer.
+// way for kStrictLease, as one that does not answer. One whose kernel remembers has acknowledged
+// nothing: it was made before its volume became strict, and has yet to change.
 //
 // Any thread may call. One lock, a leaf.
 #pragma once
@@ -22,8 +23,8 @@ class MountAcks {
  public:
   using Key = std::uint64_t;
 
-  Key join(VolumeId volume, Seq after);
-  void acknowledge(VolumeId volume, Key mount, Seq seq);
+  Key join(VolumeId volume, Seq after, bool remembers);
+  void acknowledge(VolumeId volume, Key mount, Seq seq, bool remembers);
   // Nobody waits for a frozen one: it asks where the volume is before it shows anything again.
   void set_frozen(VolumeId volume, Key mount, bool frozen);
   void leave(VolumeId volume, Key mount, Moment now);
@@ -45,7 +46,10 @@ class MountAcks {
  private:
   struct Mount {
     Seq acknowledged;
+    bool remembers = false;
     bool frozen = false;
+
+    Seq counts() const { return remembers ? Seq{} : acknowledged; }
   };
   // Thousands of mounts acknowledge each publish: only the slowest of them is news.
   struct Mounts {

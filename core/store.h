@@ -109,6 +109,11 @@ struct HistoryQuery {
   SessionId session = {};
   OpId op = {};                // one tool call
   std::string principal = {};  // "ada"; empty: anybody
+  // Only removals of names from this directory, of a removed one too, and of that one name if it is
+  // given: those among the kRemovalsLookedAt newest changes by which such names went, be they moved
+  // or removed. Newest first, whatever `newest_first` says; `node` is not asked then.
+  std::optional<Inode> removed_from = {};
+  std::string removed_name = {};
 };
 
 // One part of a snapshot. Parents come before their children.

@@ -83,6 +83,10 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
   add_deadlines(app, texts);
   app.add_flag("--prewarm", config.prewarm,
                "Before it is ready, bring all names and small files into the kernel's caches");
+  app.add_flag("--inotify", config.inotify,
+               "Let programs that watch a writable view (inotify) see what others change there: a "
+               "process beside the daemon makes each change once more, and the kernel asks for "
+               "names that are not there each time");
   app.add_option("--control", config.control_socket, "Path of the control socket; none by default");
   app.add_option("--metrics", config.metrics,
                  "Show figures for Prometheus at http://ADDRESS/metrics: a port of this machine "
@@ -138,6 +142,12 @@ Status finish(FuseConfig& config, const Texts& texts) {
                  "--fuse-fd is given " + std::to_string(config.fuse_fds.size()) +
                      " times and --mount " + std::to_string(config.mounts.size()) +
                      " times: each view needs its own descriptor, in the same order"};
+  }
+  if (config.inotify && !config.fuse_fds.empty()) {
+    return Error{
+        Code::invalid,
+        "--inotify needs views that the daemon mounts: whoever hands one in with --fuse-fd "
+        "has it where the daemon cannot reach it"};
   }
   std::size_t used = 0;
   const bool octal = texts.umask.find_first_not_of("01234567") == std::string::npos;

@@ -34,7 +34,8 @@ struct FuseConfig {
   bool stored_owners = false;
   std::chrono::milliseconds read_deadline = kReadDeadline;    // also of the start
   std::chrono::milliseconds write_deadline = kWriteDeadline;  // of a close, a sync, a new name
-  bool prewarm = false;                                       // before it is ready
+  bool inotify = false;   // watchers of writable views are told of what others change
+  bool prewarm = false;   // before it is ready
   std::string take_over;  // control socket of the daemon to go on for; all else is that one's
   std::optional<Identity> identity;  // whom it becomes; unset: nobody else
   std::vector<int> fuse_fds;   // of the views in their order, mounted already; empty: it mounts

@@ -86,5 +86,13 @@ TEST(CommandLine, EachViewHasItsOwnHandedInDescriptor) {
   EXPECT_NE(refused.text.find("--fuse-fd"), std::string::npos) << refused.text;
 }
 
+TEST(CommandLine, WatchersAreToldWhereTheDaemonMounts) {
+  EXPECT_FALSE(with({}).config->inotify);
+  EXPECT_TRUE(with({"--inotify"}).config->inotify);
+  const CommandLine refused = with({"--inotify", "--fuse-fd", "5"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.text.find("--inotify"), std::string::npos) << refused.text;
+}
+
 }  // namespace
 }  // namespace outboard::fusefs

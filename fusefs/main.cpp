@@ -22,12 +22,14 @@
 #include "fusefs/control/control_server.h"
 #include "fusefs/kernel/mounter.h"
 #include "fusefs/kernel/session.h"
+#include "fusefs/kernel/teller.h"
 #include "fusefs/succession/parking.h"
 #include "fusefs/succession/succession.h"
 #include "fusefs/terms.h"
 #include "fusefs/token_file.h"
 #include "fusefs/volume/flusher.h"
 #include "fusefs/volume/follower.h"
+#include "fusefs/volume/sleep_watch.h"
 #include "fusefs/volume/volume.h"
 #include "fusefs/walker.h"
 #include "program/life.h"
@@ -41,6 +43,8 @@ using client::ChannelConfig;
 using client::GrpcStore;
 using program::refuse;
 
+using Tellers = std::vector<std::unique_ptr<Teller>>;
+
 // One view, with its parts in the order of their births.
 struct MountedView {
   KernelNotifier notifier;
@@ -49,6 +53,7 @@ struct MountedView {
   std::unique_ptr<Flusher> flusher;
   std::unique_ptr<Mounting> mounting;
   std::unique_ptr<KernelSession> session;
+  std::unique_ptr<Teller> teller;  // nothing: nobody is told
 };
 
 // A kernel that does not forget is told to remember nothing: each path costs a question then. [S5]
@@ -88,6 +93,7 @@ struct Daemon {
       : config(given), mounter(mounting), manager(watching), token(given.token_file) {}
   // Those inside others leave first.
   ~Daemon() {
+    sleep_watch.stop();
     while (!views.empty()) views.pop_back();
   }
   Daemon(const Daemon&) = delete;
@@ -96,6 +102,7 @@ struct Daemon {
   const FuseConfig& config;
   const Mounter& mounter;
   const program::ServiceManager& manager;
+  Tellers tellers;  // of the views in their order, until these are mounted
   SystemClock clock;
   TokenFile token;
   std::unique_ptr<GrpcStore> store;
@@ -104,6 +111,7 @@ struct Daemon {
   bool kernel_forgets = true;
   std::uint64_t handovers = 0;
   std::vector<std::unique_ptr<MountedView>> views;
+  SleepWatch sleep_watch;
   Mutex turn;  // to hand over, or to end
   bool ending GUARDED_BY(turn) = false;
 
@@ -134,16 +142,21 @@ struct Daemon {
                                       clock.now() + config.read_deadline);
     if (!volume) return std::move(volume).error();
     view->volume = *std::move(volume);
+    if (!tellers.empty()) view->teller = std::move(tellers[views.size()]);
+    if (view->teller) view->volume->set_teller(view->teller->process());
     follow(*view);
     auto started =
         KernelSession::start(session_of(*view, spec, views.size()), *view->volume, view->notifier);
     if (!started) return std::move(started).error();
     view->session = *std::move(started);
+    if (view->teller) view->teller->follow(*view->volume);
+    sleep_watch.add(*view->volume);
     views.push_back(std::move(view));
     return success();
   }
 
   void follow(MountedView& view) {
+    view.volume->watch_sleep([this] { return sleep_watch.slept(); });
     view.volume->watch_connection([this] { return store->connected(); });
     view.volume->watch_lease([this] { return store->heard_since(); });
     view.follower = std::make_unique<Follower>(*store, *view.volume, clock);
@@ -190,6 +203,7 @@ struct Daemon {
     bool frozen = false;
     for (std::size_t i = 0; i < views.size(); ++i) {
       follow(*views[i]);
+      sleep_watch.add(*views[i]->volume);
       views[i]->session->serve();
       views[i]->volume->announce_again(std::move(handed[i].notices));
       frozen = frozen || views[i]->volume->frozen();
@@ -234,6 +248,11 @@ struct Daemon {
     if (ending) return Error{Code::unavailable, "the running daemon is ending"};
     if (!store->connected()) {
       return Error{Code::unavailable, "the server is away: try again when it is back"};
+    }
+    if (config.inotify) {
+      return Error{Code::unsupported,
+                   "this daemon tells watchers of changes (--inotify) by processes that no other "
+                   "can take over: unmount, and start the new one"};
     }
     const Moment until = clock.now() + kHandoverPause;
     const Moment at_rest = clock.now() + kHandoverPause / 2;
@@ -306,8 +325,8 @@ struct Daemon {
     }
   }
 
-  // A token counts once the server has opened a volume for it.
-  Status renew(const std::string& candidate) {
+  // A token counts once the server has opened a volume for it. When it expires.
+  Result<Timestamp> renew(const std::string& candidate) {
     ChannelConfig trial = channel();
     trial.token = [candidate] { return candidate; };
     const Moment deadline = clock.now() + config.read_deadline;
@@ -318,7 +337,7 @@ struct Daemon {
       if (!opened) return std::move(opened).error();
     }
     token.replace(candidate);
-    return success();
+    return (*connected)->token_expires();
   }
 };
 
@@ -348,7 +367,23 @@ ControlledDaemon controlled(Daemon& daemon) {
   return parts;
 }
 
-// While there is one thread: what may mount stands apart, and this process may nothing more. [S60]
+// While there is one thread.
+Result<Tellers> start_tellers(const FuseConfig& config) {
+  Tellers tellers;
+  for (const MountSpec& spec : config.mounts) {
+    std::unique_ptr<Teller> teller;
+    if (config.inotify && !spec.read_only) {
+      auto started = Teller::start(spec.path);
+      if (!started) return std::move(started).error();
+      teller = *std::move(started);
+    }
+    tellers.push_back(std::move(teller));
+  }
+  return tellers;
+}
+
+// While there is one thread, too: what may mount stands apart, and this process may nothing more.
+// [S60]
 Result<std::unique_ptr<Mounter>> confine(const FuseConfig& config) {
   // The token will be in this process's memory: nobody of the same uid may look into it.
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -407,10 +442,13 @@ int mount_and_wait(const FuseConfig& config) {
   const sigset_t ends = program::block_end_signals();
   set_log("outboard-fuse", config.log);
   const program::ServiceManager manager;
+  auto tellers = start_tellers(config);
+  if (!tellers) return refuse("nobody can tell watchers", tellers.error());
   auto mounter = confine(config);
   if (!mounter) return refuse("cannot give up rights", mounter.error());
 
   Daemon daemon(config, **mounter, manager);
+  daemon.tellers = *std::move(tellers);
   if (auto connected = daemon.connect(); !connected) {
     return refuse("cannot reach the server", connected.error());
   }

@@ -328,6 +328,8 @@ void write(const HistoryQuery& query, v1::HistoryRequest* to) {
   to->set_session(write_uuid(query.session.uuid));
   to->set_op(write_uuid(query.op.uuid));
   to->set_principal(query.principal);
+  if (query.removed_from) to->set_removed_from(query.removed_from->value);
+  to->set_removed_name(query.removed_name);
 }
 
 HistoryQuery read(const v1::HistoryRequest& from, Faults& faults) {
@@ -340,6 +342,8 @@ HistoryQuery read(const v1::HistoryRequest& from, Faults& faults) {
   query.session.uuid = read_uuid("session", from.session(), faults);
   query.op.uuid = read_uuid("op", from.op(), faults);
   query.principal = from.principal();
+  if (from.removed_from() != 0) query.removed_from = Inode{from.removed_from()};
+  query.removed_name = from.removed_name();
   return query;
 }
 

@@ -283,10 +283,14 @@ TEST(Convert, VolumesAndQueriesCrossUnchanged) {
     HistoryQuery query{dice.node_ref(), Seq{dice.number()}, Seq{dice.number()}, dice.coin(),
                        dice.number32()};
     if (dice.coin()) query.node.reset();
+    query.removed_from = dice.maybe<Inode>([&] { return Inode{1 + dice.below(1'000)}; });
+    query.removed_name = std::to_string(dice.number());
     const HistoryQuery query_back = crossed<v1::HistoryRequest>(query);
-    ASSERT_EQ(std::tie(query_back.node, query_back.after, query_back.before,
-                       query_back.newest_first, query_back.limit),
-              std::tie(query.node, query.after, query.before, query.newest_first, query.limit));
+    ASSERT_EQ(
+        std::tie(query_back.node, query_back.after, query_back.before, query_back.newest_first,
+                 query_back.limit, query_back.removed_from, query_back.removed_name),
+        std::tie(query.node, query.after, query.before, query.newest_first, query.limit,
+                 query.removed_from, query.removed_name));
     LockQuery lock{Inode{dice.number()},
                    {},
                    dice.number(),

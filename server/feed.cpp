@@ -13,10 +13,14 @@ constexpr std::size_t kLogRead = 1'024;
 }  // namespace
 
 struct Feed::Subscriber {
-  explicit Subscriber(std::shared_ptr<FeedSink> to, Seq after)
-      : sink(std::move(to)), cursor(after) {}
+  explicit Subscriber(std::shared_ptr<FeedSink> to, const LogHead& head, Seq after)
+      : sink(std::move(to)), cursor(after) {
+    if (sink->shows()) unsaid = head.strict;
+  }
   const std::shared_ptr<FeedSink> sink;
-  Seq cursor;  // the feed's thread alone
+  // The feed's thread alone:
+  Seq cursor;
+  std::optional<bool> unsaid;  // whether the volume is strict: its first word
   Mutex mutex;
   bool gone GUARDED_BY(mutex) = false;
 };
@@ -26,7 +30,8 @@ class Feed::Handle final : public Subscription {
  public:
   Handle(VolumeId volume, SubscriberPtr subscriber, std::shared_ptr<MountAcks> acks)
       : volume_(volume), subscriber_(std::move(subscriber)), acks_(std::move(acks)) {
-    if (subscriber_->sink->shows()) mount_ = acks_->join(volume_, subscriber_->cursor);
+    const FeedSink& sink = *subscriber_->sink;
+    if (sink.shows()) mount_ = acks_->join(volume_, subscriber_->cursor, sink.remembers());
   }
   ~Handle() override {
     {
@@ -35,8 +40,8 @@ class Feed::Handle final : public Subscription {
     }
     if (mount_ != 0) acks_->leave(volume_, mount_, std::chrono::steady_clock::now());
   }
-  void acknowledge(Seq seq) override {
-    if (mount_ != 0) acks_->acknowledge(volume_, mount_, seq);
+  void acknowledge(Seq seq, bool remembers) override {
+    if (mount_ != 0) acks_->acknowledge(volume_, mount_, seq, remembers);
   }
   void set_frozen(bool frozen) override {
     if (mount_ != 0) acks_->set_frozen(volume_, mount_, frozen);
@@ -110,6 +115,12 @@ void Feed::doubt() {
   changed_.notify_one();
 }
 
+void Feed::changed(VolumeId volume) {
+  Lock lock(mutex_);
+  unmarked_.insert(volume);
+  changed_.notify_one();
+}
+
 Result<std::unique_ptr<Subscription>> Feed::subscribe(VolumeId volume, Seq after,
                                                       std::shared_ptr<FeedSink> sink) {
   auto heads = log_.heads({volume});
@@ -124,7 +135,7 @@ Result<std::unique_ptr<Subscription>> Feed::subscribe(VolumeId volume, Seq after
                      " to " + to_string(head->second.head) + ", not to " + to_string(after) +
                      ": take a snapshot and follow from its seq"};
   }
-  auto subscriber = std::make_shared<Subscriber>(std::move(sink), after);
+  auto subscriber = std::make_shared<Subscriber>(std::move(sink), head->second, after);
   auto handle = std::make_unique<Handle>(volume, subscriber, acks_);
   Lock lock(mutex_);
   if (stopping_) return Error{Code::unavailable, "the server is stopping: subscribe elsewhere"};
@@ -182,19 +193,22 @@ void Feed::run() {
   Moment next_mark = std::chrono::steady_clock::now() + mark_every_;
   for (;;) {
     std::set<VolumeId> volumes;
+    std::set<VolumeId> unmarked;
     bool marking = false;
     {
       Lock lock(mutex_);
-      while (!stopping_ && dirty_.empty() && !doubtful_) {
+      while (!stopping_ && dirty_.empty() && unmarked_.empty() && !doubtful_) {
         if (!changed_.wait_until(mutex_, next_mark)) break;
       }
       if (stopping_) return;
       volumes.swap(dirty_);
+      unmarked.swap(unmarked_);
       marking = std::exchange(doubtful_, false) || std::chrono::steady_clock::now() >= next_mark;
     }
     for (const VolumeId volume : volumes) deliver(volume);
+    if (!unmarked.empty()) mark({unmarked.begin(), unmarked.end()});
     if (!marking) continue;
-    mark();
+    mark_all();
     next_mark = std::chrono::steady_clock::now() + mark_every_;
   }
 }
@@ -208,7 +222,17 @@ std::vector<Feed::SubscriberPtr> Feed::subscribers_of(VolumeId volume) {
 void Feed::deliver(VolumeId volume) {
   while (extend(volume)) {
   }
-  for (const auto& subscriber : subscribers_of(volume)) advance(volume, subscriber);
+  for (const auto& subscriber : subscribers_of(volume)) {
+    advance(volume, subscriber);
+    greet(volume, subscriber);
+  }
+}
+
+void Feed::greet(VolumeId volume, const SubscriberPtr& subscriber) {
+  const auto strict = std::exchange(subscriber->unsaid, std::nullopt);
+  if (!strict) return;
+  offer(volume, subscriber,
+        std::make_shared<FeedItem>(FeedItem{volume, {}, subscriber->cursor, {}, strict}));
 }
 
 // Reads on from the log when the ring ends before what is known. True: there may be more.
@@ -334,7 +358,7 @@ void Feed::remove(VolumeId volume, const SubscriberPtr& subscriber) {
 }
 
 // Proves to every subscriber how far its volume has come, and finds what no hint told of.
-void Feed::mark() {
+void Feed::mark_all() {
   std::vector<VolumeId> volumes;
   {
     Lock lock(mutex_);
@@ -342,14 +366,17 @@ void Feed::mark() {
       if (!stream.subscribers.empty() || stream.waiters > 0) volumes.push_back(volume);
     }
   }
-  if (volumes.empty()) return;
+  if (!volumes.empty()) mark(volumes);
+}
+
+void Feed::mark(const std::vector<VolumeId>& volumes) {
   auto heads = log_.heads(volumes);
   if (!heads) return;  // silence is how a subscriber learns of it
   for (const VolumeId volume : volumes) {
     const auto head = heads->find(volume);
     if (head != heads->end()) {
       heard(volume, head->second.head);
-      mark(volume, head->second.head);
+      mark(volume, head->second);
       continue;
     }
     for (const auto& subscriber : subscribers_of(volume)) {
@@ -358,11 +385,18 @@ void Feed::mark() {
   }
 }
 
-void Feed::mark(VolumeId volume, Seq head) {
+// Who is past the head that was read has been told more since, and is told the rest all the same: a
+// volume that is never quiet may turn strict.
+void Feed::mark(VolumeId volume, const LogHead& head) {
   deliver(volume);
-  const auto item = std::make_shared<const FeedItem>(FeedItem{volume, {}, head, std::nullopt});
+  auto item = std::make_shared<FeedItem>(FeedItem{volume, {}, head.head, {}, head.strict});
   for (const auto& subscriber : subscribers_of(volume)) {
-    if (subscriber->cursor == head) offer(volume, subscriber, item);
+    if (subscriber->cursor < head.head) continue;
+    if (subscriber->cursor != item->upto) {
+      item = std::make_shared<FeedItem>(*item);
+      item->upto = subscriber->cursor;
+    }
+    offer(volume, subscriber, item);
   }
 }
 

@@ -7,7 +7,8 @@
 //
 // What always holds: to one sink seqs rise by one from the seq it subscribed at; a progress mark
 // says what the log itself was seen to have, so a quiet volume proves every kProgressInterval that
-// it is current, and a database that is away is known by silence.
+// it is current, and a database that is away is known by silence. The mark says whether the volume
+// is strict, too; who shows what it holds hears that first. [S7]
 //
 // Any thread may call. mutex_ guards what is noted; each subscriber has a lock of its own under
 // which its sink is offered to, so that ~Subscription waits for an offer under way. Never both at
@@ -30,8 +31,9 @@
 namespace outboard::server {
 
 struct LogHead {
-  Seq head;    // the volume's last seq
-  Seq pruned;  // changes up to here are no longer kept
+  Seq head;             // the volume's last seq
+  Seq pruned;           // changes up to here are no longer kept
+  bool strict = false;  // whether the volume is, at that seq
 };
 
 // Where the feed reads what it was not handed. All may fail with unavailable.
@@ -65,6 +67,8 @@ class Feed {
   void heard(VolumeId volume, Seq upto);
   // Hints may have been lost: read the heads of all subscribed volumes.
   void doubt();
+  // Its settings are others: its subscribers are told at once.
+  void changed(VolumeId volume);
 
   // history_gone: the log does not reach back to `after`, or has not come so far. not_found.
   Result<std::unique_ptr<Subscription>> subscribe(VolumeId volume, Seq after,
@@ -100,8 +104,11 @@ class Feed {
   Item from_ring(const Stream& stream, Seq after) REQUIRES_LOCK(mutex_);
   void advance(VolumeId volume, const SubscriberPtr& subscriber);
   Result<Item> read(VolumeId volume, Seq after, Seq upto);
-  void mark();
-  void mark(VolumeId volume, Seq head);
+  // Of all volumes that somebody waits for.
+  void mark_all();
+  void mark(const std::vector<VolumeId>& volumes);
+  void mark(VolumeId volume, const LogHead& head);
+  void greet(VolumeId volume, const SubscriberPtr& subscriber);
   bool offer(VolumeId volume, const SubscriberPtr& subscriber, const Item& item);
   void end(VolumeId volume, const SubscriberPtr& subscriber, FeedEnd why);
   void remove(VolumeId volume, const SubscriberPtr& subscriber);
@@ -117,6 +124,7 @@ class Feed {
   Condition advanced_;  // for wait()
   std::map<VolumeId, Stream> streams_ GUARDED_BY(mutex_);
   std::set<VolumeId> dirty_ GUARDED_BY(mutex_);
+  std::set<VolumeId> unmarked_ GUARDED_BY(mutex_);  // changed()
   bool doubtful_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;

@@ -34,8 +34,8 @@ class FakeLog final : public FeedLog {
     const std::uint64_t first = std::max(after, log.pruned).value + 1;
     return server::changes(first, std::min<std::uint64_t>(log.head.value, first + limit - 1));
   }
-  void set(std::uint64_t pruned, std::uint64_t head) {
-    log_.with([&](LogHead& log) { log = LogHead{Seq{head}, Seq{pruned}}; });
+  void set(std::uint64_t pruned, std::uint64_t head, bool strict = false) {
+    log_.with([&](LogHead& log) { log = LogHead{Seq{head}, Seq{pruned}, strict}; });
   }
 
  private:
@@ -96,6 +96,22 @@ TEST_F(FeedTest, DoubtReadsTheHeadsAndMarks) {
   ASSERT_TRUE(mark);
   EXPECT_TRUE(mark->changes.empty());
   EXPECT_EQ(mark->upto, Seq{2});
+}
+
+// [S7] At once, and also where the volume is never quiet.
+TEST_F(FeedTest, ThatAVolumeIsStrictByNowIsSaidAtOnce) {
+  auto queue = std::make_shared<FeedQueue>(100, true);
+  auto subscription = feed_.subscribe(kVolume, Seq{}, queue);
+  const auto next = [&] { return queue->next(std::chrono::steady_clock::now() + 60s); };
+  EXPECT_EQ(next()->strict, false) << "the first word";
+  log_.set(0, 2, true);
+  feed_.published(kVolume, changes(1, 3));  // the head was read before the third
+  EXPECT_EQ(seqs(*queue, 3), (std::vector<std::uint64_t>{1, 2, 3}));
+  feed_.changed(kVolume);
+  const auto mark = next();
+  EXPECT_EQ(mark->strict, true);
+  EXPECT_EQ(mark->upto, Seq{3});
+  EXPECT_TRUE(mark->changes.empty());
 }
 
 TEST_F(FeedTest, HistoryThatIsGoneIsSaid) {

@@ -68,6 +68,7 @@ class ModeSink final : public FeedSink {
     return sink_->offer(item);
   }
   bool shows() const override { return sink_->shows(); }
+  bool remembers() const override { return sink_->remembers(); }
 
  private:
   const std::shared_ptr<FeedSink> sink_;

@@ -225,7 +225,7 @@ Result<Xattrs> ScopedReader::xattrs(Inode inode) {
 }
 
 Result<At<std::vector<Change>>> ScopedReader::history(const HistoryQuery& query) {
-  if (query.node) {
+  if (query.node && !query.removed_from) {
     auto seen = attributes(*query.node, {});
     if (!seen) return seen.error();
   }
@@ -245,7 +245,7 @@ Result<At<std::vector<Change>>> ScopedReader::history(const HistoryQuery& query)
     }
     if (read->value.size() < page.limit) return answer;
     looked += read->value.size();
-    (query.newest_first ? page.before : page.after) = read->value.back().seq;
+    (query.newest_first || query.removed_from ? page.before : page.after) = read->value.back().seq;
   }
   if (!answer.value.empty()) return answer;
   const Seq reached = query.newest_first ? page.before : page.after;

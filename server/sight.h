@@ -40,6 +40,7 @@ class ScopedSink final : public FeedSink {
 
   bool offer(const std::shared_ptr<const FeedItem>& item) override;
   bool shows() const override { return sink_->shows(); }
+  bool remembers() const override { return sink_->remembers(); }
 
  private:
   bool pass(const FeedItem& from, std::vector<Change>& run, Seq upto);

@@ -145,6 +145,10 @@ constexpr std::initializer_list<std::uint32_t> kMounting = {
 #endif
 };
 
+constexpr std::initializer_list<std::uint32_t> kTelling = {
+    __NR_openat2, __NR_mkdirat, __NR_symlinkat, __NR_renameat, __NR_ftruncate, __NR_utimensat,
+};
+
 class Program {
  public:
   Program() {
@@ -216,6 +220,10 @@ std::vector<sock_filter> program_for(Duty duty) {
   program.refuse(__NR_clone3, ENOSYS);
   if (duty == Duty::mounting) {
     program.allow(kMounting);
+    return std::move(program).end();
+  }
+  if (duty == Duty::telling) {
+    program.allow(kTelling);
     return std::move(program).end();
   }
   program.allow(kServing);

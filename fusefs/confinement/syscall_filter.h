@@ -14,6 +14,7 @@ namespace outboard::fusefs {
 enum class Duty : std::uint8_t {
   serving,   // files, sockets, threads; no process but itself
   mounting,  // files, mounts, children that walk; no sockets but those it has, no program
+  telling,   // names and files; nothing else
 };
 
 // For all threads of the process, and for good. unavailable: this kernel has no seccomp filters.

@@ -40,7 +40,7 @@ struct ControlledDaemon {
   // The server need not wait for this mount's acknowledgements, or has to again. [S7]
   std::function<void(bool frozen)> set_frozen = [](bool) {};
   // Takes the token into use; refuses one that the server does not accept, and keeps the old.
-  std::function<Status(const std::string& token)> renew_token;
+  std::function<Result<Timestamp>(const std::string& token)> renew_token;
   // Brings what is at and below `place`, a path within the view of that number, near to programs.
   std::function<Result<Prewarmed>(std::size_t view, const std::string& place,
                                   std::uint64_t bytes_max, Moment deadline)>

@@ -19,6 +19,7 @@ namespace {
 // A kernel that drops everything at once.
 class WillingKernel final : public Invalidator {
  public:
+  bool forget_names() override { return true; }
   void post(std::vector<Notice>) override {}
   bool flushed(Moment) override { return true; }
 };
@@ -53,7 +54,7 @@ class ControlServerTest : public ::testing::Test {
     daemon.set_frozen = [this](bool frozen) { frozen_ = frozen; };
     daemon.connected = [] { return true; };
     daemon.current_as_of = [this] { return clock_.now(); };
-    daemon.renew_token = [this](const std::string& token) -> outboard::Status {
+    daemon.renew_token = [this](const std::string& token) -> Result<Timestamp> {
       if (token == "bad") {
         Error error;
         error.code = Code::unauthenticated;
@@ -61,7 +62,7 @@ class ControlServerTest : public ::testing::Test {
         return error;
       }
       token_ = token;
-      return success();
+      return Timestamp{1'234 * kNanosPerMilli};
     };
     return ControlServer::start(where, std::move(daemon), clock_);
   }
@@ -203,7 +204,9 @@ TEST_F(ControlServerTest, ATokenThatIsRefusedLeavesTheOldOne) {
     v1::RenewTokenRequest request;
     request.set_token(token);
     v1::RenewTokenResponse response;
-    return stub_->RenewToken(&context, request, &response).error_code();
+    const auto code = stub_->RenewToken(&context, request, &response).error_code();
+    EXPECT_EQ(response.expires_unix_ms(), code == grpc::StatusCode::OK ? 1'234 : 0);
+    return code;
   };
   EXPECT_EQ(renew("good"), grpc::StatusCode::OK);
   EXPECT_EQ(renew("bad"), grpc::StatusCode::UNAUTHENTICATED);

@@ -169,13 +169,15 @@ grpc::Status MountService::Status(grpc::ServerContext*, const v1::MountStatusReq
 }
 
 grpc::Status MountService::RenewToken(grpc::ServerContext*, const v1::RenewTokenRequest* request,
-                                      v1::RenewTokenResponse*) {
+                                      v1::RenewTokenResponse* response) {
   if (request->token().empty()) {
     return refuse(Code::invalid, "no token was given; send the whole secret in `token`");
   }
   const Turn turn(*this);
-  const outboard::Status taken = daemon_.renew_token(request->token());
-  return taken ? grpc::Status::OK : wire::to_status(taken.error());
+  const auto taken = daemon_.renew_token(request->token());
+  if (!taken) return wire::to_status(taken.error());
+  response->set_expires_unix_ms(taken->nanoseconds / kNanosPerMilli);
+  return grpc::Status::OK;
 }
 
 grpc::Status MountService::SetViews(grpc::ServerContext*, const v1::SetViewsRequest*,

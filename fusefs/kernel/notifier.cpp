@@ -58,11 +58,16 @@ void deliver(fuse_session* session, const Notice& notice) {
   for (const auto& [directory, name] : notice.names) drop_name(session, directory, name);
 }
 
-void deliver_everything(fuse_session* session, const Notice& notice) {
+// False: the kernel does not know of epochs.
+bool raise_epoch(fuse_session* session) {
   fuse_out_header header{};
   header.len = sizeof header;
   header.error = kNotifyIncEpoch;
-  [[maybe_unused]] const ssize_t sent = write(fuse_session_fd(session), &header, sizeof header);
+  return write(fuse_session_fd(session), &header, sizeof header) == sizeof header;
+}
+
+void deliver_everything(fuse_session* session, const Notice& notice) {
+  raise_epoch(session);
   const NodeId node = notice.directory ? notice.directory : notice.node;
   fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0);
 }
@@ -149,6 +154,21 @@ bool Notifier::flushed(Moment until) {
     if (!done_.wait_until(mutex_, until)) return open_.empty() || *open_.begin() > last;
   }
   return true;
+}
+
+bool Notifier::forget_names() {
+  fuse_session* session = nullptr;
+  {
+    Lock lock(mutex_);
+    if (session_ == nullptr) return true;
+    session = session_;
+    ++active_;
+  }
+  const bool raised = raise_epoch(session);
+  Lock lock(mutex_);
+  --active_;
+  done_.notify_all();
+  return raised;
 }
 
 std::vector<Notice> Notifier::pending() const {

@@ -39,6 +39,7 @@ class Notifier final : public Invalidator {
 
   void post(std::vector<Notice> notices) override;
   bool flushed(Moment until) override;
+  bool forget_names() override;
   // What the kernel may not have heard yet, in an order in which it may be said again.
   std::vector<Notice> pending() const;
 

@@ -37,6 +37,10 @@ void on_init(void* userdata, fuse_conn_info* connection) {
 
 }  // namespace
 
+bool is_told(fuse_req_t request) {
+  return volume_of(request).told_by(fuse_req_ctx(request)->pid);
+}
+
 Requester requester_of(fuse_req_t request) {
   const View& view = volume_of(request).view();
   if (view.owners == Owners::view) return {view.uid, view.gid};

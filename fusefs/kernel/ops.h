@@ -15,6 +15,8 @@ inline MountedVolume& volume_of(fuse_req_t request) {
 }
 
 // Who asks; in a view with owners of its own, its owner.
+// Whether who asks is the view's teller, for whom nothing is done but said. [S12]
+bool is_told(fuse_req_t request);
 Requester requester_of(fuse_req_t request);
 
 void add_name_ops(fuse_lowlevel_ops& ops);

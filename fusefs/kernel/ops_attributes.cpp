@@ -48,8 +48,10 @@ void on_setattr(fuse_req_t request, fuse_ino_t ino, struct stat* attributes, int
                 fuse_file_info* file) {
   Reply reply(request);
   const HandleId handle{file == nullptr ? 0 : file->fh};
+  MountedVolume& volume = volume_of(request);
   const auto shown =
-      volume_of(request).set_attributes(NodeId{ino}, change_of(*attributes, which), handle);
+      is_told(request) ? volume.attributes(NodeId{ino})
+                       : volume.set_attributes(NodeId{ino}, change_of(*attributes, which), handle);
   if (!shown) return std::move(reply).error(shown.error());
   std::move(reply).attributes(*shown);
 }

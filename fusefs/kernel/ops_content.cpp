@@ -38,6 +38,10 @@ void on_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
   Reply reply(request, Signals::patient);
   MountedVolume& volume = volume_of(request);
   if (volume.view().read_only && volume.lasting()) return std::move(reply).error_number(ENOSYS);
+  if (is_told(request)) {
+    std::move(reply).open(*file);  // handle 0: nothing is kept of it
+    return;
+  }
   const auto opened = volume.open_file(NodeId{ino}, mode_of(file->flags));
   if (!opened) return std::move(reply).error(opened.error());
   fill(*file, *opened);
@@ -48,6 +52,12 @@ void on_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
                fuse_file_info* file) {
   Reply reply(request, Signals::patient);
   MountedVolume& volume = volume_of(request);
+  if (is_told(request)) {
+    const auto made = volume.told_made(NodeId{parent}, name);
+    if (!made) return std::move(reply).error(made.error());
+    if (!std::move(reply).create(*made, *file)) volume.forget(made->id, 1);
+    return;
+  }
   const bool exclusive = (file->flags & O_EXCL) != 0;
   const auto made = volume.create(NodeId{parent}, name, mode, mode_of(file->flags), exclusive,
                                   requester_of(request));

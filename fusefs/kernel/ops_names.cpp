@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 
 #include "fusefs/kernel/ops.h"
 #include "fusefs/kernel/reply.h"
@@ -31,9 +32,12 @@ void answer_status(Reply reply, const Status& status) {
 void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   Reply reply(request);
   MountedVolume& volume = volume_of(request);
-  const auto shown = volume.lookup(node_id(parent), name);
+  std::optional<Result<Shown>> told;
+  if (is_told(request)) told = volume.told_lookup(node_id(parent), name);
+  const auto shown = told ? *std::move(told) : volume.lookup(node_id(parent), name);
   if (!shown && shown.error().code == Code::not_found) {
-    return std::move(reply).absent(volume.lasting());
+    // The teller has to come by what is gone, which the kernel would say is absent.
+    return std::move(reply).absent(volume.lasting() && !volume.tells());
   }
   answer_entry(request, std::move(reply), shown);
 }
@@ -71,6 +75,10 @@ void on_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
 
 void on_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
   Reply reply(request);
+  if (is_told(request)) {
+    return answer_entry(request, std::move(reply),
+                        volume_of(request).told_made(node_id(parent), name));
+  }
   answer_entry(
       request, std::move(reply),
       volume_of(request).make_directory(node_id(parent), name, mode, requester_of(request)));
@@ -78,6 +86,10 @@ void on_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
 
 void on_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
   Reply reply(request);
+  if (is_told(request)) {
+    return answer_entry(request, std::move(reply),
+                        volume_of(request).told_made(node_id(parent), name));
+  }
   answer_entry(
       request, std::move(reply),
       volume_of(request).make_symlink(node_id(parent), name, target, requester_of(request)));
@@ -89,14 +101,20 @@ void on_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent, const char* 
                volume_of(request).make_link(node_id(ino), node_id(parent), name));
 }
 
-void on_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+void remove(fuse_req_t request, fuse_ino_t parent, const char* name, bool directory) {
   Reply reply(request);
-  answer_status(std::move(reply), volume_of(request).remove(node_id(parent), name, false));
+  MountedVolume& volume = volume_of(request);
+  answer_status(std::move(reply), is_told(request)
+                                      ? volume.told_gone(node_id(parent), name)
+                                      : volume.remove(node_id(parent), name, directory));
+}
+
+void on_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  remove(request, parent, name, false);
 }
 
 void on_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  Reply reply(request);
-  answer_status(std::move(reply), volume_of(request).remove(node_id(parent), name, true));
+  remove(request, parent, name, true);
 }
 
 // [S4]
@@ -110,8 +128,13 @@ void on_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino
     default: return Reply(request).error_number(EINVAL);
   }
   Reply reply(request);
-  answer_status(std::move(reply), volume_of(request).rename(node_id(parent), name,
-                                                            node_id(new_parent), new_name, mode));
+  MountedVolume& volume = volume_of(request);
+  if (is_told(request)) {
+    return answer_status(std::move(reply),
+                         volume.told_moved(node_id(parent), name, node_id(new_parent), new_name));
+  }
+  answer_status(std::move(reply),
+                volume.rename(node_id(parent), name, node_id(new_parent), new_name, mode));
 }
 
 void on_readlink(fuse_req_t request, fuse_ino_t ino) {

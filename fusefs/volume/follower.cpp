@@ -40,7 +40,8 @@ void Follower::run() {
 
 bool Follower::follow_once() {
   if (behind_ && !load()) return false;
-  auto queue = std::make_shared<FeedQueue>(kWatcherQueueChanges, true, volume_.loaded());
+  auto queue = std::make_shared<FeedQueue>(kWatcherQueueChanges, true, volume_.loaded(),
+                                           volume_.remembers());
   {
     Lock lock(mutex_);
     if (stop_) return false;
@@ -56,13 +57,21 @@ bool Follower::follow_once() {
   }
   if (doubtful_ && !load()) return false;
   bool worked = false;
+  bool remembered = false;  // when it was last acknowledged
+  Seq absorbed;
   while (!stopping()) {
-    const auto item = queue->next(Moment::max());
-    if (!item) continue;
-    if (item->upto) {
+    const auto item = queue->next(remembered ? clock_.now() + kAcknowledgeAgain : Moment::max());
+    if (item && item->strict) volume_.set_strict(*item->strict);
+    if (item && item->upto) {
       volume_.absorb_feed(*item);
-      (*subscription)->acknowledge(item->upto);
+      absorbed = item->upto;
     }
+    if (item || remembered) {
+      const bool remembers = volume_.remembers();
+      (*subscription)->acknowledge(absorbed, remembers);
+      remembered = remembers && volume_.strict();
+    }
+    if (!item) continue;
     if (item->end) {
       handle_end(*item->end);
       return worked;

@@ -96,7 +96,7 @@ void describe(Pack& pack, HistoryKey& key) {
 // What was asked of the store about it is asked again: the past is the same.
 template <class Pack>
 void describe(Pack& pack, HistoryRow& row) {
-  pack(row.id, row.key, row.node, row.lookups, row.made);
+  pack(row.id, row.key, row.node, row.lookups, row.made, row.name);
 }
 template <class Pack>
 void describe(Pack& pack, Notice& n) {

@@ -47,6 +47,14 @@ std::string time_of(Timestamp at) {
 
 }  // namespace
 
+bool has_history(const Node& node) {
+  return node.is(Kind::directory) || node.is(Kind::file);
+}
+
+HistoryShape shape_now(const Node& node) {
+  return node.is(Kind::directory) ? HistoryShape::names : HistoryShape::versions;
+}
+
 bool HistoryTable::owns(NodeId id) {
   return id.value >= kFirst;
 }

@@ -22,7 +22,7 @@
 namespace outboard::fusefs {
 
 enum class HistoryShape : std::uint8_t {
-  names,     // .history/DIRECTORY: what stands in it now, each as a directory
+  names,     // .history/DIRECTORY: what stands or stood in it, each as a directory
   versions,  // .history/FILE: its versions, each as a file
   past,      // .history/@SEQ and directories and symlinks below: the tree as it stood then
   bytes,     // one version
@@ -39,6 +39,10 @@ struct HistoryKey {
 using NamedVersion = std::pair<std::string, VersionInfo>;
 using NamedVersions = std::shared_ptr<const std::vector<NamedVersion>>;
 
+// A name that was removed, and what stood there.
+using RemovedName = std::pair<std::string, Node>;
+using RemovedNames = std::shared_ptr<const std::vector<RemovedName>>;
+
 struct HistoryRow {
   NodeId id;
   HistoryKey key;
@@ -46,10 +50,16 @@ struct HistoryRow {
   std::uint64_t lookups = 0;
   std::optional<VersionInfo> made;  // of bytes that were come by as a version
   NamedVersions versions;           // of versions, once they were asked for; oldest first
+  std::string name;                 // of versions of a file that was removed: what it was called
+  RemovedNames removed;             // of names, once they were asked for; newest first
   // Of past: as far as was listed.
   std::vector<Entry> listed;
   std::optional<std::string> listed_to = std::string();  // none: that is all
 };
+
+// Whether `.history` shows it as a directory of what it was.
+bool has_history(const Node& node);
+HistoryShape shape_now(const Node& node);
 
 class HistoryTable {
  public:

@@ -45,6 +45,12 @@ NodeId InodeTable::look_up(Inode inode, std::uint32_t generation) {
   return id;
 }
 
+bool InodeTable::look_up_again(NodeId id) {
+  Binding* binding = find(id);
+  if (binding != nullptr) ++binding->lookups;
+  return binding != nullptr;
+}
+
 Binding* InodeTable::find(NodeId id) {
   const auto found = bindings_.find(id);
   return found == bindings_.end() ? nullptr : &found->second;

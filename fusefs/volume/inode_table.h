@@ -45,6 +45,8 @@ class InodeTable {
   NodeId current(Inode inode) const;
   // The inode's current id, made if there is none, with one more lookup.
   NodeId look_up(Inode inode, std::uint32_t generation);
+  // One more lookup of that id, current or retired; false: the kernel does not know it any more.
+  bool look_up_again(NodeId id);
   Binding* find(NodeId id);
   const Binding* find(NodeId id) const;
   void forget(NodeId id, std::uint64_t lookups);

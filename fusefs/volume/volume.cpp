@@ -18,7 +18,8 @@ MountedVolume::MountedVolume(Store& store, RequestNumbers& numbers, Invalidator&
       view_(view),
       volume_(std::move(volume)),
       mountpoints_(view, clock.wall()),
-      blocks_(store, volume_.id) {}
+      blocks_(store, volume_.id),
+      strict_(volume_.strict) {}
 
 Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, RequestNumbers& numbers,
                                                            Invalidator& invalidator,
@@ -40,7 +41,7 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, Request
   Lock lock(mounted->mutex_);
   mounted->state_.posted = tree.seq();
   mounted->state_.tree = std::move(tree);
-  mounted->state_.stale = mounted->volume_.strict;  // until the feed is followed
+  mounted->state_.stale = mounted->strict_;  // until the feed is followed
   return mounted;
 }
 
@@ -140,6 +141,7 @@ void MountedVolume::forget(NodeId node, std::uint64_t lookups) {
   Lock lock(mutex_);
   if (HistoryTable::owns(node)) return state_.history.forget(node, lookups);
   state_.inodes.forget(node, lookups);
+  drop_removed(node);
 }
 
 Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t cookie,
@@ -231,40 +233,8 @@ bool MountedVolume::frozen() const {
   return state_.frozen;
 }
 
-Status MountedVolume::reach_head(Moment deadline) {
-  auto now = store_.describe(RequestScope::call(deadline), volume_.id);
-  if (!now) return std::move(now).error();
-  if (wait_until(now->head, deadline)) return success();
-  return Error{Code::timed_out, "the view did not reach the store's head in time", volume_.name};
-}
-
-// A publish that this mount has not acknowledged returns no sooner than kStrictLease after its
-// commit. So what the store says the head is, asked at a moment, holds for that long behind the
-// moment: whoever published since is still waiting for us. [S7]
-Status MountedVolume::prove_current() {
-  if (!volume_.strict) return success();
-  const Moment asked = clock_.now();
-  {
-    Lock lock(mutex_);
-    if (!state_.stale && asked < state_.current_until) return success();
-  }
-  const Moment deadline = read_deadline();
-  auto now = store_.describe(RequestScope::call(deadline), volume_.id);
-  if (!now) return std::move(now).error();
-  Lock lock(mutex_);
-  while (state_.stale || state_.tree.seq() < now->head) {
-    if (wait_for_change(deadline)) continue;
-    return Error{Code::timed_out,
-                 "this mount of a strict volume has not caught up with the store: it shows "
-                 "nothing that may be old",
-                 volume_.name};
-  }
-  if (!state_.frozen) state_.current_until = asked + kStrictLease - kStrictMargin;
-  return success();
-}
-
 bool MountedVolume::stale() const {
-  if (connected_ && !connected_()) return true;
+  if (doubtful_ || (connected_ && !connected_())) return true;
   Lock lock(mutex_);
   return state_.stale;
 }

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,7 @@
 #include "fusefs/volume/open_file.h"
 #include "fusefs/volume/publish_counts.h"
 #include "fusefs/volume/request_numbers.h"
+#include "fusefs/volume/telling.h"
 #include "fusefs/volume/tree_cache.h"
 #include "fusefs/volume/view.h"
 
@@ -94,7 +96,8 @@ class MountedVolume {
   const View& view() const { return view_; }
   const Volume& volume() const { return volume_; }
   // Whether the kernel may remember names, listings and bytes until it is told to forget them. [S7]
-  bool lasting() const { return !volume_.strict && view_.kernel_forgets; }
+  bool strict() const { return strict_; }
+  bool lasting() const { return !strict_ && view_.kernel_forgets; }
 
   // ── Names: volume.cpp, volume_names.cpp ──
   // Counts one lookup of what it answers. name_too_long before not_found. `.history` is found in
@@ -169,6 +172,24 @@ class MountedVolume {
   // far as it knows them. not_found: nothing stands there. [S58]
   Result<Prewarmed> prewarm(std::string_view path, std::uint64_t bytes_max, Moment deadline);
 
+  // ── For watchers of what others change: volume_telling.cpp [S12] ──
+  // The number of the process that makes the changes once more. Before any verb.
+  void set_teller(std::int32_t process) { teller_ = process; }
+  bool tells() const { return teller_ != 0; }
+  bool told_by(std::int32_t process) const { return teller_ != 0 && process == teller_; }
+  // Ends the telling before; waits for the next, which its teller may then make. Nothing: the end.
+  std::optional<Telling> next_telling();
+  // From here on none comes.
+  void end_tellings();
+  // What the teller alone is shown: nothing: what all are. not_found: it is to make that.
+  std::optional<Result<Shown>> told_lookup(NodeId directory, std::string_view name);
+  // What it makes is there already (counts a lookup), or is done already. unavailable: it was not
+  // to do that, and nothing was done.
+  Result<Shown> told_made(NodeId directory, std::string_view name);
+  Status told_gone(NodeId directory, std::string_view name);
+  Status told_moved(NodeId directory, std::string_view name, NodeId to_directory,
+                    std::string_view to_name);
+
   // ── For the flusher ──
   // Publishes appends older than kAppendAge and what a release left behind; then tells the store
   // of locks what it may have missed.
@@ -210,12 +231,24 @@ class MountedVolume {
   // The log no longer reaches back: loads a new tree and tells the kernel all differences.
   Status resynchronise(Moment deadline);
   void set_stale(bool stale);
+  // Its volume is strict from here on, or no longer. volume_current.cpp [S7]
+  void set_strict(bool strict);
+  // Whether the kernel may yet show, unasked, what was before something that was absorbed; makes it
+  // forget what it remembers of a volume that has become strict. Waits kAcknowledgeWait at most,
+  // but for the first time after set_strict().
+  bool remembers();
   // A sandbox's programs sleep: what was proved about a strict volume before is worth nothing when
   // they wake. [S7]
   void set_frozen(bool frozen);
   bool frozen() const;
-  // The barrier to whatever the store has by now. [S55]
+  // The barrier to whatever the store has by now; ends a doubt that is older. [S55]
   Status reach_head(Moment deadline);
+  // This process slept: what it holds may be old. Until reach_head() has worked names, listings and
+  // opens wait, kWakeWait at most; then they are answered from what is here, and stale() says so.
+  void doubt();
+  bool doubtful() const { return doubtful_; }
+  // Whether it has slept and nobody has doubted yet. Before any verb; without it, never.
+  void watch_sleep(std::function<bool()> slept) { slept_ = std::move(slept); }
   // Asked by stale(), too; before any verb.
   void watch_connection(std::function<bool()> connected) { connected_ = std::move(connected); }
   // Since when the server is heard without a silence that costs the lease of locks; Moment::max():
@@ -238,6 +271,7 @@ class MountedVolume {
     std::unordered_map<HandleId, Handle> handles;
     std::uint64_t next_handle = 1;
     std::unordered_map<NodeId, OpenFile> files;
+    std::map<NodeId, Xattrs> removed_xattrs;  // of removed files that are open, once one is changed
     std::map<std::uint64_t, NodeId> publishers;  // request number → the node id it publishes for
     std::set<std::uint64_t> announce_own;  // own requests the kernel does not know the fate of
     Seq posted;                            // notices of the feed up to here were posted
@@ -247,6 +281,11 @@ class MountedVolume {
     std::set<std::shared_ptr<WaitingLock>> waits;
     Moment owed_due = Moment::max();  // when the store is told of locks that it may have missed
     bool ending = false;
+    std::deque<Telling> tellings;  // bounded; what does not fit is untold
+    std::optional<Telling> telling;
+    bool tellings_ended = false;
+    std::uint64_t doubts = 0;
+    Moment doubted_until{};  // whoever waits for a doubt's end waits so long
     Moment current_until{};  // of a strict volume: until then nobody's publish is done without us
   };
   using Notices = std::vector<Notice>;
@@ -281,13 +320,20 @@ class MountedVolume {
   bool is_mountpoint_name(const Dentry& name) const;
   std::vector<std::pair<NodeId, std::string>> known_names(Inode inode) const REQUIRES_LOCK(mutex_);
 
-  // Of a strict volume: whatever anybody's publish had returned for is in the tree. [S7]
+  // volume_current.cpp [S7]
+  // Of a strict volume: whatever anybody's publish had returned for is in the tree.
   Status prove_current();
+  bool forget_all();
+  void await_waking();
   Status check_writable() const;
   Status check_owner(const AttributeChange& change) const;
   Status resize(NodeId node, std::uint64_t size, bool at_once);
   // Times of a file with unsaved bytes travel with them. True: nothing is left to commit.
   bool keep_times(NodeId node, const AttributeChange& change);
+  // Changes the extended attributes of a removed file, which the store keeps no more; nothing: the
+  // file is not removed.
+  std::optional<Status> change_removed(NodeId node, const std::function<Status(Xattrs&)>& change);
+  void drop_removed(NodeId node) REQUIRES_LOCK(mutex_);
   Result<std::string> virtual_xattr(const Node& node, std::string_view name);
   Result<std::string> xattr_past(NodeId node, std::string_view name);
   // The change that brought the bytes that `node` shows, be it retired or current; of a node
@@ -340,6 +386,15 @@ class MountedVolume {
   Result<Shown> attributes_past(NodeId node);
   Result<std::string> read_symlink_past(NodeId node);
   Result<NamedVersions> versions_shown(NodeId directory);
+  // What was removed from a directory, with `name` only that, as it was then.
+  Result<RemovedNames> ask_removed(const HistoryKey& directory, std::string_view name);
+  Result<Shown> lookup_removed(const HistoryKey& directory, std::string_view name);
+  Status load_removed(NodeId directory);
+  HistoryRow& look_up_removed(const RemovedName& removed, Seq as_of) REQUIRES_LOCK(mutex_);
+  void list_names(const HistoryRow& row, std::uint64_t cookie, std::size_t limit, bool plus,
+                  std::vector<Listed>& found) REQUIRES_LOCK(mutex_);
+  void add_past(std::vector<Listed>& found, const std::string& name, std::uint64_t place,
+                const HistoryRow& looked_up, bool plus) REQUIRES_LOCK(mutex_);
   // Asks the store until `upto` entries of a directory of the past are here, or all.
   Status load_past(NodeId directory, std::uint64_t upto);
   Shown shown_past(const HistoryRow& row) const;
@@ -394,6 +449,13 @@ class MountedVolume {
   void take_back_stale(const Notices& stored, const std::vector<VersionRef>& given,
                        std::uint64_t drops);
 
+  // volume_telling.cpp
+  std::optional<std::string> path_of(const Dentry& name) const REQUIRES_LOCK(mutex_);
+  void queue_telling(const Change& change, NodeId shown_as) REQUIRES_LOCK(mutex_);
+  Shown look_up_told(const Telling& telling) REQUIRES_LOCK(mutex_);
+  bool is_told(NodeId directory, std::string_view name, const Dentry& of) const
+      REQUIRES_LOCK(mutex_);
+
   // volume_publish.cpp
   enum class Extent {
     data,        // no bare truncation
@@ -442,6 +504,15 @@ class MountedVolume {
   const Mountpoints mountpoints_;
   BlockCache blocks_;
   PublishCounts publishes_;
+  std::atomic<bool> strict_;
+  // The follower's alone: what the kernel remembers of a volume that became strict is yet to be
+  // dropped; some of that it keeps, so that each change must have reached it.
+  bool forget_due_ = false;
+  bool keeps_names_ = false;
+  std::int32_t teller_ = 0;  // 0: there is none
+  Counter untold_;           // changes that watchers were not told of
+  std::atomic<bool> doubtful_ = false;
+  std::function<bool()> slept_;
   std::function<bool()> connected_;
   std::function<Moment()> heard_since_;
   std::atomic<bool> locks_held_ = false;

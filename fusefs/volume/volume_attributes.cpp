@@ -209,6 +209,11 @@ Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
     const Node* at = node_of(node);
     if (at == nullptr) return Error{Code::conflict, "the node was removed", to_string(node)};
     found = *at;
+    if (const auto own = state_.removed_xattrs.find(node); own != state_.removed_xattrs.end()) {
+      const auto value = own->second.find(std::string(name));
+      if (value != own->second.end()) return value->second;
+      if (!name.starts_with(kOwnPrefix)) return no_xattr(name);
+    }
   }
   if (name.starts_with(kOwnPrefix)) return virtual_xattr(found, name);
   if (found.xattr_bytes == 0) return no_xattr(name);
@@ -227,6 +232,10 @@ Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
     Lock lock(mutex_);
     const Node* found = node_of(node);
     if (found == nullptr) return Error{Code::conflict, "the node was removed", to_string(node)};
+    if (const auto own = state_.removed_xattrs.find(node); own != state_.removed_xattrs.end()) {
+      for (const auto& [name, value] : own->second) names.push_back(name);
+      return names;
+    }
     if (found->xattr_bytes == 0) return names;
     inode = found->inode;
   }
@@ -236,9 +245,52 @@ Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
   return names;
 }
 
+std::optional<Status> MountedVolume::change_removed(NodeId node,
+                                                    const std::function<Status(Xattrs&)>& change) {
+  Node removed;
+  {
+    Lock lock(mutex_);
+    const Binding* binding = state_.inodes.find(node);
+    if (binding == nullptr || !binding->pinned) return std::nullopt;
+    if (state_.tree.find(binding->inode) != nullptr) return std::nullopt;
+    removed = *binding->pinned;
+  }
+  Xattrs had;
+  if (removed.xattr_bytes > 0) {
+    auto asked = store_.xattrs(RequestScope::call(read_deadline()), volume_.id, removed.inode);
+    if (asked) had = *std::move(asked);
+  }
+  Lock lock(mutex_);
+  if (state_.inodes.find(node) == nullptr) return std::nullopt;
+  Xattrs changed = state_.removed_xattrs.try_emplace(node, std::move(had)).first->second;
+  if (auto good = change(changed); !good) return good;
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : changed) bytes += name.size() + value.size();
+  if (bytes > kXattrTotalBytesMax) {
+    return Status(Error{Code::no_space, "a node's extended attributes hold 256 KiB together", {}});
+  }
+  state_.removed_xattrs[node] = std::move(changed);
+  return success();
+}
+
+void MountedVolume::drop_removed(NodeId node) {
+  if (state_.removed_xattrs.empty() || state_.inodes.find(node) != nullptr) return;
+  state_.removed_xattrs.erase(node);
+}
+
 Status MountedVolume::set_xattr(NodeId node, std::string_view name, std::string_view value,
                                 XattrMode mode) {
   if (auto settable = check_settable(name); !settable) return settable;
+  const auto removed = change_removed(node, [&](Xattrs& xattrs) -> Status {
+    const bool there = xattrs.contains(std::string(name));
+    if (there && mode == XattrMode::create) {
+      return Error{Code::exists, "this extended attribute is there", std::string(name)};
+    }
+    if (!there && mode == XattrMode::replace) return no_xattr(name);
+    xattrs[std::string(name)] = value;
+    return success();
+  });
+  if (removed) return *removed;
   SetXattr op{Inode{}, std::string(name), std::string(value), mode};
   {
     Lock lock(mutex_);
@@ -253,6 +305,10 @@ Status MountedVolume::set_xattr(NodeId node, std::string_view name, std::string_
 
 Status MountedVolume::remove_xattr(NodeId node, std::string_view name) {
   if (auto settable = check_settable(name); !settable) return settable;
+  const auto removed = change_removed(node, [&](Xattrs& xattrs) -> Status {
+    return xattrs.erase(std::string(name)) > 0 ? success() : Status(no_xattr(name));
+  });
+  if (removed) return *removed;
   RemoveXattr op{Inode{}, std::string(name)};
   {
     Lock lock(mutex_);

@@ -61,6 +61,7 @@ void MountedVolume::absorb(const Change& change, const Source& source, Notices& 
     announce_attributes(displaced_old->inode, notices);
   }
   if (source.announce) announce_names(change, effect, moved, displaced, notices);
+  if (source.announce && tells()) queue_telling(change, moved);
 }
 
 void MountedVolume::absorb_redacted(Inode inode, Notices& notices) {

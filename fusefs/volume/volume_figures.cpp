@@ -35,6 +35,11 @@ void MountedVolume::measure(Figures& to, const Labels& view) const {
   level("outboard_mount_locks_held", "Byte ranges and files that programs hold locked.",
         now.held_locks);
   level("outboard_mount_locks_waiting", "Locks that programs wait for.", now.waiting_locks);
+  if (tells()) {
+    to.count("outboard_mount_untold_changes_total",
+             "Changes made elsewhere that watchers were not told of, as too many waited.",
+             untold_.value(), view);
+  }
   blocks_.measure(to, view);
   publishes_.measure(to, view);
 }

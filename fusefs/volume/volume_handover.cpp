@@ -55,7 +55,9 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::take_over(
     return Error{Code::corrupt, "the tables of the running daemon cannot be read",
                  taken->volume_.name};
   }
-  state.stale = taken->volume_.strict;  // until the feed is followed
+  state.stale = taken->strict_;  // until the feed is followed
+  // Whether the volume was strict before, and the kernel has forgotten, is not known. [S7]
+  taken->forget_due_ = taken->strict_ && view.kernel_forgets;
   state.owed_due = clock.now();
   taken->locks_held_ = !state.locks.empty();
   return taken;

@@ -11,6 +11,8 @@ namespace {
 // Entries asked of the store at once.
 constexpr std::uint32_t kPastPage = 1'000;
 constexpr std::uint64_t kFirstCookie = 3;  // 1 and 2 are "." and ".."
+// Behind all names that stand: the first that was removed.
+constexpr std::uint64_t kRemovedCookie = 1ULL << 61U;
 
 Error no_longer(NodeId id) {
   return Error{Code::conflict, "this view of the past was let go: look it up again", to_string(id)};
@@ -18,14 +20,6 @@ Error no_longer(NodeId id) {
 
 Error no_name(std::string_view name) {
   return Error{Code::not_found, "no such name in the history", std::string(name)};
-}
-
-bool has_history(const Node& node) {
-  return node.is(Kind::directory) || node.is(Kind::file);
-}
-
-HistoryShape shape_now(const Node& node) {
-  return node.is(Kind::directory) ? HistoryShape::names : HistoryShape::versions;
 }
 
 HistoryKey key_then(const Node& node, Seq as_of) {
@@ -75,11 +69,12 @@ Result<Shown> MountedVolume::lookup_history(NodeId directory, std::string_view n
       if (child != nullptr && has_history(state_.tree.find(child->inode)->node)) {
         return shown_past(look_up_now(child->inode));
       }
-      if (child != nullptr || key.inode != kRootInode) return no_name(name);
+      if (child != nullptr) return no_name(name);
     }
   }
+  const bool moment = key.inode == kRootInode && past_of(name);
   switch (key.shape) {
-    case HistoryShape::names: return lookup_moment(name);
+    case HistoryShape::names: return moment ? lookup_moment(name) : lookup_removed(key, name);
     case HistoryShape::versions: return lookup_version(directory, name);
     case HistoryShape::past: return lookup_past(key, name);
     case HistoryShape::bytes: break;
@@ -134,7 +129,8 @@ Result<NamedVersions> MountedVolume::versions_shown(NodeId directory) {
     if (row == nullptr) return no_longer(directory);
     if (row->versions) return row->versions;
     key = row->key;
-    if (const auto name = state_.tree.name_of(key.inode)) file = name->name;
+    const auto name = state_.tree.name_of(key.inode);
+    file = name ? name->name : row->name;
   }
   auto asked = store_.versions(RequestScope::call(read_deadline()), volume_.id, key.inode);
   if (!asked) return std::move(asked).error();
@@ -175,6 +171,39 @@ Status MountedVolume::load_past(NodeId directory, std::uint64_t upto) {
   }
 }
 
+void MountedVolume::add_past(std::vector<Listed>& found, const std::string& name,
+                             std::uint64_t place, const HistoryRow& looked_up, bool plus) {
+  Shown shown = shown_past(looked_up);
+  if (!plus) {
+    state_.history.forget(looked_up.id, 1);
+    shown.id = {};
+  }
+  found.push_back({name, place, shown});
+}
+
+void MountedVolume::list_names(const HistoryRow& row, std::uint64_t cookie, std::size_t limit,
+                               bool plus, std::vector<Listed>& found) {
+  const Seq as_of = row.key.as_of;
+  const RemovedNames removed = row.removed;
+  const TreeNode* now = state_.tree.find(row.key.inode);
+  const Children* children = now != nullptr && now->children ? &*now->children : nullptr;
+  if (children != nullptr) {
+    auto next = children->order.upper_bound(cookie);
+    for (; next != children->order.end() && found.size() < limit; ++next) {
+      const Inode child = children->names.find(next->second)->second.inode;
+      if (!has_history(state_.tree.find(child)->node)) continue;
+      add_past(found, next->second, next->first, look_up_now(child), plus);
+    }
+  }
+  for (std::size_t i = cookie < kRemovedCookie ? 0 : cookie - kRemovedCookie + 1;
+       removed && i < removed->size() && found.size() < limit; ++i) {
+    const RemovedName& gone = (*removed)[i];
+    // Another stands there by now.
+    if (children != nullptr && children->names.contains(gone.first)) continue;
+    add_past(found, gone.first, kRemovedCookie + i, look_up_removed(gone, as_of), plus);
+  }
+}
+
 Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::uint64_t cookie,
                                                         std::size_t limit, bool plus) {
   HistoryShape shape{};
@@ -188,20 +217,13 @@ Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::u
     if (auto versions = versions_shown(directory); !versions) return std::move(versions).error();
   } else if (shape == HistoryShape::past) {
     if (auto loaded = load_past(directory, cookie + limit); !loaded) return loaded.error();
+  } else if (shape == HistoryShape::names) {
+    if (auto loaded = load_removed(directory); !loaded) return loaded.error();
   }
   Lock lock(mutex_);
-  HistoryRow* row = state_.history.find(directory);
+  const HistoryRow* row = state_.history.find(directory);
   if (row == nullptr) return no_longer(directory);
   std::vector<Listed> found;
-  const auto add = [&](std::string name, std::uint64_t place, auto&& look) {
-    HistoryRow& at = look();
-    Shown shown = shown_past(at);
-    if (!plus) {
-      state_.history.forget(at.id, 1);
-      shown.id = {};
-    }
-    found.push_back({std::move(name), place, shown});
-  };
   for (const std::uint64_t place : {1, 2}) {
     if (cookie >= place) continue;
     Shown self = shown_past(*row);
@@ -209,15 +231,7 @@ Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::u
     found.push_back({place == 1 ? "." : "..", place, self});
   }
   if (shape == HistoryShape::names) {
-    const TreeNode* now = state_.tree.find(row->key.inode);
-    if (now == nullptr || !now->children) return found;  // removed meanwhile
-    const Children& children = *now->children;
-    auto next = children.order.upper_bound(cookie);
-    for (; next != children.order.end() && found.size() < limit; ++next) {
-      const Inode child = children.names.find(next->second)->second.inode;
-      if (!has_history(state_.tree.find(child)->node)) continue;
-      add(next->second, next->first, [&]() -> HistoryRow& { return look_up_now(child); });
-    }
+    list_names(*row, cookie, limit, plus, found);
     return found;
   }
   const NamedVersions versions = row->versions;
@@ -228,13 +242,11 @@ Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::u
        i < size && found.size() < limit; ++i) {
     if (versions) {
       const auto& [name, version] = (*versions)[i];
-      add(name, i + kFirstCookie, [&]() -> HistoryRow& {
-        return look_up_version(*state_.history.find(directory), version);
-      });
+      add_past(found, name, i + kFirstCookie, look_up_version(*row, version), plus);
     } else {
-      const Node& node = listed[i].node;
-      add(listed[i].dentry.name, i + kFirstCookie,
-          [&]() -> HistoryRow& { return state_.history.look_up(key_then(node, as_of), node); });
+      const auto& [dentry, node] = listed[i];
+      add_past(found, dentry.name, i + kFirstCookie,
+               state_.history.look_up(key_then(node, as_of), node), plus);
     }
   }
   return found;

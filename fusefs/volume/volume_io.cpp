@@ -101,7 +101,7 @@ Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
   // A writer would base its bytes on it. [S7]
   const Binding* binding = state_.inodes.find(node);
   const bool based = mode.write || mode.truncate;
-  if (volume_.strict && based && binding != nullptr && binding->pinned) return replaced(node);
+  if (strict_ && based && binding != nullptr && binding->pinned) return replaced(node);
   auto handle = add_handle(node, mode);
   if (!handle) return std::move(handle).error();
   return Opened{*handle, lasting(), has_locks(node)};
@@ -265,6 +265,7 @@ void MountedVolume::release(HandleId handle) {
   give_up(locks);
   Lock lock(mutex_);
   state_.inodes.release(closed.node);
+  drop_removed(closed.node);
 }
 
 }  // namespace outboard::fusefs

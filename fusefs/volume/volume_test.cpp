@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "core/feed.h"
 #include "core/memory_store.h"
@@ -20,7 +21,8 @@ class Remembering final : public Invalidator {
       seen.push_back(std::move(notice));
     }
   }
-  bool flushed(Moment) override { return true; }
+  bool flushed(Moment) override { return arrives; }
+  bool forget_names() override { return has_epochs; }
 
   std::size_t count(NoticeKind kind) const {
     std::size_t found = 0;
@@ -29,6 +31,8 @@ class Remembering final : public Invalidator {
   }
 
   std::vector<Notice> seen;
+  bool arrives = true;
+  bool has_epochs = true;
 };
 
 // Keeps what the feed tells until the test pumps it.
@@ -89,6 +93,60 @@ class VolumeTest : public ::testing::Test {
   MemoryStore store_{clock_};
   VolumeId volume_;
 };
+
+// [S7] What the kernel remembers of a volume that becomes strict counts as acknowledged once it has
+// been told to forget it, and where it goes on remembering names, once each change has reached it.
+TEST_F(VolumeTest, AKernelThatRemembersIsSaidToUntilItHasForgotten) {
+  for (const bool has_epochs : {true, false}) {
+    Seat seat(store_, clock_);
+    seat.notices.has_epochs = has_epochs;
+    seat.save("f" + std::to_string(has_epochs), "one");
+    seat.pump();
+    const NodeId known = seat.id("f" + std::to_string(has_epochs));
+    EXPECT_TRUE(seat->remembers()) << "it is not strict";
+    seat->set_strict(true);
+    EXPECT_FALSE(seat->lookup(kRootId, "f" + std::to_string(has_epochs))->lasting);
+    seat.notices.arrives = false;
+    EXPECT_TRUE(seat->remembers()) << "it has not heard of it";
+    seat.notices.arrives = true;
+    EXPECT_FALSE(seat->remembers());
+    EXPECT_TRUE(
+        std::any_of(seat.notices.seen.begin(), seat.notices.seen.end(), [&](const Notice& notice) {
+          return notice.kind == NoticeKind::content && notice.node == known;
+        }));
+    EXPECT_EQ(seat.notices.count(NoticeKind::name_gone) > 0, !has_epochs);
+    seat.notices.arrives = false;
+    EXPECT_EQ(seat->remembers(), !has_epochs) << "a change is under way";
+    seat->set_strict(false);
+    EXPECT_TRUE(seat->remembers());
+    EXPECT_TRUE(seat->lasting());
+  }
+}
+
+// [S55] A daemon that slept asks before it shows names, and what it cannot ask for it shows as
+// stale: nobody waits for long.
+TEST_F(VolumeTest, WhoSleptCatchesUpBeforeItShowsNames) {
+  Seat writer(store_, clock_);
+  Seat sleeper(store_, clock_);
+  writer.save("f", "new");
+  bool slept = true;
+  sleeper->watch_sleep([&] { return std::exchange(slept, false); });
+  const Moment begun = clock_.now();
+  EXPECT_FALSE(sleeper->lookup(kRootId, "f")) << "nothing comes: it is shown as it was";
+  EXPECT_GE(clock_.now() - begun, kWakeWait);
+  EXPECT_LT(clock_.now() - begun, 3 * kWakeWait);
+  EXPECT_TRUE(sleeper->stale());
+  EXPECT_FALSE(sleeper->lookup(kRootId, "f")) << "and nobody waits twice";
+  EXPECT_LT(clock_.now() - begun, 3 * kWakeWait);
+  sleeper->doubt();
+  std::thread wakes([&] {
+    sleeper.pump();
+    EXPECT_TRUE(sleeper->reach_head(clock_.now() + kWakeWait));
+  });
+  EXPECT_TRUE(sleeper->lookup(kRootId, "f"));
+  wakes.join();
+  EXPECT_FALSE(sleeper->stale());
+}
 
 TEST_F(VolumeTest, OwnChangesAreNotAnnounced) {
   Seat seat(store_, clock_);

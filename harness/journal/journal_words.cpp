@@ -3,8 +3,6 @@
 namespace outboard::harness {
 namespace {
 
-constexpr std::int64_t kNanosPerMilli = 1'000'000;
-
 v1::ToolCallState write(CallStage stage) {
   switch (stage) {
     case CallStage::intended: return v1::TOOL_CALL_STATE_INTENDED;

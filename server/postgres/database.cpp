@@ -63,6 +63,17 @@ bool read_published(std::string_view payload, VolumeId& volume, Pointer& pointer
   return good;
 }
 
+// "settings volume", as PgAdmin rings it.
+std::optional<VolumeId> read_settings(std::string_view payload) {
+  constexpr std::string_view kWord = "settings ";
+  if (!payload.starts_with(kWord)) return std::nullopt;
+  payload.remove_prefix(kWord.size());
+  VolumeId volume;
+  const auto read = std::from_chars(payload.data(), payload.data() + payload.size(), volume.value);
+  if (read.ec != std::errc{}) return std::nullopt;
+  return volume;
+}
+
 constexpr std::size_t kFeedConnections = 2;
 
 // All that may be open at once: those of the pools and the committers', and one each for listener,
@@ -122,7 +133,10 @@ struct Database::Parts {
         search(search_pool, indexer),
         head(pool, committer, feed, search, locks, strict),
         store(head, revisions, pointers, published_feed),
-        admin(pool),
+        admin(pool,
+              [this](const Volume& volume) {
+                if (volume.strict) strict.settle_change(volume);
+              }),
         audit(pool),
         trail(pool),
         roster(pool),
@@ -137,6 +151,9 @@ struct Database::Parts {
       access_changed();
     } else if (read_published(payload, volume, pointer)) {
       moved(volume, pointer);
+    } else if (const auto changed = read_settings(payload)) {
+      feed.changed(*changed);
+      published_feed.changed(*changed);
     } else if (!locks.heard(payload) && !strict.heard(payload)) {
       journal.heard(payload);
     }

@@ -65,7 +65,8 @@ constexpr Sql kChangeVolume{
     "ELSE v.published_seq END FROM organisations o "
     "WHERE o.id = v.organisation AND v.organisation = $1::bigint AND v.name = $2::text "
     "RETURNING " OUTBOARD_VOLUME_COLUMNS
-    ", pg_notify('outboard', 'published ' || v.id || ':' || v.published_seq || ':' || v.mode)"};
+    ", pg_notify('outboard', 'published ' || v.id || ':' || v.published_seq || ':' || v.mode), "
+    "pg_notify('outboard', 'settings ' || v.id)"};
 constexpr Sql kNamedVolume{"admin_named_volume",
                            "SELECT " OUTBOARD_VOLUME_COLUMNS
                            " FROM volumes v JOIN organisations o ON o.id = v.organisation "
@@ -273,7 +274,9 @@ Result<Volume> PgAdmin::change_volume(const Call& call, std::string_view name,
   auto rows = pool_.run(kChangeVolume, volume_params(*id, parts->rest, settings), call.deadline);
   if (!rows) return rows.error();
   if (rows->empty()) return no_volume_named(name);
-  return read_volume(*rows, 0);
+  Volume volume = read_volume(*rows, 0);
+  changed_(volume);
+  return volume;
 }
 
 Result<std::vector<Volume>> PgAdmin::volumes(const Call& call, std::string_view organisation) {

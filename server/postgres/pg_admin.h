@@ -3,6 +3,9 @@
 // Any thread may call.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "core/admin.h"
 #include "server/postgres/connection_pool.h"
 
@@ -10,7 +13,9 @@ namespace outboard::server {
 
 class PgAdmin final : public Admin {
  public:
-  explicit PgAdmin(ConnectionPool& pool) : pool_(pool) {}
+  // `changed` is called with what a volume has become, before who changed it has the answer.
+  PgAdmin(ConnectionPool& pool, std::function<void(const Volume&)> changed)
+      : pool_(pool), changed_(std::move(changed)) {}
 
   Result<Organisation> create_organisation(const Call& call, std::string_view name) override;
   Result<std::vector<Organisation>> organisations(const Call& call) override;
@@ -49,6 +54,7 @@ class PgAdmin final : public Admin {
                                      const TokenRequest& request);
 
   ConnectionPool& pool_;
+  const std::function<void(const Volume&)> changed_;
 };
 
 }  // namespace outboard::server

@@ -7,11 +7,13 @@ namespace outboard::server {
 namespace {
 
 constexpr Sql kHeads{"feed_heads",
-                     "SELECT id, head_seq, pruned_seq FROM volumes WHERE id = ANY($1::bigint[])"};
-constexpr Sql kPublishedHeads{"feed_published_heads",
-                              "SELECT id, CASE mode WHEN 1 THEN published_seq ELSE head_seq END, "
-                              "least(pruned_seq, CASE mode WHEN 1 THEN published_seq "
-                              "ELSE head_seq END) FROM volumes WHERE id = ANY($1::bigint[])"};
+                     "SELECT id, head_seq, pruned_seq, strict FROM volumes "
+                     "WHERE id = ANY($1::bigint[])"};
+constexpr Sql kPublishedHeads{
+    "feed_published_heads",
+    "SELECT id, CASE mode WHEN 1 THEN published_seq ELSE head_seq END, "
+    "least(pruned_seq, CASE mode WHEN 1 THEN published_seq "
+    "ELSE head_seq END), strict FROM volumes WHERE id = ANY($1::bigint[])"};
 constexpr Sql kChanges{"feed_changes",
                        "SELECT " OUTBOARD_CHANGE_COLUMNS
                        " FROM changes "
@@ -33,7 +35,7 @@ Result<std::map<VolumeId, LogHead>> PgFeedLog::heads(const std::vector<VolumeId>
   std::map<VolumeId, LogHead> heads;
   for (std::size_t row = 0; row < rows->size(); ++row) {
     heads[VolumeId{rows->count(row, 0)}] =
-        LogHead{Seq{rows->count(row, 1)}, Seq{rows->count(row, 2)}};
+        LogHead{Seq{rows->count(row, 1)}, Seq{rows->count(row, 2)}, rows->flag(row, 3)};
   }
   return heads;
 }

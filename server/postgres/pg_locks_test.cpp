@@ -238,7 +238,7 @@ TEST_F(StrictTest, APublishWaitsForAnotherServersMounts) {
   }
   EXPECT_NE(writer.wait_for(kStrictLease / 10), std::future_status::ready);
   const Moment acknowledged = steady_clock::now();
-  (*mount)->acknowledge(Seq{1});
+  (*mount)->acknowledge(Seq{1}, false);
   const Moment done = writer.get();
   EXPECT_GE(done, acknowledged);
   // Well before the lease would have run out: the other server was heard.

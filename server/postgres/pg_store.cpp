@@ -317,7 +317,7 @@ class Attached final : public Subscription {
   ~Attached() override {
     if (client_) locks_.detach(client_);
   }
-  void acknowledge(Seq seq) override { below_->acknowledge(seq); }
+  void acknowledge(Seq seq, bool remembers) override { below_->acknowledge(seq, remembers); }
   void set_frozen(bool frozen) override { below_->set_frozen(frozen); }
 
  private:

@@ -83,6 +83,19 @@ constexpr Sql kNewestOfOp{"content_newest_of_op", OUTBOARD_HISTORY("AND op = $6:
 constexpr Sql kOldestOfOp{"content_oldest_of_op", OUTBOARD_HISTORY("AND op = $6::uuid ", "ASC")};
 constexpr Sql kNewestOf{"content_newest_of", OUTBOARD_HISTORY_OF_NODE("DESC")};
 constexpr Sql kOldestOf{"content_oldest_of", OUTBOARD_HISTORY_OF_NODE("ASC")};
+// The newest that took names out of a directory, by the index that has them in order; of these the
+// removals. $8 is the directory, $9 how many are looked at, $10 a name.
+#define OUTBOARD_REMOVED(named)                                                                  \
+  "SELECT " OUTBOARD_CHANGE_COLUMNS                                                              \
+  " FROM (SELECT * FROM changes WHERE volume = $1::bigint AND before_parent = $8::bigint " named \
+  "AND seq > $2::bigint AND seq < $3::bigint "                                                   \
+  "AND seq > (SELECT pruned_seq FROM volumes WHERE id = $1::bigint) "                            \
+  "ORDER BY seq DESC LIMIT $9::bigint) c WHERE kind = 2 "                                        \
+  "AND ($5::uuid IS NULL OR session = $5::uuid) AND ($6::uuid IS NULL OR op = $6::uuid) "        \
+  "AND ($7::text = '' OR principal = $7::text) ORDER BY seq DESC LIMIT $4::bigint"
+constexpr Sql kRemoved{"content_removed", OUTBOARD_REMOVED("")};
+constexpr Sql kRemovedName{"content_removed_name",
+                           OUTBOARD_REMOVED("AND before_name = $10::text ")};
 constexpr Sql kVersions{
     "content_versions",
     "SELECT v.head_seq, x.version, x.seq, x.size, x.digest, x.at, x.conflict, x.redacted, "
@@ -353,7 +366,11 @@ Result<At<std::vector<Change>>> PgStore::history(const Call& call, VolumeId volu
   Sql sql = query.newest_first ? kNewest : kOldest;
   if (query.session) sql = query.newest_first ? kNewestOfSession : kOldestOfSession;
   if (query.op) sql = query.newest_first ? kNewestOfOp : kOldestOfOp;
-  if (query.node) {
+  if (query.removed_from) {
+    params.int8(query.removed_from->value).int8(std::uint64_t{kRemovalsLookedAt});
+    if (!query.removed_name.empty()) params.name(query.removed_name);
+    sql = query.removed_name.empty() ? kRemoved : kRemovedName;
+  } else if (query.node) {
     auto inode = inode_of(call, volume, *query.node);
     if (!inode) return inode.error();
     params.int8(inode->value);

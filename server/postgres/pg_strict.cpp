@@ -104,6 +104,14 @@ void PgStrict::settle(VolumeId volume, Seq seq) {
   ask(volume, seq, now() + kStrictLease);
 }
 
+void PgStrict::settle_change(const Volume& volume) {
+  if (ask(volume.id, volume.head, now() + kStrictLease)) return;
+  log(Severity::warning,
+      "not every mount of a volume that became strict has changed with it yet: publishes wait for "
+      "those that have not",
+      {{"volume", volume.name}});
+}
+
 Result<std::set<Uuid>> PgStrict::others(Moment deadline) {
   auto rows = pool_.run(kOthers, Params().uuid(self_), deadline);
   if (!rows) return rows.error();
@@ -113,12 +121,9 @@ Result<std::set<Uuid>> PgStrict::others(Moment deadline) {
 }
 
 // Who cannot be asked is waited for as one who does not answer.
-void PgStrict::ask(VolumeId volume, Seq seq, Moment until) {
+bool PgStrict::ask(VolumeId volume, Seq seq, Moment until) {
   auto servers = others(until);
-  if (servers && servers->empty()) {
-    acks_.wait(volume, seq, until);
-    return;
-  }
+  if (servers && servers->empty()) return acks_.wait(volume, seq, until);
   std::uint64_t question = 0;
   {
     Lock lock(mutex_);
@@ -131,16 +136,18 @@ void PgStrict::ask(VolumeId volume, Seq seq, Moment until) {
                              to_string(seq);
     (void)pool_.run(kRing, Params().bytes(bell), until);
   }
-  acks_.wait(volume, seq, until);
-  await_all(question, until);
+  const bool own = acks_.wait(volume, seq, until);
+  return await_all(question, until) && own;
 }
 
-void PgStrict::await_all(std::uint64_t question, Moment until) {
+bool PgStrict::await_all(std::uint64_t question, Moment until) {
   Lock lock(mutex_);
   while (!questions_[question].open.empty() && !stopping_) {
     if (!answered_.wait_until(mutex_, until)) break;
   }
+  const bool all = questions_[question].open.empty();
   questions_.erase(question);
+  return all;
 }
 
 bool PgStrict::heard(std::string_view payload) {

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/entry.h"
 #include "core/guarded.h"
 #include "core/mount_acks.h"
 #include "core/result.h"
@@ -54,6 +55,9 @@ class PgStrict {
   // Returns when every mount of a strict volume shows `seq`, or cannot show anything older; at
   // once for other volumes. At most kStrictLease.
   void settle(VolumeId volume, Seq seq);
+  // The volume has become strict: returns when every mount of it has, kStrictLease later at most,
+  // which the log tells.
+  void settle_change(const Volume& volume);
   // Whether settle() may wait.
   bool waits_on(VolumeId volume) { return acks_.is_strict(volume); }
   // unavailable: other servers do not know of this one, so it may not have mounts.
@@ -76,8 +80,9 @@ class PgStrict {
 
   void leave();
   Result<std::set<Uuid>> others(Moment deadline);
-  void ask(VolumeId volume, Seq seq, Moment until);
-  void await_all(std::uint64_t question, Moment until);
+  // Whether all mounts have come to `seq` in time.
+  bool ask(VolumeId volume, Seq seq, Moment until);
+  bool await_all(std::uint64_t question, Moment until);
   Status announce(std::chrono::milliseconds stays);
   void run();
   void answer(Moment now);

@@ -16,7 +16,7 @@ constexpr Sql kRead{
     "SELECT t.id, t.organisation, t.principal, t.admin, t.session, t.turn, t.op, t.epoch, "
     "t.generation, t.bound, t.limited, g.volume, g.prefix, g.writable, g.manage, v.name, g.token, "
     "(SELECT array_to_string(array_agg(p.volume || ':' || p.seq), ' ') FROM token_pins p "
-    "WHERE p.token = t.id) "
+    "WHERE p.token = t.id), (extract(epoch FROM t.expires) * 1000000)::bigint * 1000 "
     "FROM tokens t LEFT JOIN token_grants g ON g.token = t.id "
     "LEFT JOIN volumes v ON v.id = g.volume "
     "WHERE t.digest = $1::bytea AND t.revoked IS NULL AND t.expires > clock_timestamp() "
@@ -69,6 +69,7 @@ Caller read_caller(const Rows& rows) {
   caller.generation = Generation{rows.count(0, 8)};
   caller.pins = read_pins(rows.bytes(0, 17));
   caller.bound = rows.flag(0, 9);
+  caller.expires = Timestamp{rows.number(0, 18)};
   return caller;
 }
 

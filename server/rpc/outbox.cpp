@@ -38,10 +38,16 @@ bool Outbox::offer(std::uint64_t subscription, const std::shared_ptr<const FeedI
     line.end = FeedEnd::too_slow;
     return false;
   }
-  // A newer mark says all that an older one did.
+  // A newer mark says all that an older one did, or takes it over.
   const auto& back = line.items.empty() ? nullptr : line.items.back();
   if (size == 0 && !item->end && back != nullptr && back->changes.empty() && !back->end) {
-    line.items.back() = item;
+    if (item->strict || !back->strict) {
+      line.items.back() = item;
+      return true;
+    }
+    auto both = std::make_shared<FeedItem>(*item);
+    both->strict = back->strict;
+    line.items.back() = std::move(both);
     return true;
   }
   line.changes += size;
@@ -120,6 +126,7 @@ std::optional<Parcel> Outbox::take() {
         line.end = item->end;
       } else {
         parcel.mark = item->upto;
+        parcel.strict = item->strict;
       }
     }
   }
@@ -152,7 +159,9 @@ void write(const Parcel& parcel, v1::WatchResponse* to) {
       }
     }
   } else if (parcel.mark) {
-    name(to->mutable_progress())->set_upto(parcel.mark->value);
+    auto* progress = name(to->mutable_progress());
+    progress->set_upto(parcel.mark->value);
+    if (parcel.strict) progress->set_strict(*parcel.strict);
   } else if (parcel.end) {
     auto* ended = name(to->mutable_ended());
     ended->set_reason(wire::write(*parcel.end));

@@ -36,6 +36,7 @@ struct Parcel {
   std::vector<FeedSlice> slices;
   bool more = false;  // the last slice's item goes on in the next parcel
   std::optional<Seq> mark;
+  std::optional<bool> strict;  // with mark
   std::optional<FeedEnd> end;
   std::optional<Error> error;  // with end: why a subscribe was refused
 };

@@ -61,6 +61,26 @@ TEST(Outbox, LargeItemsAreCutAndSmallOnesJoined) {
   for (std::size_t i = 0; i < taken.size(); ++i) EXPECT_EQ(taken[i], i + 1);
 }
 
+// [S7] A mark that says nothing of it does not take away that a volume has become strict.
+TEST(Outbox, AMarkTakesOverWhatAnOlderOneSaid) {
+  Outbox outbox;
+  outbox.open(1, VolumeId{7});
+  outbox.confirm(1);
+  (void)outbox.take();
+  auto strict = std::make_shared<FeedItem>(*mark(4));
+  strict->strict = true;
+  outbox.offer(1, strict);
+  outbox.offer(1, mark(5));
+  v1::WatchResponse message;
+  write(*outbox.take(), &message);
+  EXPECT_EQ(message.progress().upto(), 5U);
+  EXPECT_TRUE(message.progress().strict());
+  EXPECT_FALSE(outbox.take());
+  outbox.offer(1, mark(6));
+  write(*outbox.take(), &message);
+  EXPECT_FALSE(message.progress().has_strict());
+}
+
 // [S33] Whoever reads the messages can tell where an item is whole.
 TEST(Outbox, AnItemThatGoesOnSaysSo) {
   Outbox outbox;

@@ -47,6 +47,7 @@ grpc::ServerUnaryReactor* StoreService::OpenVolume(Context* context,
                                     : desk_.store.open_volume(call, request->name());
     if (!volume) return volume.error();
     wire::write(*volume, response->mutable_volume());
+    response->set_token_expires_unix_ms(call.caller.expires.nanoseconds / kNanosPerMilli);
     return success();
   });
 }

@@ -14,18 +14,21 @@ class StreamSink final : public FeedSink {
       : stream_(std::move(stream)),
         subscription_(request.subscription()),
         shows_(request.shows()),
+        remembers_(request.remembers()),
         loaded_(request.loaded()) {}
 
   bool offer(const std::shared_ptr<const FeedItem>& item) override {
     return stream_->offer(subscription_, item);
   }
   bool shows() const override { return shows_; }
+  bool remembers() const override { return remembers_; }
   std::string loaded() const override { return loaded_; }
 
  private:
   const std::shared_ptr<WatchStream> stream_;
   const std::uint64_t subscription_;
   const bool shows_;
+  const bool remembers_;
   const std::string loaded_;
 };
 
@@ -170,7 +173,7 @@ void WatchStream::acknowledge(const v1::WatchAcknowledge& request) {
     const auto found = held_.find(request.subscription());
     if (found != held_.end()) held = found->second;
   }
-  if (held) held->acknowledge(Seq{request.seq()});
+  if (held) held->acknowledge(Seq{request.seq()}, request.remembers());
 }
 
 void WatchStream::set_state(v1::WatcherState state) {

@@ -124,7 +124,7 @@ TEST_P(StoreSuite, S13_AFeedResumesWhereItWasLeft) {
     auto subscription = store().subscribe(call(), volume_, Seq{}, first);
     ASSERT_TRUE(subscription);
     EXPECT_EQ(changes_until(*first, Seq{}, middle).size(), middle.value);
-    (*subscription)->acknowledge(middle);
+    (*subscription)->acknowledge(middle, false);
   }
   put("/c", "3");
   auto second = std::make_shared<FeedQueue>();

@@ -274,6 +274,50 @@ TEST_P(StoreSuite, S28_TheLogIsAskedByWhoDidIt) {
   EXPECT_TRUE(store().history(call(), volume_, op)->value.empty());
 }
 
+// [S11] What was removed from a directory, the newest first, however often names were moved out of
+// it; also of a directory that is gone.
+TEST_P(StoreSuite, S11_TheLogIsAskedForWhatWasRemovedFromADirectory) {
+  const Inode directory = mkdir("/d").inode;
+  for (const std::string name : {"a", "b", "c"}) put("/d/" + name, name);
+  const Inode b = node("/d/b")->inode;
+  done(Unlink{at("/d/a")});
+  done(move("/d/c", "/c"));
+  done(Unlink{at("/d/b")});
+  put("/d/a", "again");
+  done(Unlink{at("/d/a")});
+  put("/other", "x");
+  done(Unlink{at("/other")});
+  HistoryQuery query;
+  query.removed_from = directory;
+  const auto names = [&] {
+    std::vector<std::string> found;
+    auto history = store().history(call(), volume_, query);
+    EXPECT_TRUE(history) << history.error().message;
+    for (const Change& change : history->value) {
+      EXPECT_EQ(change.kind, ChangeKind::unlink);
+      found.push_back(change.before->name);
+    }
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names(), (Names{"a", "b", "a"}));
+  query.limit = 2;
+  EXPECT_EQ(names(), (Names{"a", "b"}));
+  query.removed_name = "b";
+  EXPECT_EQ(names(), Names{"b"});
+  EXPECT_EQ(store().history(call(), volume_, query)->value.front().node.inode, b);
+  auto versions = store().versions(call(), volume_, b);
+  ASSERT_TRUE(versions) << versions.error().message;
+  EXPECT_EQ(versions->value.size(), 1U);
+  query.removed_name = "c";
+  EXPECT_EQ(names(), Names{}) << "it was moved";
+  query.removed_name.clear();
+  query.limit = 100;
+  query.before = head();
+  done(RemoveDirectory{at("/d")});
+  EXPECT_EQ(names(), (Names{"a", "b", "a"}));
+}
+
 // ── Restoring ────────────────────────────────────────────────────────────────────────────────────
 
 Restore restore(Inode inode, std::uint64_t version) {

@@ -13,8 +13,8 @@ using std::chrono::steady_clock;
 // A mount as the store sees it: it takes what the feed tells, and acknowledges when it is told to.
 class Follower {
  public:
-  Follower(Store& store, const Call& call, VolumeId volume, Seq after)
-      : queue_(std::make_shared<FeedQueue>(kWatcherQueueChanges, true)) {
+  Follower(Store& store, const Call& call, VolumeId volume, Seq after, bool remembers = false)
+      : queue_(std::make_shared<FeedQueue>(kWatcherQueueChanges, true, "", remembers)) {
     auto subscription = store.subscribe(call, volume, after, queue_);
     EXPECT_TRUE(subscription) << subscription.error().message;
     subscription_ = *std::move(subscription);
@@ -25,6 +25,15 @@ class Follower {
       const auto item = queue_->next(steady_clock::now() + kCallWait);
       ASSERT_TRUE(item && !item->end);
       upto = item->upto;
+    }
+  }
+  // Whether the volume is strict, as the feed says next.
+  bool hear_strict() {
+    for (;;) {
+      const auto item = queue_->next(steady_clock::now() + kCallWait);
+      if (!item || item->end) ADD_FAILURE() << "the feed ended";
+      if (!item || item->end) return false;
+      if (item->strict) return *item->strict;
     }
   }
   Subscription& subscription() { return *subscription_; }
@@ -54,7 +63,7 @@ TEST_P(StoreSuite, S7_APublishWaitsUntilEveryMountHasAcknowledged) {
   mount.hear(Seq{before.value + 1});
   EXPECT_NE(writer.wait_for(kStrictLease / 10), std::future_status::ready);
   const auto acknowledged = steady_clock::now();
-  mount.subscription().acknowledge(Seq{before.value + 1});
+  mount.subscription().acknowledge(Seq{before.value + 1}, false);
   EXPECT_GE(writer.get(), acknowledged);
 }
 
@@ -93,6 +102,36 @@ TEST_P(StoreSuite, S7_AMountThatHasGoneCostsWhatIsLeftOfItsLease) {
   const auto gone = steady_clock::now();
   mount.go();
   EXPECT_LT(writer.get() - gone, 2 * kStrictLease);
+}
+
+// Older than its volume's strictness: it has acknowledged nothing until it says that its kernel
+// remembers nothing.
+TEST_P(StoreSuite, S7_AMountWhoseKernelRemembersIsWaitedFor) {
+  use_volume(strict());
+  const Seq before = head();
+  const Seq next{before.value + 1};
+  Follower mount(store(), call(), volume_, before, true);
+  auto writer = std::async(std::launch::async, [&] {
+    put("/f", "new");
+    return steady_clock::now();
+  });
+  mount.hear(next);
+  mount.subscription().acknowledge(next, true);
+  EXPECT_NE(writer.wait_for(kStrictLease / 10), std::future_status::ready);
+  const auto forgot = steady_clock::now();
+  mount.subscription().acknowledge(next, false);
+  const auto done = writer.get();
+  EXPECT_GE(done, forgot);
+  EXPECT_LT(done - forgot, kStrictLease);
+}
+
+// The first word of a feed says whether the volume is strict.
+TEST_P(StoreSuite, S7_AMountIsToldWhetherItsVolumeIsStrict) {
+  Follower other(store(), call(), volume_, head());
+  EXPECT_FALSE(other.hear_strict());
+  use_volume(strict());
+  Follower mount(store(), call(), volume_, head());
+  EXPECT_TRUE(mount.hear_strict());
 }
 
 TEST_P(StoreSuite, S7_OtherVolumesWaitForNobody) {

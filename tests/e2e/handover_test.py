@@ -499,6 +499,14 @@ class GoesOn(HandoverCase):
         self.assertIn("may take its mounts over", fresh.words())
         self.assert_goes_on(mount)
 
+    def test_S12_a_daemon_that_tells_watchers_is_not_taken_over(self):
+        mount = self.mount("telling", "--inotify")
+        fresh = self.successor(mount)
+        self.assertEqual(fresh.process.wait(40), 1)
+        self.assertIn("--inotify", fresh.words())
+        self.eventually(lambda: "this daemon goes on" in mount.program.words())
+        self.assert_goes_on(mount)
+
     def test_S59_without_the_server_nothing_changes_hands(self):
         mount = self.mount("alone")
         put(mount.at("memory", "cached"), "x")

@@ -13,7 +13,7 @@ class Operation:
     value: str   # that was written or read
     start: float
     end: float
-    who: str = ""
+    mount: int = 0  # where
 
 
 def stale_reads(operations):
@@ -40,6 +40,15 @@ def stale_reads(operations):
         if low and latest[low - 1].start > written.end:
             found.append((read, latest[low - 1]))
     return found
+
+
+def disorder(operations):
+    """(within a mount, between mounts): what no order of whole operations allows, of all writes with the reads of one mount,
+    and of what only the reads of several show together."""
+    within = set()
+    for mount in {one.mount for one in operations}:
+        within.update(not_linearizable([one for one in operations if one.kind == "write" or one.mount == mount]))
+    return sorted(within), sorted(set(not_linearizable(operations)) - within)
 
 
 def zones(operations):

@@ -2,8 +2,10 @@
 """The life of a mount daemon: what it says of itself, who tells it what, what it may do, how it ends."""
 
 import ctypes
+import datetime
 import errno
 import fcntl
+import json
 import os
 import re
 import signal
@@ -13,6 +15,8 @@ import sys
 import time
 import unittest
 import urllib.request
+
+import grpc
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from deployment import BIN, Deployment, Mount, Program  # noqa: E402
@@ -184,7 +188,7 @@ class Told(LifeCase):
         mount = self.mount("renewed")
         with open(os.path.join(site.root, "renewed.token"), encoding="utf-8") as file:
             old = file.read().strip()
-        fresh, _ = site.mint("fresh", "bob", ["memory"])
+        fresh, number = site.mint("fresh", "bob", ["memory"])
         stranger, _ = site.mint("stranger", "bob", ["skills"])
         self.assertIn("hint", self.tell(mount, "renew-token", "-", given="ob_nonsense\n", code=1))
         self.tell(mount, "renew-token", stranger, code=1)
@@ -195,6 +199,11 @@ class Told(LifeCase):
         self.assertEqual(authors, [b"ada", b"bob"])
         with open(fresh, encoding="utf-8") as file:
             new = file.read().strip()
+        with grpc.insecure_channel("unix:" + mount.control) as channel:
+            answer = site.mount_grpc.MountServiceStub(channel).RenewToken(site.mount.RenewTokenRequest(token=new), timeout=20)
+        listed = json.loads(site.outboard("token", "list", "acme", "--json"))
+        expires = datetime.datetime.fromisoformat(next(one["expires"] for one in listed if one["id"] == number).replace("Z", "+00:00"))
+        self.assertEqual(answer.expires_unix_ms, round(expires.timestamp() * 1000))
         for secret in (old, new, "ob_nonsense"):
             self.assertNotIn(secret, mount.program.words())
 

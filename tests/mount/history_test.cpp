@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -65,6 +66,52 @@ TEST_F(HistoryTest, S11_EachVersionOfAFileIsAFile) {
     EXPECT_EQ(std::stoull(names[2]),
               std::stoull(xattr(versions + "/" + names[2], "user.outboard.changed_seq")));
   }
+}
+
+// What was removed is found where it stood, and what was removed in a removed directory there.
+TEST_F(HistoryTest, S11_WhatWasRemovedStandsInItsDirectorysHistory) {
+  std::filesystem::create_directory(a().at("notes"));
+  std::filesystem::create_directory(a().at("notes/old"));
+  put(a().at("notes/old/deep.md"), "deep");
+  put(a().at("notes/gone.md"), "one");
+  put(a().at("notes/gone.md"), "two", O_TRUNC);
+  put(a().at("notes/kept.md"), "kept");
+  put(a().at("notes/moved.md"), "moved");
+  ASSERT_EQ(rename(a().at("notes/moved.md").c_str(), a().at("elsewhere.md").c_str()), 0);
+  ASSERT_EQ(unlink(a().at("notes/gone.md").c_str()), 0);
+  std::filesystem::remove_all(a().at("notes/old"));
+  meet();
+  Mount reader(store_, clock_, read_only());
+  for (const std::string& root : {a().path(), b().path(), reader.path()}) {
+    const std::string notes = root + "/.history/notes";
+    EXPECT_EQ(names_in(notes), (Names{"gone.md", "kept.md", "old"})) << root;
+    EXPECT_EQ(contents_in(notes + "/gone.md"), (Names{"", "one", "two"})) << root;
+    EXPECT_TRUE(names_in(notes + "/gone.md").front().ends_with(".md"));
+    EXPECT_EQ(names_in(notes + "/old"), Names{"deep.md"}) << root;
+    EXPECT_EQ(contents_in(notes + "/old/deep.md"), (Names{"", "deep"})) << root;
+    EXPECT_FALSE(there(notes + "/never.md"));
+    EXPECT_FALSE(there(notes + "/moved.md"));
+    EXPECT_EQ(names_in(root), (Names{"elsewhere.md", "notes"}));
+  }
+  put(a().at("notes/gone.md"), "another", O_TRUNC);
+  meet();
+  EXPECT_EQ(contents_in(b().at(".history/notes/gone.md")), (Names{"", "another"}));
+  EXPECT_EQ(names_in(b().at(".history/notes")), (Names{"gone.md", "kept.md", "old"}));
+}
+
+// A listing has an end: the newest are there, and older ones are found by name.
+TEST_F(HistoryTest, S11_OfManyRemovedTheNewestAreListed) {
+  const std::size_t count = kRemovedNamesMax + 10;
+  for (std::size_t i = 0; i < count; ++i) {
+    put(a().at("f" + std::to_string(i)), "x");
+    ASSERT_EQ(unlink(a().at("f" + std::to_string(i)).c_str()), 0);
+  }
+  meet();
+  const Names names = names_in(b().at(".history"));
+  EXPECT_EQ(names.size(), std::size_t{kRemovedNamesMax});
+  EXPECT_EQ(std::ranges::count(names, "f" + std::to_string(count - 1)), 1);
+  EXPECT_EQ(std::ranges::count(names, "f9"), 0);
+  EXPECT_EQ(contents_in(b().at(".history/f9")), (Names{"", "x"}));
 }
 
 // The kernel may keep what it lists, and still the next look shows what has come.

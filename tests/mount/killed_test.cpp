@@ -94,6 +94,7 @@ constexpr Asking kAsking[] = {
     {"", "os.getxattr(root + 'marked', 'user.mark')"},
     {"", "os.listxattr(root + 'marked')"},
     {"", "os.getxattr(root + 'marked', 'user.outboard.author')"},
+    {"", "os.listdir(root + '.history')"},
     {"", "os.listdir(root + '.history/attr')"},
     {"", "os.stat(root + '.history/@1')"},
     {"fd = os.open(root + 'attr', os.O_RDWR)", "fcntl.flock(fd, fcntl.LOCK_EX)"},
@@ -131,7 +132,6 @@ constexpr Asking kAnswered[] = {
      "mmap.mmap(fd, 3, prot=mmap.PROT_READ)[0] == 111 or fail(5)"},
     {"fd = os.open(root + 'attr', os.O_WRONLY | os.O_APPEND)", "os.write(fd, b'more')"},
     {"fd = os.open(root + 'grown', os.O_WRONLY)", "os.ftruncate(fd, 50)"},
-    {"", "os.listdir(root + '.history')"},
 };
 
 class Audit : public Killed {

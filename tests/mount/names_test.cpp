@@ -149,6 +149,25 @@ TEST_F(TwoMounts, ExtendedAttributesTravel) {
   EXPECT_EQ(std::string(value, static_cast<std::size_t>(size)), to_string(head()));
 }
 
+// [S10] Those of a file that has no name any more are its own still.
+TEST_F(TwoMounts, ExtendedAttributesOfARemovedFileCanBeChanged) {
+  put(a().at("f"), "x");
+  ASSERT_EQ(setxattr(a().at("f").c_str(), "user.mood", "good", 4, 0), 0);
+  const int file = open(a().at("f").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(unlink(a().at("f").c_str()), 0);
+  char value[64] = {};
+  EXPECT_EQ(fsetxattr(file, "user.late", "yes", 3, XATTR_CREATE), 0) << errno;
+  EXPECT_EQ(fsetxattr(file, "user.late", "yes", 3, XATTR_CREATE), -1);
+  EXPECT_EQ(errno, EEXIST);
+  EXPECT_EQ(fgetxattr(file, "user.late", value, sizeof value), 3);
+  EXPECT_EQ(fremovexattr(file, "user.late"), 0);
+  EXPECT_EQ(fgetxattr(file, "user.late", value, sizeof value), -1);
+  EXPECT_EQ(errno, ENODATA);
+  EXPECT_EQ(fsetxattr(file, "user.outboard.version", "1", 1, 0), -1);
+  EXPECT_EQ(errno, EACCES);
+  close(file);
+}
+
 std::string told(int fd, const char* name) {
   char value[64] = {};
   const ssize_t size = fgetxattr(fd, name, value, sizeof value);

@@ -1,13 +1,16 @@
 // Strict volumes through two mounts: nobody waits for the news, and nobody reads anything older.
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <thread>
 
 #include "core/limits.h"
+#include "tests/mount/frozen_store.h"
 #include "tests/mount/two_mounts.h"
 
 namespace outboard::tests {
@@ -83,6 +86,146 @@ TEST_F(StrictMounts, CreatingInOneDirectoryTakesNoLease) {
   for (int i = 0; i < 20; ++i) put(a().at("a" + std::to_string(i)), "a");
   other.join();
   EXPECT_LT(std::chrono::steady_clock::now() - begun, kStrictLease);
+}
+
+// Whose mount believes that it is later than it is.
+class LaterClock final : public Clock {
+ public:
+  Moment now() const override { return std::chrono::steady_clock::now() + later.load(); }
+  Timestamp wall() const override { return SystemClock().wall(); }
+  std::atomic<std::chrono::milliseconds> later{};
+};
+
+// Mounts that are older than their volume's strictness: what their kernels remember is dropped.
+class TurnedMounts : public TwoMounts {
+ protected:
+  // What the kernel is to forget: names, absences, listings, attributes and bytes.
+  void remember(Mount& mount) {
+    ASSERT_EQ(get(mount.at("dir/f")), "old");
+    ASSERT_FALSE(there(mount.at("dir/later")));
+    ASSERT_FALSE(there(mount.at("none")));
+    ASSERT_EQ(listing(mount.at("dir")).size(), 1U);
+  }
+  void turn() {
+    ASSERT_EQ(mkdir(a().at("dir").c_str(), 0755), 0);
+    put(a().at("dir/f"), "old");
+    meet();
+    remember(b());
+    store_.change_volume(volume_, strict());
+  }
+  static fusefs::View with(bool read_only, std::vector<std::string> mountpoints) {
+    fusefs::View view;
+    view.read_only = read_only;
+    view.mountpoints = std::move(mountpoints);
+    return view;
+  }
+  void rounds(Mount& mount, int count) {
+    for (int round = 0; round < count; ++round) {
+      const std::string bytes = "round " + std::to_string(round);
+      const std::string name = "dir/n" + std::to_string(round);
+      ASSERT_FALSE(there(mount.at(name)));
+      put(a().at(name), "one\n");
+      ASSERT_EQ(get(mount.at(name)), "one\n");
+      put(a().at(name), "two\n", O_APPEND);
+      ASSERT_EQ(get(mount.at(name)), "one\ntwo\n");
+      put(a().at("dir/f"), bytes, O_TRUNC);
+      ASSERT_EQ(get(mount.at("dir/f")), bytes);
+      ASSERT_EQ(unlink(a().at(name).c_str()), 0);
+      ASSERT_FALSE(there(mount.at(name)));
+      ASSERT_EQ(rename(a().at("dir").c_str(), a().at("moved").c_str()), 0);
+      ASSERT_FALSE(there(mount.at("dir")));
+      ASSERT_EQ(get(mount.at("moved/f")), bytes);
+      ASSERT_EQ(rename(a().at("moved").c_str(), a().at("dir").c_str()), 0);
+      ASSERT_EQ(listing(mount.at("dir")).size(), 1U);
+    }
+  }
+};
+
+// [S7] What close() has returned for every open sees, by a kernel that remembered the volume.
+TEST_F(TurnedMounts, WhatWasRememberedIsNotShown) {
+  turn();
+  EXPECT_FALSE(b().volume().lasting());
+  const auto begun = std::chrono::steady_clock::now();
+  rounds(b(), 50);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kStrictLease) << "nobody was waited for";
+}
+
+// [S7] Recipe R is for the life of a mount: the kernel opens no file of it, but looks each name up.
+TEST_F(TurnedMounts, AReadOnlyViewIsStrictToo) {
+  Mount reader(store_, clock_, with(true, {}));
+  ASSERT_EQ(mkdir(a().at("dir").c_str(), 0755), 0);
+  put(a().at("dir/f"), "old");
+  meet();
+  ASSERT_TRUE(reader.reach(head()));
+  remember(reader);
+  store_.change_volume(volume_, strict());
+  rounds(reader, 50);
+}
+
+// [S7, S56] Names that a kernel is not made to forget, as views stand inside, are dropped before
+// their change is acknowledged.
+TEST_F(TurnedMounts, AViewAroundOthersKeepsThemAndIsStrict) {
+  Mount around(store_, clock_, with(false, {"inner"}));
+  const std::string inner = around.at("inner");
+  ASSERT_EQ(::mount("outboard-test", inner.c_str(), "tmpfs", 0, nullptr), 0) << errno;
+  ASSERT_EQ(mkdir(a().at("dir").c_str(), 0755), 0);
+  put(a().at("dir/f"), "old");
+  meet();
+  ASSERT_TRUE(around.reach(head()));
+  remember(around);
+  put(inner + "/own", "tmpfs");
+  store_.change_volume(volume_, strict());
+  rounds(around, 20);
+  EXPECT_EQ(get(inner + "/own"), "tmpfs");
+  EXPECT_EQ(::umount2(inner.c_str(), MNT_DETACH), 0);
+}
+
+// [S7] Who stands in a directory goes on standing there.
+TEST_F(TurnedMounts, AWorkingDirectoryStays) {
+  ASSERT_EQ(mkdir(a().at("here").c_str(), 0755), 0);
+  meet();
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(b().at("here"));
+  turn();
+  EXPECT_TRUE(there(b().at("here")));
+  std::error_code error;
+  EXPECT_EQ(std::filesystem::current_path(error), b().at("here")) << error.message();
+  put("beside", "x");
+  EXPECT_EQ(get(b().at("here/beside")), "x");
+  std::filesystem::current_path(before);
+}
+
+// [S7] Whose server is away is not shown, past its lease, what the kernel remembered.
+TEST_F(TurnedMounts, PastItsLeaseWhatWasRememberedIsRefused) {
+  FrozenStore server(store_);
+  LaterClock clock;
+  fusefs::View view;
+  view.read_deadline = std::chrono::milliseconds(300);
+  Mount far(server, clock, view);
+  put(a().at("f"), "old");
+  ASSERT_TRUE(far.reach(head()));
+  ASSERT_EQ(get(far.at("f")), "old");
+  ASSERT_FALSE(there(far.at("none")));
+  store_.change_volume(volume_, strict());
+  server.freeze();
+  clock.later = kStrictLease;
+  EXPECT_EQ(open_error(far.at("f"), O_RDONLY), EIO);
+  EXPECT_EQ(open_error(far.at("none"), O_RDONLY), EIO);
+  server.thaw();
+  EXPECT_EQ(get(far.at("f")), "old");
+}
+
+// [S7] Back: the kernel may remember again.
+TEST_F(TurnedMounts, WhatIsStrictNoMoreIsRememberedAgain) {
+  turn();
+  store_.change_volume(volume_, {});
+  put(a().at("g"), "new");
+  meet();
+  EXPECT_TRUE(b().volume().lasting());
+  EXPECT_EQ(get(b().at("g")), "new");
+  const auto before = b().activity();
+  EXPECT_EQ(get(b().at("g")), "new");
+  EXPECT_EQ(b().activity().requests.at("LOOKUP"), before.requests.at("LOOKUP"));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ TEST_F(WireHouse, TwoVolumesShareOneStream) {
   EXPECT_EQ(take(*of_skills, head(skills)), range(1, head(skills)));
   EXPECT_EQ(take(*of_memory, head(memory)), range(1, head(memory)));
   EXPECT_TRUE(store->connected());
-  (*one)->acknowledge(Seq{3});
+  (*one)->acknowledge(Seq{3}, false);
 }
 
 TEST_F(WireHouse, AChangeSaysTheSameOnBothSides) {
