@@ -1,11 +1,11 @@
 // outboard-fuse: the parts and the order in which they come to life; they end in the reverse one.
 //
-// command line → log → mounter → no rights from here on → token → GrpcStore → each view: notifier,
-// volume, follower, flusher, session → control socket, figures → ready → a signal → unmount.
+// command line → log → mounter → no rights from here on → token → GrpcStore → the views, each with
+// its notifier, volume, follower, flusher and session → control socket, figures → ready → a signal
+// → unmount.
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
@@ -13,16 +13,12 @@
 
 #include "client/grpc_store.h"
 #include "core/log.h"
-#include "core/path.h"
 #include "fusefs/config.h"
 #include "fusefs/confinement/syscall_filter.h"
 #include "fusefs/control/control_server.h"
 #include "fusefs/kernel/mounter.h"
-#include "fusefs/kernel/session.h"
 #include "fusefs/token_file.h"
-#include "fusefs/volume/flusher.h"
-#include "fusefs/volume/follower.h"
-#include "fusefs/volume/volume.h"
+#include "fusefs/views/view_set.h"
 #include "fusefs/walker.h"
 #include "program/life.h"
 #include "program/metrics/exporter.h"
@@ -34,16 +30,6 @@ namespace {
 using client::ChannelConfig;
 using client::GrpcStore;
 using program::refuse;
-
-// One view, with its parts in the order of their births.
-struct MountedView {
-  KernelNotifier notifier;
-  std::unique_ptr<MountedVolume> volume;
-  std::unique_ptr<Follower> follower;
-  std::unique_ptr<Flusher> flusher;
-  std::unique_ptr<Mounting> mounting;
-  std::unique_ptr<KernelSession> session;
-};
 
 // A kernel that does not forget is told to remember nothing: each path costs a question then. [S5]
 bool kernel_forgets(const Mounter& mounter) {
@@ -57,20 +43,13 @@ bool kernel_forgets(const Mounter& mounter) {
   return !tried;
 }
 
-View view_of(const FuseConfig& config, const MountSpec& mount, bool kernel_forgets) {
+View common_view(const FuseConfig& config, bool kernel_forgets) {
   View view;
   view.kernel_forgets = kernel_forgets;
-  view.read_only = mount.read_only;
   view.owners = config.stored_owners ? Owners::stored : Owners::view;
   view.uid = config.uid;
   view.gid = config.gid;
   view.umask = config.umask;
-  for (const MountSpec& other : config.mounts) {
-    const MountSpec* around = view_around(config.mounts, other.path);
-    if (around != nullptr && around->path == mount.path) {
-      view.mountpoints.emplace_back(split_last(other.path).second);
-    }
-  }
   view.read_deadline = config.read_deadline;
   view.write_deadline = config.write_deadline;
   return view;
@@ -80,22 +59,13 @@ View view_of(const FuseConfig& config, const MountSpec& mount, bool kernel_forge
 struct Daemon {
   Daemon(const FuseConfig& given, const Mounter& mounting)
       : config(given), mounter(mounting), token(given.token_file) {}
-  // Those inside others leave first.
-  ~Daemon() {
-    while (!views.empty()) views.pop_back();
-  }
-  Daemon(const Daemon&) = delete;
-  Daemon& operator=(const Daemon&) = delete;
-
   const FuseConfig& config;
   const Mounter& mounter;
   SystemClock clock;
   TokenFile token;
   std::unique_ptr<GrpcStore> store;
   std::unique_ptr<RequestNumbers> numbers;
-  std::atomic<std::size_t> mounted = 0;
-  bool kernel_forgets = true;
-  std::vector<std::unique_ptr<MountedView>> views;
+  std::unique_ptr<ViewSet> views;
 
   ChannelConfig channel() {
     ChannelConfig channel;
@@ -111,83 +81,49 @@ struct Daemon {
     if (!connected) return std::move(connected).error();
     store = *std::move(connected);
     numbers = std::make_unique<RequestNumbers>(store->client());
-    kernel_forgets = fusefs::kernel_forgets(mounter);
-    return success();
-  }
-
-  Status mount(const MountSpec& spec) {
-    auto view = std::make_unique<MountedView>();
-    auto volume = MountedVolume::open(*store, *numbers, view->notifier.invalidator(), clock,
-                                      spec.volume, view_of(config, spec, kernel_forgets),
-                                      clock.now() + config.read_deadline);
-    if (!volume) return std::move(volume).error();
-    view->volume = *std::move(volume);
-    view->volume->watch_connection([this] { return store->connected(); });
-    view->volume->watch_lease([this] { return store->heard_since(); });
-    view->follower = std::make_unique<Follower>(*store, *view->volume, clock);
-    view->flusher = std::make_unique<Flusher>(*view->volume);
-    const std::size_t number = views.size();
-    if (config.fuse_fds.empty()) {
-      view->mounting = mounter.view(number);
-    } else {
-      view->mounting = std::make_unique<HandedMount>(config.fuse_fds[number]);
-    }
-    SessionConfig session;
-    session.mountpoint = spec.path;
-    session.mounting = view->mounting.get();
-    ++mounted;
-    session.on_ended = [this] {
-      if (--mounted == 0) ::kill(::getpid(), SIGTERM);  // all were unmounted from outside
-    };
-    auto started = KernelSession::start(session, *view->volume, view->notifier);
-    if (!started) return std::move(started).error();
-    view->session = *std::move(started);
-    views.push_back(std::move(view));
+    ViewSet::Config all;
+    all.common = common_view(config, kernel_forgets(mounter));
+    all.handed = config.fuse_fds;
+    all.on_all_end = [] { ::kill(::getpid(), SIGTERM); };
+    all.connected = [this] { return store->connected(); };
+    all.heard_since = [this] { return store->heard_since(); };
+    views = std::make_unique<ViewSet>(*store, *numbers, mounter, clock, std::move(all));
     return success();
   }
 
   // Names, attributes and small files where the first command asks nobody for them. [S58]
-  Result<Prewarmed> prewarm(std::size_t number, const std::string& place, std::uint64_t bytes_max,
-                            Moment deadline) {
-    auto walked = mounter.walk(number, place, deadline);
+  Result<Prewarmed> prewarm(const MountedView& view, const std::string& place,
+                            std::uint64_t bytes_max, Moment deadline) const {
+    auto walked = mounter.walk(view.number, place, deadline);
     if (!walked) return std::move(walked).error();
-    return views[number]->volume->prewarm(place, bytes_max, deadline);
+    return view.volume->prewarm(place, bytes_max, deadline);
   }
 
-  void prewarm_all() {
+  void prewarm_all() const {
     std::uint64_t left = kPrewarmBytesDefault;
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      const std::string& path = config.mounts[i].path;
-      const auto done = prewarm(i, "/", left, clock.now() + kPrewarmDeadline);
+    for (const auto& view : views->now()) {
+      const auto done = prewarm(*view, "/", left, clock.now() + kPrewarmDeadline);
       if (!done) {
         log(Severity::warning, "not all was brought near; it is read when it is asked for",
-            {{"path", path}, {"why", done.error().message}});
+            {{"path", view->spec.path}, {"why", done.error().message}});
         continue;
       }
       left -= std::min(left, done->bytes);
     }
   }
 
-  // However many views and unsaved files there are: one write deadline for all of them. [S9]
-  void end_in_time() {
-    store->stop_watching();
-    const Moment end = clock.now() + config.write_deadline;
-    for (const auto& view : views) view->volume->end_by(end);
-  }
-
   // Out of the tree, with everything published; who looks in can still ask.
   void unmount() {
-    end_in_time();
-    for (auto view = views.rbegin(); view != views.rend(); ++view) (*view)->session->stop();
+    store->stop_watching();
+    views->unmount();
   }
 
   void measure(Figures& to) const {
     to.level("outboard_mount_connected", "1: the server is heard.", store->connected() ? 1 : 0);
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      const MountSpec& spec = config.mounts[i];
-      const Labels labels{{"view", spec.path}, {"volume", spec.volume}};
-      views[i]->volume->measure(to, labels);
-      views[i]->session->measure(to, labels);
+    for (const auto& view : views->now()) {
+      const Labels labels{{"view", view->spec.path}, {"volume", view->spec.volume}};
+      view->volume->measure(to, labels);
+      view->session->measure(to, labels);
     }
   }
 
@@ -198,7 +134,7 @@ struct Daemon {
     const Moment deadline = clock.now() + config.read_deadline;
     auto connected = GrpcStore::connect(trial, deadline);
     if (!connected) return std::move(connected).error();
-    for (const MountSpec& spec : config.mounts) {
+    for (const ViewSpec& spec : views->specs()) {
       auto opened = (*connected)->open_volume(Call::until(deadline), spec.volume);
       if (!opened) return std::move(opened).error();
     }
@@ -211,19 +147,26 @@ ControlledDaemon controlled(Daemon& daemon) {
   ControlledDaemon parts;
   parts.version = OUTBOARD_VERSION;
   parts.server = daemon.config.server;
-  for (std::size_t i = 0; i < daemon.views.size(); ++i) {
-    MountedView& view = *daemon.views[i];
-    parts.views.push_back({daemon.config.mounts[i].path, *view.volume});
-    parts.views.back().activity = [&view] { return view.session->activity(); };
-    parts.views.back().idle = [&view](Moment until) { return view.session->idle(until); };
-  }
+  parts.views = [&daemon] {
+    std::vector<ControlledView> shown;
+    for (const auto& view : daemon.views->now()) {
+      shown.push_back({view->spec.path, *view->volume, view});
+      shown.back().activity = [view] { return view->session->activity(); };
+      shown.back().idle = [view](Moment until) { return view->session->idle(until); };
+      shown.back().prewarm = [&daemon, view](const std::string& place, std::uint64_t bytes_max,
+                                             Moment deadline) {
+        return daemon.prewarm(*view, place, bytes_max, deadline);
+      };
+    }
+    return shown;
+  };
+  parts.set_views = [&daemon](const WantedViews& wanted) {
+    if (!wanted.amends) return daemon.views->change(wanted.views, wanted.force);
+    return daemon.views->amend(wanted.views, wanted.going, wanted.force);
+  };
   parts.current_as_of = [&daemon] { return daemon.store->current_as_of(); };
   parts.connected = [&daemon] { return daemon.store->connected(); };
   parts.set_frozen = [&daemon](bool frozen) { daemon.store->set_frozen(frozen); };
-  parts.prewarm = [&daemon](std::size_t view, const std::string& place, std::uint64_t bytes_max,
-                            Moment deadline) {
-    return daemon.prewarm(view, place, bytes_max, deadline);
-  };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
   return parts;
 }
@@ -233,10 +176,11 @@ Result<std::unique_ptr<Mounter>> confine(const FuseConfig& config) {
   // The token will be in this process's memory: nobody of the same uid may look into it.
   ::prctl(PR_SET_DUMPABLE, 0);
   Mounter::Config mounting;
-  for (const MountSpec& spec : config.mounts) {
+  for (const ViewSpec& spec : config.mounts) {
     mounting.views.push_back({spec.path, spec.volume, spec.read_only});
   }
   mounting.mounts = config.fuse_fds.empty();
+  mounting.allowed = config.allowed;
   mounting.look = look_at_all;
   mounting.nothing_there = kNothingThere;
   auto mounter = Mounter::start(mounting);
@@ -257,11 +201,8 @@ int mount_and_wait(const FuseConfig& config) {
   if (auto connected = daemon.connect(); !connected) {
     return refuse("cannot reach the server", connected.error());
   }
-  for (const MountSpec& spec : config.mounts) {
-    auto mounted = daemon.mount(spec);
-    if (!mounted) return refuse("cannot mount", mounted.error());
-    log(Severity::info, "mounted",
-        {{"path", spec.path}, {"volume", spec.volume}, {"mode", spec.read_only ? "ro" : "rw"}});
+  if (auto mounted = daemon.views->start(config.mounts); !mounted) {
+    return refuse("cannot mount", mounted.error());
   }
   if (config.prewarm) daemon.prewarm_all();
   std::unique_ptr<ControlServer> control;
@@ -279,14 +220,14 @@ int mount_and_wait(const FuseConfig& config) {
     log(Severity::info, "figures", {{"address", "http://" + exporter->address() + "/metrics"}});
   }
   std::vector<std::string> paths;
-  for (const MountSpec& mount : config.mounts) paths.push_back(mount.path);
+  for (const ViewSpec& mount : config.mounts) paths.push_back(mount.path);
   program::tell_ready(config.ready_fd, paths);
 
   manager.ready();
 
   // Whoever holds a view's lock for ever holds main, too, and is missed.
   program::await_end(ends, manager, [&daemon] {
-    for (const auto& view : daemon.views) (void)view->volume->seq();
+    for (const auto& view : daemon.views->now()) (void)view->volume->seq();
   });
   manager.stopping();
   daemon.unmount();

@@ -27,11 +27,12 @@ class MountService final : public v1::MountService::Service {
   grpc::Status Resume(grpc::ServerContext* context, const v1::ResumeRequest* request,
                       v1::ResumeResponse* response) override;
 
-  // Not built yet; each says what to do instead.
+  // [S62]
   grpc::Status SetViews(grpc::ServerContext* context, const v1::SetViewsRequest* request,
                         v1::SetViewsResponse* response) override;
   grpc::Status Prewarm(grpc::ServerContext* context, const v1::PrewarmRequest* request,
                        v1::PrewarmResponse* response) override;
+  // Not built yet; says what to do instead.
   grpc::Status Handover(
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::HandoverResponse, v1::HandoverRequest>* stream) override;

@@ -120,8 +120,8 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
   }
   if (Mountpoints::owns(directory))
     return Error{Code::not_found, "no such name", std::string(name)};
-  if (const Shown* found = mountpoints_.find(name); found != nullptr && directory == kRootId) {
-    return *found;
+  if (directory == kRootId) {
+    if (const auto found = mountpoints_.find(name)) return *found;
   }
   if (auto current = prove_current(); !current) return std::move(current).error();
   if (HistoryTable::owns(directory) || (directory == kRootId && name == kHistoryName)) {

@@ -65,7 +65,7 @@ Status check_settable(std::string_view name) {
 
 Result<Shown> MountedVolume::attributes(NodeId node) {
   if (HistoryTable::owns(node)) return attributes_past(node);
-  if (const Shown* found = mountpoints_.find(node)) return *found;
+  if (const auto found = mountpoints_.find(node)) return *found;
   Lock lock(mutex_);
   const Binding* binding = state_.inodes.find(node);
   const Node* found = binding == nullptr ? nullptr : node_of(*binding);
