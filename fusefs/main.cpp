@@ -13,6 +13,7 @@
 
 #include "client/grpc_store.h"
 #include "core/log.h"
+#include "fusefs/attach_line.h"
 #include "fusefs/config.h"
 #include "fusefs/confinement/syscall_filter.h"
 #include "fusefs/control/control_server.h"
@@ -234,10 +235,21 @@ int mount_and_wait(const FuseConfig& config) {
   return EXIT_SUCCESS;
 }
 
+int attach_or_detach(const AttachConfig& config) {
+  const Status done = config.attaches ? attach(config.what) : detach(config.what);
+  if (done) return EXIT_SUCCESS;
+  return program::say("error: " + done.error().message + "\n", EXIT_FAILURE);
+}
+
 }  // namespace
 }  // namespace outboard::fusefs
 
 int main(int argc, char** argv) {
+  if (outboard::fusefs::is_attach_line(argc, argv)) {
+    const auto line = outboard::fusefs::read_attach_line(argc, argv);
+    if (line.config) return outboard::fusefs::attach_or_detach(*line.config);
+    return outboard::program::say(line.text, line.exit_code);
+  }
   const auto line = outboard::fusefs::read_command_line(argc, argv);
   if (line.config) return outboard::fusefs::mount_and_wait(*line.config);
   return outboard::program::say(line.text, line.exit_code);

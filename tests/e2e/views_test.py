@@ -209,5 +209,110 @@ class Set(ViewsCase):
         self.assertEqual(stands(self.at("a")) + stands(self.memory), 0)
 
 
+class Sandbox:
+    """A shell with a mount namespace of its own, started before any view was brought into it."""
+
+    BOX = ["bwrap", "--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-pid", "--unshare-net", "--cap-drop",
+           "ALL", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
+           "--symlink", "usr/lib64", "/lib64", "--dev", "/dev", "--dir", "/team", "--dir", "/etc",
+           "--symlink", "/team", "/link", "--"]
+    OUTER = ["bwrap", "--unshare-pid", "--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--proc", "/proc", "--"]
+
+    def __init__(self, *words):
+        self.process = subprocess.Popen([*words, "/bin/sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.says("true")
+        self.pid = self.process.pid
+        while children := subprocess.run(["pgrep", "-P", str(self.pid)], capture_output=True, text=True,
+                                         check=False).stdout.split():
+            self.pid = int(children[-1])
+
+    def says(self, command):
+        self.process.stdin.write(f"{command}; echo = $?\n")
+        self.process.stdin.flush()
+        said = []
+        while not (line := self.process.stdout.readline()).startswith("= "):
+            assert line, "the sandbox has ended"
+            said.append(line)
+        return "".join(said) + line
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+class Attached(ViewsCase):
+    def sandbox(self, *words):
+        made = Sandbox(*words)
+        self.addCleanup(made.end)
+        return made
+
+    def fuse(self, verb, sandbox, *words, code=0, before=()):
+        done = subprocess.run([*before, os.path.join(BIN, "outboard-fuse"), verb, "--pid", str(sandbox.pid), *words],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stderr
+
+    def check_comes_and_goes(self, sandbox, place):
+        self.views("add", f"{self.at('a')}=acme/more:rw")
+        os.chmod(self.at("a"), 0o777)
+        self.assertIn("= 2", sandbox.says(f"ls {place}/here >/dev/null 2>&1"))
+        self.fuse("attach", sandbox, "--view", self.at("a"), "--at", place)
+        self.assertEqual(sandbox.says(f"cat {place}/here; echo"), "more\n= 0\n")
+        self.assertEqual(sandbox.says(f"echo seen > {place}/inside"), "= 0\n")
+        self.assertEqual(get(self.at("a", "inside")), "seen\n")
+        self.assertEqual(site.outboard("memory", "cat", "inside", "--volume", "acme/more"), "seen\n")
+        put(self.at("a", "inside"), "changed\n")
+        self.assertEqual(sandbox.says(f"cat {place}/inside"), "changed\n= 0\n")
+        self.assertIn("already", self.fuse("attach", sandbox, "--view", self.at("a"), "--at", place, code=1))
+        sandbox.says(f"cd {place}")
+        self.assertIn("is in use", self.fuse("detach", sandbox, "--at", place, code=1))
+        sandbox.says("cd /")
+        self.fuse("detach", sandbox, "--at", place)
+        self.assertIn("= 2", sandbox.says(f"ls {place}/here >/dev/null 2>&1"))
+        self.assertEqual(get(self.at("a", "here")), "more")  # here it stands as before
+        self.assertIn("no view stands", self.fuse("detach", sandbox, "--at", place, code=1))
+        self.fuse("attach", sandbox, "--view", self.at("a"), "--at", place)
+        sandbox.says(f"cd {place}")
+        self.fuse("detach", sandbox, "--at", place, "--lazy")
+        self.assertEqual(sandbox.says(f"cat {place}/here 2>/dev/null"), "= 1\n")
+        sandbox.says("cd /")
+
+    def test_S62_a_view_comes_into_a_mount_namespace_that_runs(self):
+        self.check_comes_and_goes(self.sandbox("unshare", "-m"), self.at("b"))
+
+    def test_S62_a_view_comes_into_a_bubblewrap_sandbox_that_runs(self):
+        self.check_comes_and_goes(self.sandbox(*Sandbox.BOX), "/team")
+
+    def test_S62_a_view_comes_into_the_inner_layer_of_two(self):
+        self.check_comes_and_goes(self.sandbox(*Sandbox.OUTER, *Sandbox.BOX), "/team")
+
+    def test_S62_what_cannot_be_attached_says_why(self):
+        sandbox = self.sandbox(*Sandbox.BOX)
+        view = ("--view", self.memory)
+        self.assertIn("no directory /none", self.fuse("attach", sandbox, *view, "--at", "/none", code=1))
+        self.assertIn("no view stands at " + self.at("a"),
+                      self.fuse("attach", sandbox, "--view", self.at("a"), "--at", "/team", code=1))
+        self.assertIn("no view stands at /dev", self.fuse("detach", sandbox, "--at", "/dev", code=1))
+        self.assertIn("takes root", self.fuse("attach", sandbox, *view, "--at", "/team", code=1,
+                                              before=["setpriv", "--reuid=65534", "--clear-groups"]))
+        # A link of the sandbox's leads to a place of the sandbox's.
+        self.fuse("attach", sandbox, *view, "--at", "/link")
+        self.assertEqual(sandbox.says("cat /team/here; echo"), "memory\n= 0\n")
+        sandbox.pid = os.getpid()
+        self.assertIn("no mount namespace of its own", self.fuse("attach", sandbox, *view, "--at", "/tmp", code=1))
+        sandbox.pid = 4_194_303
+        self.assertIn("4194303", self.fuse("attach", sandbox, *view, "--at", "/team", code=1))
+
+    def test_S62_when_the_daemon_ends_a_sandbox_hears_errors(self):
+        sandbox = self.sandbox(*Sandbox.BOX)
+        self.fuse("attach", sandbox, "--view", self.memory, "--at", "/team")
+        self.assertEqual(self.mount.program.end()[0], 0)
+        self.assertIn("= 1", sandbox.says("cat /team/here 2>/dev/null"))
+        self.fuse("detach", sandbox, "--at", "/team")
+        self.assertIn("= 0", sandbox.says("ls /team"))
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
