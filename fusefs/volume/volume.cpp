@@ -78,9 +78,10 @@ Shown MountedVolume::shown_of(const Binding& binding, const Node& node) const {
   if (file == state_.files.end()) return shown;
   shown.attributes.size = file->second.size(node.attributes.size);
   shown.settled = !file->second.dirty() && file->second.parcels.empty();
-  if (file->second.modified && !shown.settled) {
-    shown.attributes.modified = *file->second.modified;
-    shown.attributes.changed = std::max(shown.attributes.changed, *file->second.modified);
+  const auto modified = file->second.modified_here();
+  if (modified && !shown.settled) {
+    shown.attributes.modified = *modified;
+    shown.attributes.changed = std::max(shown.attributes.changed, *modified);
   }
   return shown;
 }
