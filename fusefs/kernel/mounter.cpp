@@ -141,6 +141,8 @@ class Attendant {
                     "a daemon shows " + std::to_string(kViewsMax) + " views at most", plan.path}};
     }
     auto parent = where(plan.path);
+    // fusermount3 looks the place up by itself, with no more rights than this user has.
+    if (parent && !may_mount_) parent = OpenParent{};
     if (parent) return {std::nullopt, -1, keep(plan, *std::move(parent))};
     return {Error{Code::no_access,
                   "no view may stand at " + plan.path +
@@ -198,6 +200,7 @@ class Attendant {
 
   const Mounter::Config& config_;
   const MountPlaces places_;
+  const bool may_mount_ = (permitted_capabilities() & 1ULL << CAP_SYS_ADMIN) != 0;
   pid_t prober_;  // -1: it has ended, or there was none
   KernelVerdict verdict_ = KernelVerdict::untried;
   std::size_t walkers_ = 0;

@@ -53,9 +53,7 @@ struct OpenFile {
   bool times_set = false;             // by utimens: published with the bytes
   Moment dirty_since;                 // of the oldest byte in `top`
 
-  bool dirty() const {
-    return !top.empty() || times_set || on_its_way();
-  }
+  bool dirty() const { return !top.empty() || times_set || on_its_way(); }
   // Holds bytes with a fixed place: another's append must not slip under them.
   bool overlays() const {
     if (!top.empty() && !top.appends_only()) return true;
