@@ -149,11 +149,10 @@ Status show_mount(Context& context, const MountOptions& options) {
   if (!report) return report.error();
   Screen& screen = context.screen();
   if (context.json()) {
-    Json document = {{"version", report->version},
-                     {"server", report->server},
-                     {"connected", report->connected},
-                     {"disconnected_ms", report->disconnected.count()},
-                     {"views", Json::array()}};
+    Json document = {
+        {"version", report->version},     {"server", report->server},
+        {"connected", report->connected}, {"disconnected_ms", report->disconnected.count()},
+        {"handovers", report->handovers}, {"views", Json::array()}};
     for (const auto& view : report->views) document["views"].push_back(to_json(view));
     print_json(screen, document);
     return success();
@@ -165,6 +164,10 @@ Status show_mount(Context& context, const MountOptions& options) {
   } else {
     const std::string since = std::to_string(report->disconnected.count() / 1000) + " s";
     screen.out() << screen.paint(Colour::red, "  cut off for " + since) << "\n";
+  }
+  if (report->handovers > 0) {
+    screen.out() << "  taken over " << to_string(report->taken_over) << " from a running daemon, "
+                 << counted(report->handovers, "time") << " in all\n";
   }
   for (const auto& view : report->views) print_view(screen, view);
   return success();

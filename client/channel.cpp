@@ -70,7 +70,9 @@ Error nobody_waits() {
 }
 
 Channel::Channel(const ChannelConfig& config, std::shared_ptr<grpc::Channel> channel)
-    : config_(config), channel_(std::move(channel)), client_{random_uuid()} {}
+    : config_(config),
+      channel_(std::move(channel)),
+      client_(config.client ? config.client : ClientId{random_uuid()}) {}
 
 Result<std::unique_ptr<Channel>> Channel::open(const ChannelConfig& config) {
   wire::keep_grpc_alive();
@@ -92,6 +94,7 @@ Result<std::unique_ptr<Channel>> Channel::connect(const ChannelConfig& config, M
 std::unique_ptr<Channel> Channel::as(std::function<std::string()> token) const {
   ChannelConfig config = config_;
   config.token = std::move(token);
+  config.client = {};
   std::unique_ptr<Channel> other(new Channel(config, channel_));
   other->server_version_ = server_version_;
   return other;

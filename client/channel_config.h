@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "core/ids.h"
+
 namespace outboard::client {
 
 struct ChannelConfig {
@@ -17,6 +19,9 @@ struct ChannelConfig {
   std::string tls_ca_file;
   std::string tls_certificate_file;
   std::string tls_key_file;
+  // Whose requests, changes and locks these are; none: a new client's. For who goes on where
+  // another process has ended.
+  ClientId client = {};
 };
 
 }  // namespace outboard::client

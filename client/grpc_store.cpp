@@ -262,8 +262,10 @@ Result<Seq> GrpcStore::snapshot(const Call& call, VolumeId volume, const Snapsho
     v1::SnapshotResponse response;
     while (reader->Read(&response)) {
       SnapshotPart part;
+      part.entries.reserve(static_cast<std::size_t>(response.entries_size()));
       for (const auto& entry : response.entries())
         part.entries.push_back(wire::read(entry, faults));
+      part.bodies.reserve(static_cast<std::size_t>(response.bodies_size()));
       for (auto& body : *response.mutable_bodies()) {
         part.bodies.emplace_back(ContentKey{Inode{body.inode()}, Version{body.version()}},
                                  std::move(*body.mutable_bytes()));

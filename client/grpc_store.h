@@ -31,7 +31,7 @@ class GrpcStore final : public Store {
   GrpcStore(const GrpcStore&) = delete;
   GrpcStore& operator=(const GrpcStore&) = delete;
 
-  // Names this process in request ids, changes and locks; random, made by connect().
+  // Names this client in request ids, changes and locks: as configured, or random.
   ClientId client() const;
   const std::string& server_version() const;
 

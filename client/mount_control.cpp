@@ -12,6 +12,8 @@ MountReport read(const v1::MountStatusResponse& from) {
   report.server = from.server();
   report.connected = from.connected();
   report.disconnected = std::chrono::milliseconds(from.disconnected_ms());
+  report.handovers = from.handovers();
+  report.taken_over.nanoseconds = from.taken_over_unix_ms() * 1'000'000;
   for (const auto& view : from.views()) {
     report.views.push_back({view.view().path(),
                             view.view().volume(),

@@ -36,6 +36,8 @@ struct MountReport {
   bool connected = false;
   std::chrono::milliseconds disconnected{0};  // how long it has been so
   std::vector<MountedView> views;
+  std::uint64_t handovers = 0;  // daemons that took over since the views were mounted
+  Timestamp taken_over = {};    // when the last did
 };
 
 // How the set of views shall change.

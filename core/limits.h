@@ -76,6 +76,8 @@ inline constexpr std::size_t kReadManyMax = 1'024;
 // Small bodies that travel with a snapshot, each and in all: 8,000 skills of 4 KiB.
 inline constexpr std::size_t kSnapshotBodyBytesMax = 16'384;
 inline constexpr std::uint64_t kSnapshotBodiesBytesMax = 64ULL << 20U;
+// Entries that a server keeps of volumes loaded before, ~300 bytes each, of one volume a quarter.
+inline constexpr std::size_t kSnapshotCacheBytesMax = 64U << 20U;
 // Load balancers cut idle streams after 60 s or more; a ping at 20 s keeps them open.
 inline constexpr std::chrono::milliseconds kKeepaliveInterval = 20s;
 inline constexpr std::chrono::milliseconds kKeepaliveTimeout = 10s;
@@ -324,6 +326,13 @@ inline constexpr std::chrono::milliseconds kStuckAfter = 60s;
 inline constexpr std::size_t kMountLocksWaitingMax = 4'096;
 // Threads that go on with a waiting lock once it is granted.
 inline constexpr std::size_t kLockThreads = 4;
+// A daemon stands still for its successor for so long at most: programs wait meanwhile, and their
+// first complaint everywhere is a hang.
+inline constexpr std::chrono::milliseconds kHandoverPause = 5s;
+// What comes before costs nobody anything: the successor loads, and shakes hands with the server.
+inline constexpr std::chrono::milliseconds kHandoverTalk = 10s;
+// Who has connected to a control socket says at once what it is.
+inline constexpr std::chrono::milliseconds kControlGreetingWait = 1s;
 // Threads of the control socket: a few callers of one sandbox, each of which may wait in a barrier.
 inline constexpr int kControlCallsMax = 16;
 

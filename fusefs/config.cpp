@@ -47,6 +47,16 @@ void add_deadlines(CLI::App& app, Texts& texts) {
       ->check(bounds);
 }
 
+void add_common_options(CLI::App& app, FuseConfig& config) {
+  app.add_option("--take-over", config.take_over,
+                 "Control socket of a running daemon: go on with its views where it is, and let it "
+                 "end. No program notices. What that one was told holds; only --ready-fd, --log "
+                 "and --log-format stand beside this")
+      ->type_name("SOCKET");
+  program::add_ready_option(app, config.ready_fd, "Once mounted, one line per view");
+  program::add_log_options(app, config.log);
+}
+
 void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
   app.add_option("--server", config.server, "unix:/path or host:port")
       ->envname("OUTBOARD_SERVER")
@@ -91,8 +101,7 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
                  "Always at the places of --mount and in the root of a view; may be repeated")
       ->check(CLI::ExistingDirectory.description(""))
       ->type_name("DIR");
-  program::add_ready_option(app, config.ready_fd, "Once mounted, one line per view");
-  program::add_log_options(app, config.log);
+  add_common_options(app, config);
 }
 
 // A view stands before those inside it.
@@ -165,8 +174,16 @@ CommandLine read_command_line(int argc, const char* const* argv) {
   CLI::App app(kAbout, "outboard-fuse");
   app.footer(kExamples);
   app.set_version_flag("--version", "outboard-fuse " OUTBOARD_VERSION);
-  add_options(app, config, texts);
+  const bool takes_over = std::any_of(argv, argv + argc, [](std::string_view word) {
+    return word == "--take-over" || word.starts_with("--take-over=");
+  });
+  if (takes_over) {
+    add_common_options(app, config);
+  } else {
+    add_options(app, config, texts);
+  }
   if (auto ending = program::parse(app, argc, argv)) return *ending;
+  if (takes_over) return config;
   if (auto good = finish(config, texts); !good) {
     return program::wrong("outboard-fuse", good.error().message);
   }

@@ -27,7 +27,8 @@ struct FuseConfig {
   std::chrono::milliseconds read_deadline = kReadDeadline;    // also of the start
   std::chrono::milliseconds write_deadline = kWriteDeadline;  // of a close, a sync, a new name
   bool prewarm = false;                                       // before it is ready
-  std::optional<Identity> identity;                           // whom it becomes; unset: nobody else
+  std::string take_over;  // control socket of the daemon to go on for; all else is that one's
+  std::optional<Identity> identity;  // whom it becomes; unset: nobody else
   std::vector<int> fuse_fds;  // of the views in their order, mounted already; empty: it mounts
   std::vector<std::string> allowed;  // directories beneath which later views may stand
   std::string control_socket;        // empty: none

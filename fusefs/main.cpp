@@ -3,6 +3,9 @@
 // command line → log → mounter → no rights from here on → token → GrpcStore → the views, each with
 // its notifier, volume, follower, flusher and session → control socket, figures → ready → a signal
 // → unmount.
+//
+// With --take-over: log → the running daemon's terms and mounter → no rights from here on →
+// GrpcStore → its tables and descriptors → the same views, and all else as above. [S59]
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -18,6 +21,9 @@
 #include "fusefs/confinement/syscall_filter.h"
 #include "fusefs/control/control_server.h"
 #include "fusefs/kernel/mounter.h"
+#include "fusefs/succession/parking.h"
+#include "fusefs/succession/succession.h"
+#include "fusefs/terms.h"
 #include "fusefs/token_file.h"
 #include "fusefs/views/view_set.h"
 #include "fusefs/walker.h"
@@ -58,15 +64,23 @@ View common_view(const FuseConfig& config, bool kernel_forgets) {
 
 // What all views share.
 struct Daemon {
-  Daemon(const FuseConfig& given, const Mounter& mounting)
-      : config(given), mounter(mounting), token(given.token_file) {}
+  Daemon(const FuseConfig& given, const Mounter& mounting, const program::ServiceManager& watching)
+      : config(given), mounter(mounting), manager(watching), token(given.token_file) {}
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
   const FuseConfig& config;
   const Mounter& mounter;
+  const program::ServiceManager& manager;
   SystemClock clock;
   TokenFile token;
   std::unique_ptr<GrpcStore> store;
   std::unique_ptr<RequestNumbers> numbers;
+  bool kernel_forgets = true;
+  std::uint64_t handovers = 0;
   std::unique_ptr<ViewSet> views;
+  Mutex turn;  // to hand over, or to end
+  bool ending GUARDED_BY(turn) = false;
 
   ChannelConfig channel() {
     ChannelConfig channel;
@@ -76,20 +90,95 @@ struct Daemon {
     return channel;
   }
 
-  Status connect() {
+  // As `client`, or as a new one.
+  Status connect(ClientId client = {}) {
     if (auto good = token.check(); !good) return good;
-    auto connected = GrpcStore::connect(channel(), clock.now() + config.read_deadline);
+    ChannelConfig to = channel();
+    to.client = client;
+    auto connected = GrpcStore::connect(to, clock.now() + config.read_deadline);
     if (!connected) return std::move(connected).error();
     store = *std::move(connected);
     numbers = std::make_unique<RequestNumbers>(store->client());
+    return success();
+  }
+
+  // Once it is known whether the kernel forgets.
+  void make_views() {
     ViewSet::Config all;
-    all.common = common_view(config, kernel_forgets(mounter));
+    all.common = common_view(config, kernel_forgets);
     all.handed = config.fuse_fds;
     all.on_all_end = [] { ::kill(::getpid(), SIGTERM); };
     all.connected = [this] { return store->connected(); };
     all.heard_since = [this] { return store->heard_since(); };
     views = std::make_unique<ViewSet>(*store, *numbers, mounter, clock, std::move(all));
-    return success();
+  }
+
+  // ── To the next daemon [S59] ──
+
+  Terms terms() {
+    Terms terms;
+    terms.config = config;
+    terms.config.mounts = views->specs();
+    terms.token = token.held();
+    terms.client = store->client();
+    terms.mounter_format = Mounter::kFormat;
+    terms.mounter = mounter.process();
+    terms.mounts = config.fuse_fds.empty();
+    terms.kernel_forgets = kernel_forgets;
+    terms.manager = manager.place();
+    terms.handovers = handovers;
+    return terms;
+  }
+
+  // Comes back when nobody has taken over.
+  void hand_over(ControlServer& control, int connection) {
+    const Parley parley(connection);
+    const Terms told = terms();
+    Status ready = offer_terms(parley, pack_terms(told), mounter.socket());
+    if (ready) {
+      ready = stand_still_for(parley, control, told.config.mounts);
+      if (!ready) fusefs::refuse(parley, ready.error());
+    }
+    log(Severity::warning, "nobody has taken over; this daemon goes on",
+        {{"why", ready.error().message}});
+  }
+
+  Status stand_still_for(const Parley& parley, ControlServer& control,
+                         const std::vector<ViewSpec>& told) {
+    const Lock lock(turn);
+    if (ending) return Error{Code::unavailable, "the running daemon is ending"};
+    if (!store->connected()) {
+      return Error{Code::unavailable, "the server is away: try again when it is back"};
+    }
+    const Moment until = clock.now() + kHandoverPause;
+    const Moment at_rest = clock.now() + kHandoverPause / 2;
+    if (!control.pause(at_rest)) {
+      return Error{Code::timed_out, "a call on the control socket is under way: try again"};
+    }
+    if (views->specs() != told) {
+      control.resume();
+      return Error{Code::timed_out, "the views were changed meanwhile: try again"};
+    }
+    auto parking = Parking::park(views->to_park(), at_rest);
+    Status given = parking ? success() : Status(parking.error());
+    if (parking) {
+      std::vector<int> descriptors = (*parking)->descriptors();
+      descriptors.push_back(control.listener());
+      given = give_tables(parley, (*parking)->tables(*numbers), descriptors, until);
+    }
+    if (!given) {
+      control.resume();
+      return given;
+    }
+    manager.main_is(parley.peer().process);
+    log(Severity::info, "another daemon has taken over",
+        {{"process", std::to_string(parley.peer().process)}});
+    std::_Exit(EXIT_SUCCESS);  // nothing here is this process's to take down
+  }
+
+  void begin_end() {
+    const Lock lock(turn);
+    ending = true;
   }
 
   // Names, attributes and small files where the first command asks nobody for them. [S58]
@@ -169,6 +258,11 @@ ControlledDaemon controlled(Daemon& daemon) {
   parts.connected = [&daemon] { return daemon.store->connected(); };
   parts.set_frozen = [&daemon](bool frozen) { daemon.store->set_frozen(frozen); };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
+  parts.hand_over = [&daemon](ControlServer& control, int connection) {
+    daemon.hand_over(control, connection);
+  };
+  parts.handovers = daemon.handovers;
+  parts.taken_over = daemon.clock.wall();
   return parts;
 }
 
@@ -191,24 +285,16 @@ Result<std::unique_ptr<Mounter>> confine(const FuseConfig& config) {
   return mounter;
 }
 
-int mount_and_wait(const FuseConfig& config) {
-  const sigset_t ends = program::block_end_signals();
-  set_log("outboard-fuse", config.log);
-  const program::ServiceManager manager;
-  auto mounter = confine(config);
-  if (!mounter) return refuse("cannot give up rights", mounter.error());
-
-  Daemon daemon(config, **mounter);
-  if (auto connected = daemon.connect(); !connected) {
-    return refuse("cannot reach the server", connected.error());
-  }
-  if (auto mounted = daemon.views->start(config.mounts); !mounted) {
-    return refuse("cannot mount", mounted.error());
-  }
-  if (config.prewarm) daemon.prewarm_all();
+// From here on somebody looks in; until a signal comes. `listener`: of the control socket, where
+// another process has listened; -1: it is opened.
+int show_and_wait(Daemon& daemon, const sigset_t& ends, int listener) {
+  const FuseConfig& config = daemon.config;
   std::unique_ptr<ControlServer> control;
   if (!config.control_socket.empty()) {
-    auto started = ControlServer::start(config.control_socket, controlled(daemon), daemon.clock);
+    auto started =
+        listener < 0 ? ControlServer::start(config.control_socket, controlled(daemon), daemon.clock)
+                     : ControlServer::take_over(config.control_socket, listener, controlled(daemon),
+                                                daemon.clock);
     if (!started) return refuse("no control socket", started.error());
     control = *std::move(started);
   }
@@ -221,18 +307,118 @@ int mount_and_wait(const FuseConfig& config) {
     log(Severity::info, "figures", {{"address", "http://" + exporter->address() + "/metrics"}});
   }
   std::vector<std::string> paths;
-  for (const ViewSpec& mount : config.mounts) paths.push_back(mount.path);
+  for (const ViewSpec& view : daemon.views->specs()) paths.push_back(view.path);
   program::tell_ready(config.ready_fd, paths);
 
-  manager.ready();
+  daemon.manager.ready();
 
   // Whoever holds a view's lock for ever holds main, too, and is missed.
-  program::await_end(ends, manager, [&daemon] {
+  program::await_end(ends, daemon.manager, [&daemon] {
     for (const auto& view : daemon.views->now()) (void)view->volume->seq();
   });
-  manager.stopping();
+  daemon.manager.stopping();
+  daemon.begin_end();
   daemon.unmount();
   return EXIT_SUCCESS;
+}
+
+int mount_and_wait(const FuseConfig& config) {
+  const sigset_t ends = program::block_end_signals();
+  set_log("outboard-fuse", config.log);
+  const program::ServiceManager manager;
+  auto mounter = confine(config);
+  if (!mounter) return refuse("cannot give up rights", mounter.error());
+
+  Daemon daemon(config, **mounter, manager);
+  if (auto connected = daemon.connect(); !connected) {
+    return refuse("cannot reach the server", connected.error());
+  }
+  daemon.kernel_forgets = kernel_forgets(**mounter);
+  daemon.make_views();
+  if (auto mounted = daemon.views->start(config.mounts); !mounted) {
+    return refuse("cannot mount", mounted.error());
+  }
+  if (config.prewarm) daemon.prewarm_all();
+  return show_and_wait(daemon, ends, -1);
+}
+
+// What that daemon was told and has become, while there is one thread; as its user and with its
+// rights, which are none. [S60]
+Result<std::pair<Terms, std::unique_ptr<Mounter>>> succeed(const Parley& parley) {
+  ::prctl(PR_SET_DUMPABLE, 0);
+  auto said = ask_terms(parley, OUTBOARD_VERSION);
+  if (!said) return std::move(said).error();
+  auto terms = read_terms(said->text);
+  if (!terms) return std::move(terms).error();
+  if (terms->mounter_format != Mounter::kFormat) {
+    return Error{Code::unsupported,
+                 "the process that mounts for the running daemon speaks other words than this "
+                 "program: unmount, and start it anew"};
+  }
+  std::optional<Identity> identity;
+  const Peer peer = parley.peer();
+  if (peer.user != ::geteuid()) identity = Identity{peer.user, peer.group};
+  if (auto dropped = drop_privileges(identity); !dropped) return dropped.error();
+  if (auto filtered = filter_syscalls(Duty::serving); !filtered) return filtered.error();
+  return std::pair{*std::move(terms), Mounter::adopt(said->descriptors.front(), terms->mounter)};
+}
+
+// Everything but to serve. The descriptor of the control socket's listener.
+Result<int> take_views(Daemon& daemon, const Terms& terms, const Parley& parley,
+                       std::vector<HandedView>& views) {
+  daemon.token.hold(terms.token);
+  daemon.kernel_forgets = terms.kernel_forgets;
+  daemon.handovers = terms.handovers + 1;
+  if (auto connected = daemon.connect(terms.client); !connected) return connected.error();
+  daemon.make_views();
+  std::vector<Volume> volumes;
+  for (const ViewSpec& spec : daemon.config.mounts) {
+    const Moment deadline = daemon.clock.now() + daemon.config.read_deadline;
+    auto volume = daemon.store->open_volume(Call::until(deadline), spec.volume);
+    if (!volume) return std::move(volume).error();
+    volumes.push_back(*std::move(volume));
+  }
+  auto said = ask_tables(parley);
+  if (!said) return std::move(said).error();
+  auto handed = handed_views(said->text, *daemon.numbers);
+  if (!handed) return std::move(handed).error();
+  if (handed->size() != volumes.size() || said->descriptors.size() != volumes.size() + 1) {
+    return Error{Code::corrupt, "the running daemon gave other views than it has"};
+  }
+  for (std::size_t i = 0; i < volumes.size(); ++i) {
+    auto taken = daemon.views->take_over(daemon.config.mounts[i], volumes[i], (*handed)[i],
+                                         said->descriptors[i]);
+    if (!taken) return std::move(taken).error();
+  }
+  views = *std::move(handed);
+  if (auto owner = say_taken(parley); !owner) return owner.error();
+  return said->descriptors.back();
+}
+
+int take_over_and_wait(FuseConfig line) {
+  const sigset_t ends = program::block_end_signals();
+  set_log("outboard-fuse", line.log);
+  auto parley = Parley::connect(line.take_over);
+  if (!parley) return refuse("cannot take over", parley.error());
+  auto succeeded = succeed(*parley);
+  if (!succeeded) return refuse("cannot take over", succeeded.error());
+  auto& [terms, mounter] = *succeeded;
+  FuseConfig config = terms.config;
+  config.ready_fd = line.ready_fd;
+  config.log = line.log;
+  if (!terms.mounts) config.fuse_fds.assign(config.mounts.size(), -1);  // they come with the tables
+  const program::ServiceManager manager(terms.manager);
+
+  Daemon daemon(config, *mounter, manager);
+  std::vector<HandedView> views;
+  const auto listener = take_views(daemon, terms, *parley, views);
+  if (!listener) {
+    refuse("cannot take over; the running daemon goes on", listener.error());
+    std::_Exit(EXIT_FAILURE);  // what is here is that one's: nothing may take it down
+  }
+  daemon.store->set_frozen(daemon.views->serve(std::move(views)));
+  log(Severity::info, "taken over", {{"handovers", std::to_string(daemon.handovers)}});
+  return show_and_wait(daemon, ends, *listener);
 }
 
 int attach_or_detach(const AttachConfig& config) {
@@ -251,6 +437,9 @@ int main(int argc, char** argv) {
     return outboard::program::say(line.text, line.exit_code);
   }
   const auto line = outboard::fusefs::read_command_line(argc, argv);
+  if (line.config && !line.config->take_over.empty()) {
+    return outboard::fusefs::take_over_and_wait(*line.config);
+  }
   if (line.config) return outboard::fusefs::mount_and_wait(*line.config);
   return outboard::program::say(line.text, line.exit_code);
 }

@@ -1,5 +1,6 @@
 #include "fusefs/token_file.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,14 +12,15 @@ std::string TokenFile::token() {
   struct stat found {};
   const bool there = ::stat(path_.c_str(), &found) == 0;
   return held_.with([&](Held& held) {
-    const bool same = found.st_ino == held.inode && found.st_mtim.tv_sec == held.modified.tv_sec &&
-                      found.st_mtim.tv_nsec == held.modified.tv_nsec;
+    const bool same = found.st_ino == held.inode && found.st_mtim.tv_sec == held.modified_s &&
+                      found.st_mtim.tv_nsec == held.modified_ns;
     if (!there || same) return held.token;
     std::ifstream file(path_);
     std::string token;
     if (file >> token) {  // one word; a file that is just being written keeps the old one
       held.token = std::move(token);
-      held.modified = found.st_mtim;
+      held.modified_s = found.st_mtim.tv_sec;
+      held.modified_ns = found.st_mtim.tv_nsec;
       held.inode = found.st_ino;
     }
     return held.token;
@@ -40,6 +42,14 @@ Status TokenFile::check() {
 
 void TokenFile::replace(std::string token) {
   held_.with([&](Held& held) { held.token = std::move(token); });
+}
+
+TokenFile::Held TokenFile::held() {
+  return held_.with([](const Held& held) { return held; });
+}
+
+void TokenFile::hold(Held held) {
+  held_.with([&](Held& now) { now = std::move(held); });
 }
 
 }  // namespace outboard::fusefs

@@ -4,8 +4,7 @@
 // socket takes the file's place until the file changes.
 #pragma once
 
-#include <sys/stat.h>
-
+#include <cstdint>
 #include <string>
 
 #include "core/guarded.h"
@@ -23,13 +22,16 @@ class TokenFile {
   Status check();
   void replace(std::string token);
 
- private:
+  // What another daemon goes on with, and from.
   struct Held {
     std::string token;
-    struct timespec modified {};
-    ino_t inode = 0;
+    std::int64_t modified_s = 0, modified_ns = 0;
+    std::uint64_t inode = 0;
   };
+  Held held();
+  void hold(Held held);
 
+ private:
   const std::string path_;
   Guarded<Held> held_;
 };

@@ -37,22 +37,31 @@ std::optional<std::uint64_t> number_of(const std::optional<std::string>& text) {
 ServiceManager::ServiceManager() {
   const auto interval = number_of(take_variable("WATCHDOG_USEC"));
   const auto watched = take_variable("WATCHDOG_PID");
-  const auto place = take_variable("NOTIFY_SOCKET");
-  if (!place) return;
-  const bool known = place->front() == '/' || place->front() == '@';
-  if (!known || place->size() >= sizeof address_.sun_path) {
+  const bool ours = !watched || *watched == std::to_string(::getpid());
+  place_ = {take_variable("NOTIFY_SOCKET").value_or(""), interval && ours ? *interval : 0};
+  open();
+}
+
+ServiceManager::ServiceManager(const Place& place) : place_(place) {
+  open();
+}
+
+void ServiceManager::open() {
+  const std::string& place = place_.socket;
+  if (place.empty()) return;
+  const bool known = place.front() == '/' || place.front() == '@';
+  if (!known || place.size() >= sizeof address_.sun_path) {
     log(Severity::warning, "NOTIFY_SOCKET is no path and no abstract name that a socket can have",
-        {{"socket", *place}});
+        {{"socket", place}});
     return;
   }
   address_.sun_family = AF_UNIX;
-  std::memcpy(address_.sun_path, place->data(), place->size());
-  if (place->front() == '@') address_.sun_path[0] = '\0';
+  std::memcpy(address_.sun_path, place.data(), place.size());
+  if (place.front() == '@') address_.sun_path[0] = '\0';
   // A path may have its NUL or not; in an abstract name it would count.
-  address_size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + place->size());
+  address_size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + place.size());
   socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const bool ours = !watched || *watched == std::to_string(::getpid());
-  if (interval && ours) watchdog_ = std::chrono::microseconds(*interval);
+  if (place_.watchdog_us > 0) watchdog_ = std::chrono::microseconds(place_.watchdog_us);
 }
 
 ServiceManager::~ServiceManager() {

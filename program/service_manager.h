@@ -11,6 +11,7 @@
 #include <csignal>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace outboard::program {
@@ -20,6 +21,13 @@ class ServiceManager {
   // Takes the environment's words and removes them, so that no child speaks in our name: call it
   // before the first thread is born.
   ServiceManager();
+  // Of another process, whose words this one goes on with.
+  struct Place {
+    std::string socket;  // as NOTIFY_SOCKET names it; empty: there is none
+    std::uint64_t watchdog_us = 0;
+  };
+  explicit ServiceManager(const Place& place);
+  const Place& place() const { return place_; }
   ~ServiceManager();
   ServiceManager(const ServiceManager&) = delete;
   ServiceManager& operator=(const ServiceManager&) = delete;
@@ -27,12 +35,16 @@ class ServiceManager {
   void ready() const { say("READY=1\n"); }
   void stopping() const { say("STOPPING=1\n"); }
   void alive() const { say("WATCHDOG=1\n"); }
+  // The service's main process is that one from here on.
+  void main_is(pid_t process) const { say("MAINPID=" + std::to_string(process) + "\n"); }
   // How often alive() is due at least; nothing: nobody watches.
   std::optional<std::chrono::microseconds> watchdog() const { return watchdog_; }
 
  private:
+  void open();
   void say(std::string_view words) const;
 
+  Place place_;
   int socket_ = -1;
   sockaddr_un address_{};
   socklen_t address_size_ = 0;

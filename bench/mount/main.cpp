@@ -206,6 +206,7 @@ void write_through(const Options& options, const std::string& where, const std::
     add("M8", "create+write+close of 1 KiB, p50 ms", quantile(creates_ms(root, kWrites), 0.5));
     add("M9", "the same by 8 writers, /s", creates_per_second(root, 8, kWrites / 2));
     add("M10", "append+close, p50 ms", quantile(appends_ms(root, kWrites), 0.5));
+    open_read_close_us(root);  // warm is what was read before
     add("M11", "open+read+close, warm, µs", open_read_close_us(root));
     const auto read = until_read_ms(one.path(), other.path(), 100);
     const auto listed = until_listed_ms(one.path(), other.path(), 100);

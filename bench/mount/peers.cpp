@@ -36,7 +36,7 @@ std::vector<PeerKind> peers_here() {
   if (shell(std::string("command -v sshfs && test -x ") + kSftpServer) == 0) {
     // As it comes it believes for up to 20 s what it has seen: each look may take as long.
     found.push_back({"sshfs", sshfs(""), 2});
-    found.push_back({"sshfs-uncached",
+    found.push_back({"sshfs-fresh",
                      sshfs(" -o dir_cache=no,attr_timeout=0,entry_timeout=0,negative_timeout=0"),
                      50});
   } else {

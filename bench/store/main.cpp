@@ -99,6 +99,10 @@ void whole_trees(const Options& options, Figures& figures) {
   Site site(options.memory, 0);
   Trees trees(site, 10'000, 100'000'000);
   for (int round = 0; round < options.rounds; ++round) {
+    trees.change();
+    figures.add("a snapshot of 10,000 nodes, the first after a change, ms", trees.names_ms());
+  }
+  for (int round = 0; round < options.rounds; ++round) {
     figures.add("P10", trees.names_ms());
     figures.add("P11", trees.bodies_mb_per_second());
   }

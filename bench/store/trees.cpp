@@ -39,6 +39,10 @@ Trees::Trees(Site& site, std::size_t nodes, std::uint64_t bodies_bytes)
   fill(*store_, bodies_, bodies_bytes_ / kSnapshotBodyBytesMax, kSnapshotBodyBytesMax);
 }
 
+void Trees::change() {
+  fill(*store_, names_, 1, 1);
+}
+
 double Trees::names_ms() {
   std::size_t seen = 0;
   SnapshotQuery query;

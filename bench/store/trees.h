@@ -13,6 +13,8 @@ class Trees {
   // A volume of `nodes` small files in directories of 100, and one with `bodies_bytes` of bodies.
   Trees(Site& site, std::size_t nodes, std::uint64_t bodies_bytes);
 
+  // Rewrites one file of the first: the server has to read the volume again.
+  void change();
   // Milliseconds until the client has all names.
   double names_ms();
   // Megabytes a second of bodies, until the client has all.

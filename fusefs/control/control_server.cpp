@@ -1,14 +1,21 @@
 #include "fusefs/control/control_server.h"
 
+#include <grpcpp/server_posix.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
+#include <optional>
+#include <thread>
 
 #include "core/limits.h"
 #include "fusefs/control/mount_service.h"
+#include "fusefs/handover/parley.h"
 
 namespace outboard::fusefs {
 namespace {
@@ -56,36 +63,121 @@ Status clear_place(const std::string& socket) {
 }  // namespace
 
 struct ControlServer::Parts {
-  Parts(ControlledDaemon daemon, const Clock& clock) : service(std::move(daemon), clock) {}
+  Parts(const std::string& place, int listening, ControlledDaemon daemon, const Clock& clock)
+      : socket(place),
+        listener(listening),
+        hand_over(daemon.hand_over),
+        service(std::move(daemon), clock) {}
 
+  void accept_all(ControlServer& control);
+  // A first byte, which stays on the connection; nothing: none came in time.
+  static std::optional<char> greeting_of(int connection);
+
+  const std::string socket;
+  const int listener;
+  const std::function<void(ControlServer& control, int connection)> hand_over;
   MountService service;
   std::unique_ptr<grpc::Server> server;
+  std::atomic<bool> stopping = false;
+  std::thread accepting;
 };
+
+std::optional<char> ControlServer::Parts::greeting_of(int connection) {
+  pollfd ready{connection, POLLIN, 0};
+  char first = 0;
+  if (::poll(&ready, 1, static_cast<int>(kControlGreetingWait.count())) != 1) return std::nullopt;
+  if (::recv(connection, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) return std::nullopt;
+  return first;
+}
+
+void ControlServer::Parts::accept_all(ControlServer& control) {
+  pthread_setname_np(pthread_self(), "control");
+  while (!stopping) {
+    const int connection = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (connection < 0) continue;
+    const auto greeting = greeting_of(connection);
+    if (!greeting) {
+      ::close(connection);
+    } else if (*greeting == kParleyGreeting && hand_over) {
+      hand_over(control, connection);
+    } else {
+      grpc::AddInsecureChannelFromFd(server.get(), connection);
+    }
+  }
+}
+
+namespace {
+
+// Only this user and root may connect.
+Result<int> listen_at(const std::string& socket) {
+  if (auto clear = clear_place(socket); !clear) return clear.error();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, socket.c_str(), socket.size() + 1);
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const mode_t before = ::umask(0177);
+  const bool bound = listener >= 0 && ::bind(listener, reinterpret_cast<const sockaddr*>(&address),
+                                             sizeof address) == 0;
+  ::umask(before);
+  if (bound) return listener;
+  if (listener >= 0) ::close(listener);
+  return cannot_listen(socket, "may this user create files there?");
+}
+
+}  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::start(const std::string& socket,
                                                             ControlledDaemon daemon,
                                                             const Clock& clock) {
-  if (auto clear = clear_place(socket); !clear) return clear.error();
-  auto parts = std::make_unique<Parts>(std::move(daemon), clock);
+  const auto listener = listen_at(socket);
+  if (!listener) return listener.error();
+  return take_over(socket, *listener, std::move(daemon), clock);
+}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::take_over(const std::string& socket,
+                                                                int listener,
+                                                                ControlledDaemon daemon,
+                                                                const Clock& clock) {
+  auto parts = std::make_unique<Parts>(socket, listener, std::move(daemon), clock);
   grpc::ServerBuilder builder;
   grpc::ResourceQuota quota("outboard-control");
   quota.SetMaxThreads(kControlCallsMax);
   builder.SetResourceQuota(quota);
-  builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
   builder.RegisterService(&parts->service);
-  const mode_t before = ::umask(0177);  // only this user and root may connect
   parts->server = builder.BuildAndStart();
-  ::umask(before);
-  if (!parts->server) return cannot_listen(socket, "may this user create files there?");
-  return std::unique_ptr<ControlServer>(new ControlServer(std::move(parts)));
+  // Also where another process listens already: who connects learns from it whose socket it is.
+  if (!parts->server || ::listen(listener, SOMAXCONN) != 0) {
+    return cannot_listen(socket, "it cannot be served");
+  }
+  std::unique_ptr<ControlServer> control(new ControlServer(std::move(parts)));
+  Parts& served = *control->parts_;
+  served.accepting = std::thread([&served, &control = *control] { served.accept_all(control); });
+  return control;
 }
 
 ControlServer::ControlServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 ControlServer::~ControlServer() {
+  parts_->stopping = true;
+  ::unlink(parts_->socket.c_str());
+  ::shutdown(parts_->listener, SHUT_RDWR);  // out of its accept
+  parts_->accepting.join();
+  ::close(parts_->listener);
   // Calls that wait in a barrier end by their own deadline, at the latest after kBarrierDeadline.
   parts_->server->Shutdown(std::chrono::system_clock::now());
   parts_->server->Wait();
+}
+
+int ControlServer::listener() const {
+  return parts_->listener;
+}
+
+bool ControlServer::pause(Moment until) {
+  return parts_->service.pause(until);
+}
+
+void ControlServer::resume() {
+  parts_->service.resume();
 }
 
 }  // namespace outboard::fusefs

@@ -1,7 +1,8 @@
 // ControlServer: the daemon's local socket: barrier, status, views, token. Serves mount.proto.
 //
 // outer layer of the sandbox → unix socket (0600) → here → MountedVolume. Few callers, so gRPC's
-// own threads may wait in a barrier; they are at most kControlCallsMax.
+// own threads may wait in a barrier; they are at most kControlCallsMax. The socket is listened on
+// by a thread of ours, which tells who speaks gRPC from a daemon that wants to take over.
 //
 // What always holds: nothing here reaches the store with other rights than the daemon's own token;
 // a token that arrives is never logged. What mount.proto promises and this daemon does not do yet
@@ -42,6 +43,8 @@ struct WantedViews {
   bool force = false;
 };
 
+class ControlServer;
+
 // What the daemon lets its socket see and do. The functions may be called from any thread.
 struct ControlledDaemon {
   std::string version;
@@ -54,6 +57,11 @@ struct ControlledDaemon {
   // Takes the token into use; refuses one that the server does not accept, and keeps the old.
   std::function<Status(const std::string& token)> renew_token;
   std::function<Status(const WantedViews& wanted)> set_views;
+  // Another daemon has connected, to take over: its connection, which is the function's. It comes
+  // back when nothing came of that. [S59]
+  std::function<void(ControlServer& control, int connection)> hand_over = {};
+  std::uint64_t handovers = 0;  // how many there were since the views were mounted
+  Timestamp taken_over = {};    // when the last was; with none of no meaning
 };
 
 class ControlServer {
@@ -62,10 +70,21 @@ class ControlServer {
   // The volumes and `clock` must outlive it.
   static Result<std::unique_ptr<ControlServer>> start(const std::string& socket,
                                                       ControlledDaemon daemon, const Clock& clock);
+  // Goes on at a socket that another process has listened on, and still may: nobody who connects
+  // meanwhile is refused. The descriptor is the server's.
+  static Result<std::unique_ptr<ControlServer>> take_over(const std::string& socket, int listener,
+                                                          ControlledDaemon daemon,
+                                                          const Clock& clock);
   // Ends calls that wait.
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
+
+  // For a successor: what take_over() wants; and from here on no call changes anything, those that
+  // come wait. False: one was still under way at `until`, and all go on.
+  int listener() const;
+  bool pause(Moment until);
+  void resume();
 
  private:
   struct Parts;

@@ -31,10 +31,6 @@ grpc::Status refuse(Code code, std::string message, std::string subject = {}) {
   return wire::to_status(error);
 }
 
-grpc::Status unbuilt(const std::string& verb, const std::string& way_out) {
-  return refuse(Code::unsupported, "this daemon has no " + verb + " yet; " + way_out);
-}
-
 void describe(const ControlledView& view, v1::MountView& to) {
   to.set_path(view.path);
   to.set_volume(view.volume.volume().name);
@@ -42,6 +38,44 @@ void describe(const ControlledView& view, v1::MountView& to) {
 }
 
 }  // namespace
+
+// Who waits for a turn longer than a handover may last has been answered by its end: the process is
+// gone by then, or goes on.
+class MountService::Turn {
+ public:
+  explicit Turn(MountService& service) : service_(service) {
+    const Lock lock(service_.mutex_);
+    while (service_.paused_) service_.changed_.wait(service_.mutex_);
+    ++service_.turns_;
+  }
+  ~Turn() {
+    const Lock lock(service_.mutex_);
+    --service_.turns_;
+    service_.changed_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  MountService& service_;
+};
+
+bool MountService::pause(Moment until) {
+  const Lock lock(mutex_);
+  paused_ = true;
+  while (turns_ > 0 && changed_.wait_until(mutex_, until)) {
+  }
+  if (turns_ == 0) return true;
+  paused_ = false;
+  changed_.notify_all();
+  return false;
+}
+
+void MountService::resume() {
+  const Lock lock(mutex_);
+  paused_ = false;
+  changed_.notify_all();
+}
 
 bool MountService::is_mounted(const std::string& volume) const {
   return std::ranges::any_of(daemon_.views(), [&](const ControlledView& view) {
@@ -105,6 +139,11 @@ grpc::Status MountService::Status(grpc::ServerContext*, const v1::MountStatusReq
                                   v1::MountStatusResponse* response) {
   response->set_version(daemon_.version);
   response->set_server(daemon_.server);
+  response->set_handovers(daemon_.handovers);
+  if (daemon_.handovers > 0) {
+    constexpr std::int64_t kNanosInMilli = 1'000'000;
+    response->set_taken_over_unix_ms(daemon_.taken_over.nanoseconds / kNanosInMilli);
+  }
   const bool connected = daemon_.connected();
   response->set_connected(connected);
   if (!connected) {
@@ -134,12 +173,14 @@ grpc::Status MountService::RenewToken(grpc::ServerContext*, const v1::RenewToken
   if (request->token().empty()) {
     return refuse(Code::invalid, "no token was given; send the whole secret in `token`");
   }
+  const Turn turn(*this);
   const outboard::Status taken = daemon_.renew_token(request->token());
   return taken ? grpc::Status::OK : wire::to_status(taken.error());
 }
 
 grpc::Status MountService::SetViews(grpc::ServerContext*, const v1::SetViewsRequest* request,
                                     v1::SetViewsResponse* response) {
+  const Turn turn(*this);
   WantedViews wanted;
   wanted.amends = request->add_size() > 0 || request->remove_size() > 0;
   if (wanted.amends && request->views_size() > 0) {
@@ -159,6 +200,7 @@ grpc::Status MountService::SetViews(grpc::ServerContext*, const v1::SetViewsRequ
 
 grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::PrewarmRequest* request,
                                    v1::PrewarmResponse* response) {
+  const Turn turn(*this);
   const Moment deadline = deadline_of(*context, clock_.now(), kPrewarmDeadline);
   std::uint64_t left = request->bytes_max() > 0 ? request->bytes_max() : kPrewarmBytesDefault;
   bool found = false;
@@ -206,6 +248,7 @@ void MountService::set_frozen(bool frozen) const {
 // cannot, for the caller freezes the programs or takes the suspension back.
 grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendRequest* request,
                                    v1::SuspendResponse* response) {
+  const Turn turn(*this);
   const milliseconds wait{
       std::clamp<std::int64_t>(request->wait_ms(), 0, kBarrierDeadline.count())};
   const Moment until = clock_.now() + wait;
@@ -233,6 +276,7 @@ grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendReques
 // Awake first: what is published from here on waits for us, and what was before is caught up with.
 grpc::Status MountService::Resume(grpc::ServerContext* context, const v1::ResumeRequest* request,
                                   v1::ResumeResponse* response) {
+  const Turn turn(*this);
   const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
   set_frozen(false);
   const auto& seqs = request->seqs();
@@ -250,7 +294,9 @@ grpc::Status MountService::Resume(grpc::ServerContext* context, const v1::Resume
 
 grpc::Status MountService::Handover(
     grpc::ServerContext*, grpc::ServerReaderWriter<v1::HandoverResponse, v1::HandoverRequest>*) {
-  return unbuilt("Handover", "unmount and start the new daemon");
+  return refuse(Code::unsupported,
+                "descriptors do not travel in a call: start the new program with --take-over and "
+                "this socket");
 }
 
 }  // namespace outboard::fusefs

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "core/guarded.h"
 #include "fusefs/control/control_server.h"
 #include "outboard/v1/mount.grpc.pb.h"
 
@@ -27,17 +28,25 @@ class MountService final : public v1::MountService::Service {
   grpc::Status Resume(grpc::ServerContext* context, const v1::ResumeRequest* request,
                       v1::ResumeResponse* response) override;
 
+  // For a successor: from here on calls that change something wait. False: one was still under way
+  // at `until`, and all go on.
+  bool pause(Moment until);
+  void resume();
+
   // [S62]
   grpc::Status SetViews(grpc::ServerContext* context, const v1::SetViewsRequest* request,
                         v1::SetViewsResponse* response) override;
   grpc::Status Prewarm(grpc::ServerContext* context, const v1::PrewarmRequest* request,
                        v1::PrewarmResponse* response) override;
-  // Not built yet; says what to do instead.
+  // Says what to do instead: a daemon takes over by itself.
   grpc::Status Handover(
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::HandoverResponse, v1::HandoverRequest>* stream) override;
 
  private:
+  // A call that changes something, while it is under way.
+  class Turn;
+
   bool idle(Moment until) const;
   void set_frozen(bool frozen) const;
   // Each named volume's views up to its seq.
@@ -51,6 +60,10 @@ class MountService final : public v1::MountService::Service {
 
   const ControlledDaemon daemon_;
   const Clock& clock_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  bool paused_ GUARDED_BY(mutex_) = false;
+  std::size_t turns_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace outboard::fusefs

@@ -320,6 +320,10 @@ Result<std::unique_ptr<Mounter>> Mounter::start(const Config& config) {
   return Error{Code::unavailable, "no process could be started that mounts"};
 }
 
+std::unique_ptr<Mounter> Mounter::adopt(int socket, pid_t process) {
+  return std::unique_ptr<Mounter>(new Mounter(socket, process));
+}
+
 Mounter::~Mounter() {
   ::close(socket_);
   const int handle = static_cast<int>(::syscall(SYS_pidfd_open, process_, 0));

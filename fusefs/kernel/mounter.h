@@ -27,6 +27,9 @@ namespace outboard::fusefs {
 
 class Mounter {
  public:
+  // Of the words between it and its daemon; raised when they change.
+  static constexpr std::uint32_t kFormat = 2;
+
   struct Config {
     std::vector<MountPlan> views;
     bool mounts = true;                // false: whoever started us has; it only looks
@@ -38,11 +41,17 @@ class Mounter {
 
   // unavailable: no process can be made. REQUIRES: this process has one thread.
   static Result<std::unique_ptr<Mounter>> start(const Config& config);
+  // One that another daemon has started, and whose socket it has handed over: it goes on, in the
+  // words of the program that it was started from (kFormat).
+  static std::unique_ptr<Mounter> adopt(int socket, pid_t process);
   // The mounter has ended, and with it what was mounted, unless it hangs.
   ~Mounter();
   Mounter(const Mounter&) = delete;
   Mounter& operator=(const Mounter&) = delete;
 
+  // What adopt() wants.
+  int socket() const { return socket_; }
+  pid_t process() const { return process_; }
   // One more view's number; the first have those of Config::views. no_access: it may not stand
   // there; invalid: no path or no volume; no_space: there are too many. [S62]
   Result<std::size_t> add(const MountPlan& plan) const;

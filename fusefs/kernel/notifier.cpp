@@ -125,7 +125,7 @@ void Notifier::post(std::vector<Notice> notices) {
 
 void Notifier::collapse(Queue& queue) {
   Job all = std::move(queue.jobs.back());
-  all.everything = true;
+  all.notice.everything = true;
   queue.jobs.pop_back();
   // What the one notice drops, these would have dropped: their tickets end with it.
   for (const Job& job : queue.jobs) {
@@ -151,6 +151,17 @@ bool Notifier::flushed(Moment until) {
   return true;
 }
 
+std::vector<Notice> Notifier::pending() const {
+  Lock lock(mutex_);
+  std::vector<Notice> found;
+  for (const auto& [ticket, notice] : delivering_) found.push_back(notice);
+  for (const auto& [key, queue] : queues_) {
+    for (const Job& job : queue.jobs) found.push_back(job.notice);
+  }
+  std::erase_if(found, [](const Notice& notice) { return notice.kind == NoticeKind::store; });
+  return found;
+}
+
 void Notifier::run() {
   pthread_setname_np(pthread_self(), "notify");
   mutex_.lock();
@@ -167,16 +178,18 @@ void Notifier::run() {
     const Job job = std::move(queue.jobs.front());
     queue.jobs.pop_front();
     queue.busy = true;
+    delivering_[job.ticket] = job.notice;
     fuse_session* const session = session_;
     ++active_;
     mutex_.unlock();
-    if (job.everything) {
+    if (job.notice.everything) {
       deliver_everything(session, job.notice);
     } else {
       deliver(session, job.notice);
     }
     mutex_.lock();
     --active_;
+    delivering_.erase(job.ticket);
     finish(job);
     queue.busy = false;
     if (queue.jobs.empty()) {

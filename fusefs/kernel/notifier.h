@@ -39,12 +39,13 @@ class Notifier final : public Invalidator {
 
   void post(std::vector<Notice> notices) override;
   bool flushed(Moment until) override;
+  // What the kernel may not have heard yet, in an order in which it may be said again.
+  std::vector<Notice> pending() const;
 
  private:
   struct Job {
     Notice notice;
     std::uint64_t ticket = 0;
-    bool everything = false;  // in place of a queue that was full
   };
   // A directory's names, or a node's content: they wait for different locks.
   using Key = std::pair<NodeId, bool>;
@@ -58,7 +59,7 @@ class Notifier final : public Invalidator {
   void collapse(Queue& queue) REQUIRES_LOCK(mutex_);
   void finish(const Job& job) REQUIRES_LOCK(mutex_);
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   Condition work_;
   Condition done_;
   fuse_session* session_ GUARDED_BY(mutex_) = nullptr;
@@ -67,6 +68,7 @@ class Notifier final : public Invalidator {
   std::uint64_t last_ticket_ GUARDED_BY(mutex_) = 0;
   std::set<std::uint64_t> open_ GUARDED_BY(mutex_);  // tickets not yet delivered
   std::map<Key, Queue> queues_ GUARDED_BY(mutex_);
+  std::map<std::uint64_t, Notice> delivering_ GUARDED_BY(mutex_);  // by ticket
   std::deque<Key> ready_ GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };

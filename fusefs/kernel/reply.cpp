@@ -119,7 +119,7 @@ Reply::~Reply() {
 }
 
 std::shared_ptr<Cancellation> Reply::lay_aside() {
-  ticket_->watch->set_endless(*ticket_);
+  ticket_->watch->lay_aside(*ticket_, raw_request);
   RequestScope::end();
   return ticket_->given_up;
 }

@@ -11,6 +11,7 @@
 
 #include "core/result.h"
 #include "fusefs/kernel/fuse.h"
+#include "fusefs/kernel/greeting.h"
 #include "fusefs/kernel/request_counts.h"
 #include "fusefs/kernel/request_watch.h"
 #include "fusefs/volume/volume.h"
@@ -22,7 +23,11 @@ struct Served {
   MountedVolume& volume;
   RequestWatch& watch;
   RequestCounts& counts;
+  Greeting& greeting;
 };
+
+// The request that this thread processes, as the kernel sent it.
+inline thread_local std::string_view raw_request;
 
 // Table 3 of 3: what a program sees of an Error.
 int errno_of(Code code);

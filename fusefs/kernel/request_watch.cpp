@@ -92,9 +92,18 @@ std::size_t RequestWatch::unanswered() const {
   return requests_.size();
 }
 
-void RequestWatch::set_endless(Request& request) {
+void RequestWatch::lay_aside(Request& request, std::string_view words) {
   const Lock lock(mutex_);
-  request.endless = true;
+  request.laid_aside = words;
+}
+
+std::vector<std::string> RequestWatch::laid_aside() const {
+  std::vector<std::string> found;
+  const Lock lock(mutex_);
+  for (const auto& [key, request] : requests_) {
+    if (!request->laid_aside.empty()) found.push_back(request->laid_aside);
+  }
+  return found;
 }
 
 void RequestWatch::interrupted(Request& request) {
@@ -116,7 +125,7 @@ void RequestWatch::look_at(const Ticket& request, Moment at) {
   {
     const Lock lock(mutex_);
     interrupted = request->interrupted;
-    endless = request->endless;
+    endless = !request->laid_aside.empty();
   }
   const auto age = at - request->begun;
   if (config_.stuck_after.count() > 0 && age > config_.stuck_after && !endless && !said_stuck_) {

@@ -16,8 +16,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "core/cancellation.h"
 #include "core/guarded.h"
@@ -45,7 +47,7 @@ class RequestWatch {
     Signals signals = Signals::deadly;
     Moment begun;
     std::optional<Moment> interrupted;
-    bool endless = false;  // it waits for other programs: it is never stuck
+    std::string laid_aside;  // it waits for other programs, and is never stuck: the kernel's words
     RequestWatch* watch = nullptr;
     std::shared_ptr<Cancellation> given_up = std::make_shared<Cancellation>();
   };
@@ -63,8 +65,10 @@ class RequestWatch {
   // Whether nothing is unanswered; waits for that until `until`.
   bool idle(Moment until);
   std::size_t unanswered() const;
-  // It may last as long as other programs like.
-  void set_endless(Request& request);
+  // It may last as long as other programs like; `words` are the kernel's.
+  void lay_aside(Request& request, std::string_view words);
+  // The words of those that were.
+  std::vector<std::string> laid_aside() const;
 
  private:
   void run();

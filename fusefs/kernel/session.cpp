@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <deque>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -34,6 +35,9 @@ KernelNotifier::~KernelNotifier() = default;
 Invalidator& KernelNotifier::invalidator() {
   return *notifier_;
 }
+std::vector<Notice> KernelNotifier::pending() const {
+  return notifier_->pending();
+}
 
 struct KernelSession::Parts {
   Parts(SessionConfig given, MountedVolume& mounted, Notifier& telling)
@@ -48,13 +52,18 @@ struct KernelSession::Parts {
   Mounting* const mounting = own ? own.get() : config.mounting;
   RequestWatch watch{watch_config()};
   RequestCounts counts;
-  Served served{volume, watch, counts};
+  Greeting greeting;
+  Served served{volume, watch, counts, greeting};
   fuse_lowlevel_ops ops = make_ops();
   fuse_session* session = nullptr;
   std::atomic<bool> stopping = false;
   std::atomic<bool> leaving = false;  // by leave(): its end is not one from outside
+  std::atomic<bool> parked = false;   // workers stand still
   Mutex mutex;
-  Condition ended;
+  Condition ended;    // a worker has, or stands still
+  Condition resumed;  // no longer parked
+  std::size_t standing GUARDED_BY(mutex) = 0;
+  std::deque<std::string> handed GUARDED_BY(mutex);  // requests that another process has read
   std::size_t running GUARDED_BY(mutex) = 0;
   std::vector<std::thread> workers GUARDED_BY(mutex);
   std::atomic<std::size_t> idle = 0;  // workers that wait for the kernel
@@ -66,12 +75,18 @@ struct KernelSession::Parts {
   // Ends this connection and no other's: programs that wait hear an error.
   void abort(const std::string& why) const;
   Status mount();
+  // A session of libfuse's on that descriptor.
+  bool open(int descriptor);
   void start_workers();
   void add_worker() REQUIRES_LOCK(mutex);
   // The last idle worker has taken a request: somebody must be there for the next. [S9]
   void replace_last_idle();
   void work(std::size_t number);
   void serve();
+  void serve_handed();
+  void process(fuse_buf& buffer);
+  void stand_still();
+  void wake_workers() REQUIRES_LOCK(mutex);
   void end_workers();
 };
 
@@ -93,17 +108,21 @@ void KernelSession::Parts::abort(const std::string& why) const {
 Status KernelSession::Parts::mount() {
   auto descriptor = mounting->mount();
   if (!descriptor) return std::move(descriptor).error();
+  if (open(*descriptor)) return success();
+  mounting->unmount();
+  close(*descriptor);
+  return Error{Code::unavailable, "libfuse does not take the mount", config.mountpoint};
+}
+
+bool KernelSession::Parts::open(int descriptor) {
   std::string name = "outboard-fuse";
   char* words[] = {name.data(), nullptr};
   fuse_args args = FUSE_ARGS_INIT(1, words);
   session = fuse_session_new(&args, &ops, sizeof ops, &served);
   fuse_opt_free_args(&args);
-  const std::string place = "/dev/fd/" + std::to_string(*descriptor);
-  if (session != nullptr && fuse_session_mount(session, place.c_str()) == 0) return success();
-  mounting->unmount();
+  if (session != nullptr && greeting.bind(session, descriptor)) return true;
   if (session != nullptr) fuse_session_destroy(std::exchange(session, nullptr));
-  close(*descriptor);
-  return Error{Code::unavailable, "libfuse does not take the mount", config.mountpoint};
+  return false;
 }
 
 void KernelSession::Parts::start_workers() {
@@ -152,21 +171,58 @@ void KernelSession::Parts::work(std::size_t number) {
 
 void KernelSession::Parts::serve() {
   fuse_buf buffer{};
+  serve_handed();
   while (!fuse_session_exited(session)) {
+    if (parked) stand_still();
     const int size = fuse_session_receive_buf(session, &buffer);
     if (size == -EINTR) continue;
     if (size <= 0) {
       if (size < 0) fuse_session_exit(session);
       break;
     }
-    if (--idle == 0) replace_last_idle();
-    if (buffer.mem != nullptr && static_cast<std::size_t>(size) >= sizeof(fuse_in_header)) {
-      counts.arrived(static_cast<const fuse_in_header*>(buffer.mem)->opcode);
-    }
-    fuse_session_process_buf(session, &buffer);
-    ++idle;
+    process(buffer);
   }
   std::free(buffer.mem);
+}
+
+void KernelSession::Parts::process(fuse_buf& buffer) {
+  if (--idle == 0) replace_last_idle();
+  if (buffer.mem != nullptr && buffer.size >= sizeof(fuse_in_header)) {
+    counts.arrived(static_cast<const fuse_in_header*>(buffer.mem)->opcode);
+  }
+  raw_request = {static_cast<const char*>(buffer.mem), buffer.size};
+  fuse_session_process_buf(session, &buffer);
+  ++idle;
+}
+
+void KernelSession::Parts::serve_handed() {
+  for (;;) {
+    std::string words;
+    {
+      Lock lock(mutex);
+      if (handed.empty()) return;
+      words = std::move(handed.front());
+      handed.pop_front();
+    }
+    fuse_buf buffer{};
+    buffer.mem = words.data();
+    buffer.size = words.size();
+    process(buffer);
+  }
+}
+
+void KernelSession::Parts::stand_still() {
+  Lock lock(mutex);
+  ++standing;
+  ended.notify_all();
+  while (parked && !stopping) resumed.wait(mutex);
+  --standing;
+}
+
+// Out of their reads; who answers a request goes on with it.
+void KernelSession::Parts::wake_workers() {
+  for (std::thread& worker : workers) pthread_kill(worker.native_handle(), kWakeSignal);
+  ended.wait_until(mutex, std::chrono::steady_clock::now() + kWakeAgain);
 }
 
 void KernelSession::Parts::end_workers() {
@@ -174,10 +230,7 @@ void KernelSession::Parts::end_workers() {
   std::vector<std::thread> ending;
   {
     Lock lock(mutex);
-    while (running > 0) {
-      for (std::thread& worker : workers) pthread_kill(worker.native_handle(), kWakeSignal);
-      ended.wait_until(mutex, std::chrono::steady_clock::now() + kWakeAgain);
-    }
+    while (running > 0) wake_workers();
     ending.swap(workers);  // nobody adds one any more: stopping is set
   }
   for (std::thread& worker : ending) worker.join();
@@ -191,6 +244,53 @@ Result<std::unique_ptr<KernelSession>> KernelSession::start(const SessionConfig&
   parts->notifier.attach(parts->session);
   parts->start_workers();
   return std::unique_ptr<KernelSession>(new KernelSession(std::move(parts)));
+}
+
+Result<std::unique_ptr<KernelSession>> KernelSession::take_over(const SessionConfig& config,
+                                                                MountedVolume& volume,
+                                                                KernelNotifier& notifier,
+                                                                HandedSession handed) {
+  std::unique_ptr<Parts> parts(new Parts(config, volume, *notifier.notifier_));
+  if (!parts->open(handed.descriptor)) {
+    return Error{Code::unavailable, "libfuse does not take the mount", config.mountpoint};
+  }
+  auto greeted = parts->greeting.repeat(parts->session, {handed.greeted, handed.replied});
+  if (!greeted) {
+    fuse_session_destroy(parts->session);
+    return std::move(greeted).error();
+  }
+  for (std::string& words : handed.waiting) parts->handed.push_back(std::move(words));
+  return std::unique_ptr<KernelSession>(new KernelSession(std::move(parts)));
+}
+
+void KernelSession::serve() {
+  parts_->notifier.attach(parts_->session);
+  parts_->start_workers();
+}
+
+bool KernelSession::park(Moment until) {
+  Parts& parts = *parts_;
+  parts.parked = true;
+  {
+    Lock lock(parts.mutex);
+    while (parts.standing < parts.running && std::chrono::steady_clock::now() < until) {
+      parts.wake_workers();
+    }
+    if (parts.running > 0 && parts.standing == parts.running) return true;
+  }
+  unpark();
+  return false;
+}
+
+void KernelSession::unpark() {
+  Lock lock(parts_->mutex);
+  parts_->parked = false;
+  parts_->resumed.notify_all();
+}
+
+HandedSession KernelSession::handed() const {
+  const Greeting::Words words = parts_->greeting.words();
+  return {fuse_session_fd(parts_->session), words.asked, words.said, parts_->watch.laid_aside()};
 }
 
 KernelSession::KernelSession(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -225,6 +325,7 @@ Status KernelSession::leave() {
 
 void KernelSession::stop() {
   if (parts_->stopping.exchange(true)) return;
+  unpark();
   parts_->mounting->unmount();
   parts_->volume.end_waits();
   parts_->volume.publish_all();

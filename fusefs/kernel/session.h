@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/counters.h"
 #include "core/result.h"
@@ -30,6 +31,8 @@ class KernelNotifier {
   KernelNotifier(const KernelNotifier&) = delete;
   KernelNotifier& operator=(const KernelNotifier&) = delete;
   Invalidator& invalidator();
+  // What the kernel may not have heard yet.
+  std::vector<Notice> pending() const;
 
  private:
   friend class KernelSession;
@@ -46,12 +49,28 @@ struct SessionConfig {
   std::function<void()> on_ended;  // unmounted from outside; called once, on a worker
 };
 
+// A view that one process serves, for another to go on with.
+struct HandedSession {
+  int descriptor = -1;           // of /dev/fuse
+  std::string greeted, replied;  // the kernel's INIT, and what it was answered
+  std::vector<std::string>
+      waiting;  // requests that wait for other programs, as the kernel sent them
+};
+
 class KernelSession {
  public:
   // Mounts and starts the workers. invalid: the mountpoint is no directory, or a dead mount.
   static Result<std::unique_ptr<KernelSession>> start(const SessionConfig& config,
                                                       MountedVolume& volume,
                                                       KernelNotifier& notifier);
+  // Of a view that another process has parked: nothing is read, and the kernel notices nothing,
+  // before serve(). The descriptor is the session's. REQUIRES: config.mounting. unsupported: the
+  // kernel was promised what this program does not keep.
+  static Result<std::unique_ptr<KernelSession>> take_over(const SessionConfig& config,
+                                                          MountedVolume& volume,
+                                                          KernelNotifier& notifier,
+                                                          HandedSession handed);
+  void serve();
   ~KernelSession();
   KernelSession(const KernelSession&) = delete;
   KernelSession& operator=(const KernelSession&) = delete;
@@ -65,6 +84,14 @@ class KernelSession {
   // As stop(), unless a program uses the view. conflict: one does, and nothing has happened;
   // unsupported: that cannot be found out here. From any thread, one at a time. [S62]
   Status leave();
+  // For a successor [S59]: no request is read from here on, and none is being answered but those
+  // that wait for other programs. False: one still is at `until`, or the view was unmounted; all
+  // goes on.
+  bool park(Moment until);
+  void unpark();
+  // REQUIRES: parked. The descriptor stays the session's.
+  HandedSession handed() const;
+
   // Takes the view out of the tree (lazily when it is in use), answers what is under way, publishes
   // what is unsaved, ends the workers. A second call does nothing.
   void stop();

@@ -174,16 +174,28 @@ Status ViewSet::fill(MountedView& view, const std::vector<ViewSpec>& all) {
                           shown, clock_.now() + config_.common.read_deadline);
   if (!volume) return std::move(volume).error();
   view.volume = *std::move(volume);
+  follow(view);
+  return success();
+}
+
+void ViewSet::follow(MountedView& view) {
   view.volume->watch_connection(config_.connected);
   view.volume->watch_lease(config_.heard_since);
   view.follower = std::make_unique<Follower>(store_, *view.volume, clock_);
   view.flusher = std::make_unique<Flusher>(*view.volume);
+}
+
+SessionConfig ViewSet::session_of(MountedView& view) {
   if (config_.handed.empty()) {
     view.mounting = mounter_.view(view.number);
   } else {
     view.mounting = std::make_unique<HandedMount>(config_.handed[view.number]);
   }
-  return success();
+  SessionConfig session;
+  session.mountpoint = view.spec.path;
+  session.mounting = view.mounting.get();
+  session.on_ended = [this, &view] { note_end(view); };
+  return session;
 }
 
 Status ViewSet::stand(const std::shared_ptr<MountedView>& view) {
@@ -192,11 +204,7 @@ Status ViewSet::stand(const std::shared_ptr<MountedView>& view) {
     const auto name = split_last(view->spec.path).second;
     if (auto kept = outer->volume->keep_for_view(name, deadline); !kept) return kept;
   }
-  SessionConfig session;
-  session.mountpoint = view->spec.path;
-  session.mounting = view->mounting.get();
-  session.on_ended = [this, known = view.get()] { note_end(*known); };
-  auto started = KernelSession::start(session, *view->volume, view->notifier);
+  auto started = KernelSession::start(session_of(*view), *view->volume, view->notifier);
   if (!started) {
     give_place_back(*view);
     return std::move(started).error();
@@ -241,6 +249,44 @@ void ViewSet::note_end(MountedView& view) {
   const Views all = now();
   const bool shown = std::ranges::any_of(all, [](const auto& other) { return !other->ended; });
   if (!all.empty() && !shown) config_.on_all_end();
+}
+
+Status ViewSet::take_over(const ViewSpec& spec, const Volume& volume, HandedView handed,
+                          int descriptor) {
+  auto view = std::make_shared<MountedView>(spec, mounter_, handed.number);
+  auto taken = MountedVolume::take_over(store_, numbers_, view->notifier.invalidator(), clock_,
+                                        handed.view, volume, handed.tables);
+  if (!taken) return std::move(taken).error();
+  view->volume = *std::move(taken);
+  handed.session.descriptor = descriptor;
+  auto session = KernelSession::take_over(session_of(*view), *view->volume, view->notifier,
+                                          std::move(handed.session));
+  if (!session) return std::move(session).error();
+  view->session = *std::move(session);
+  views_.with([&](Views& views) { views.push_back(view); });
+  return success();
+}
+
+bool ViewSet::serve(std::vector<HandedView> handed) {
+  bool frozen = false;
+  const Views all = now();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    follow(*all[i]);
+    all[i]->session->serve();
+    all[i]->volume->announce_again(std::move(handed[i].notices));
+    frozen = frozen || all[i]->volume->frozen();
+  }
+  return frozen;
+}
+
+std::vector<ParkedView> ViewSet::to_park() const {
+  std::vector<ParkedView> standing;
+  for (const auto& view : now()) {
+    if (view->ended) continue;
+    standing.push_back(
+        {view->number, view->notifier, *view->volume, *view->flusher, *view->session});
+  }
+  return standing;
 }
 
 void ViewSet::unmount() {

@@ -19,6 +19,7 @@
 #include "core/view_spec.h"
 #include "fusefs/kernel/mounter.h"
 #include "fusefs/kernel/session.h"
+#include "fusefs/succession/parking.h"
 #include "fusefs/volume/flusher.h"
 #include "fusefs/volume/follower.h"
 #include "fusefs/volume/volume.h"
@@ -82,6 +83,15 @@ class ViewSet {
   // not_found: nothing is shown at one of them.
   Status amend(const std::vector<ViewSpec>& coming, const std::vector<std::string>& going,
                bool force);
+  // ── From a running daemon, and to the next one; while no view changes [S59] ──
+  // A view as that one shows it; nobody notices before serve().
+  Status take_over(const ViewSpec& spec, const Volume& volume, HandedView handed, int descriptor);
+  // They are this daemon's from here on: what each brought, in the order in which they were taken.
+  // Whether they are suspended.
+  bool serve(std::vector<HandedView> handed);
+  // Those of specs(), in its order.
+  std::vector<ParkedView> to_park() const;
+
   Views now() const;
   std::vector<ViewSpec> specs() const;
   // Out of the tree, with everything published by the end of one write deadline; who looks in can
@@ -101,6 +111,8 @@ class ViewSet {
   // that will stand beside it.
   Result<std::shared_ptr<MountedView>> open(const ViewSpec& spec, const std::vector<ViewSpec>& all);
   Status fill(MountedView& view, const std::vector<ViewSpec>& all);
+  void follow(MountedView& view);
+  SessionConfig session_of(MountedView& view);
   Status stand(const std::shared_ptr<MountedView>& view);
   Status leave(const std::shared_ptr<MountedView>& view, bool force);
   // Those that left stand again, as new ones.

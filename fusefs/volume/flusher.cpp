@@ -23,6 +23,24 @@ Flusher::~Flusher() {
   thread_.join();
 }
 
+bool Flusher::pause(Moment until) {
+  {
+    Lock lock(mutex_);
+    paused_ = true;
+    while (busy_ && woken_.wait_until(mutex_, until)) {
+    }
+    if (!busy_) return true;
+  }
+  resume();
+  return false;
+}
+
+void Flusher::resume() {
+  Lock lock(mutex_);
+  paused_ = false;
+  woken_.notify_all();
+}
+
 void Flusher::run() {
   pthread_setname_np(pthread_self(), "flush");
   for (;;) {
@@ -30,8 +48,8 @@ void Flusher::run() {
         volume_.next_due();  // with no lock of ours: the volume wakes us under its own
     {
       Lock lock(mutex_);
-      while (!stop_ && !news_) {
-        if (due == Moment::max()) {
+      while (!stop_ && (paused_ || !news_)) {
+        if (paused_ || due == Moment::max()) {
           woken_.wait(mutex_);
         } else if (!woken_.wait_until(mutex_, due)) {
           break;
@@ -39,8 +57,12 @@ void Flusher::run() {
       }
       if (stop_) return;
       news_ = false;
+      busy_ = true;
     }
     volume_.publish_due();
+    Lock lock(mutex_);
+    busy_ = false;
+    woken_.notify_all();
   }
 }
 

@@ -17,6 +17,10 @@ class Flusher {
   Flusher(const Flusher&) = delete;
   Flusher& operator=(const Flusher&) = delete;
 
+  // Nothing is published by it from here on. False: it still publishes at `until`, and goes on.
+  bool pause(Moment until);
+  void resume();
+
  private:
   void run();
 
@@ -25,6 +29,8 @@ class Flusher {
   Condition woken_;
   bool stop_ GUARDED_BY(mutex_) = false;
   bool news_ GUARDED_BY(mutex_) = false;
+  bool paused_ GUARDED_BY(mutex_) = false;
+  bool busy_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -62,6 +62,12 @@ class HistoryTable {
   // Those that show bytes of the file.
   std::vector<NodeId> bytes_of(Inode inode) const;
 
+  // Its parts, for another daemon (packed.h).
+  template <class Pack>
+  friend void describe(Pack& pack, HistoryTable& t) {
+    pack(t.rows_, t.ids_, t.next_);
+  }
+
  private:
   std::unordered_map<NodeId, HistoryRow> rows_;
   std::map<HistoryKey, NodeId> ids_;

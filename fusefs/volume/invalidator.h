@@ -42,6 +42,7 @@ struct Notice {
   // attributes and whose answer the kernel has not seen yet.
   std::vector<std::pair<NodeId, std::string>> names;
   std::shared_ptr<std::atomic<bool>> delivered;  // set once the kernel has dropped it
+  bool everything = false;  // in place of all of its directory's or node's, which were too many
 };
 
 class Invalidator {

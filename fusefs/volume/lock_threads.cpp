@@ -13,6 +13,7 @@ LockThreads::~LockThreads() {
   {
     const Lock lock(mutex_);
     stop_ = true;
+    paused_ = false;
     posted_.notify_all();
     ending.swap(threads_);
   }
@@ -26,17 +27,37 @@ void LockThreads::post(std::function<void()> job) {
   posted_.notify_one();
 }
 
+bool LockThreads::pause(Moment until) {
+  const Lock lock(mutex_);
+  paused_ = true;
+  while (busy_ > 0 && ended_.wait_until(mutex_, until)) {
+  }
+  if (busy_ == 0) return true;
+  paused_ = false;
+  posted_.notify_all();
+  return false;
+}
+
+void LockThreads::resume() {
+  const Lock lock(mutex_);
+  paused_ = false;
+  posted_.notify_all();
+}
+
 void LockThreads::run() {
   pthread_setname_np(pthread_self(), "lock");
   mutex_.lock();
   for (;;) {
-    while (!stop_ && jobs_.empty()) posted_.wait(mutex_);
+    while (!stop_ && (paused_ || jobs_.empty())) posted_.wait(mutex_);
     if (jobs_.empty()) break;
     const auto job = std::move(jobs_.front());
     jobs_.pop_front();
+    ++busy_;
     mutex_.unlock();
     job();
     mutex_.lock();
+    --busy_;
+    ended_.notify_all();
   }
   mutex_.unlock();
 }

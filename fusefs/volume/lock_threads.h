@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/guarded.h"
 
 namespace outboard::fusefs {
@@ -24,6 +25,10 @@ class LockThreads {
 
   // REQUIRES: signals are blocked in the thread that posts first, as in a worker.
   void post(std::function<void()> job);
+  // None runs from here on; what is posted waits. False: one still runs at `until`, and all goes
+  // on.
+  bool pause(Moment until);
+  void resume();
 
  private:
   void run();
@@ -33,6 +38,9 @@ class LockThreads {
   std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
   std::vector<std::thread> threads_ GUARDED_BY(mutex_);
   bool stop_ GUARDED_BY(mutex_) = false;
+  bool paused_ GUARDED_BY(mutex_) = false;
+  std::size_t busy_ GUARDED_BY(mutex_) = 0;
+  Condition ended_;  // of a job
 };
 
 }  // namespace outboard::fusefs

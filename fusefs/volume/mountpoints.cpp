@@ -31,7 +31,10 @@ std::optional<Shown> find_in(const std::vector<Row>& rows, const Key& key, Field
 }  // namespace
 
 Mountpoints::Mountpoints(const View& view, Timestamp made) : attributes_(attributes(view, made)) {
-  for (const std::string& name : view.mountpoints) add(name);
+  for (const std::string& name : view.mountpoints) {
+    if (name.empty()) rows_.with([](Rows& rows) { ++rows.next; });
+    if (!name.empty()) add(name);
+  }
 }
 
 bool Mountpoints::owns(NodeId id) {
@@ -50,6 +53,14 @@ std::optional<Shown> Mountpoints::find(NodeId id) const {
 
 std::vector<std::pair<std::string, Shown>> Mountpoints::all() const {
   return rows_.with([](const Rows& rows) { return rows.all; });
+}
+
+std::vector<std::string> Mountpoints::names() const {
+  return rows_.with([](const Rows& rows) {
+    std::vector<std::string> names(rows.next);
+    for (const auto& [name, shown] : rows.all) names[shown.id.value - kFirst] = name;
+    return names;
+  });
 }
 
 bool Mountpoints::add(std::string_view name) {

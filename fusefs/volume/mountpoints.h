@@ -28,6 +28,8 @@ class Mountpoints {
   std::optional<Shown> find(NodeId id) const;
   // In the order of their ids.
   std::vector<std::pair<std::string, Shown>> all() const;
+  // View::mountpoints of a daemon that goes on with the same ids.
+  std::vector<std::string> names() const;
 
   // False: it is one already.
   bool add(std::string_view name);

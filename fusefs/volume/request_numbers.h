@@ -34,6 +34,12 @@ class RequestNumbers {
     });
   }
 
+  // Its parts, for another daemon of the same client (packed.h).
+  template <class Pack>
+  friend void describe(Pack& pack, RequestNumbers& numbers) {
+    numbers.open_.with([&](Open& open) { pack(open.last, open.numbers); });
+  }
+
  private:
   struct Open {
     std::uint64_t last = 0;

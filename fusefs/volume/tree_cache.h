@@ -84,6 +84,12 @@ class TreeCache {
   std::uint64_t content_bytes() const { return content_bytes_; }
   const std::unordered_map<Inode, TreeNode>& all() const { return nodes_; }
 
+  // Its parts, for another daemon (packed.h).
+  template <class Pack>
+  friend void describe(Pack& pack, TreeCache& t) {
+    pack(t.nodes_, t.ahead_nodes_, t.ahead_names_, t.seq_, t.part_, t.content_bytes_);
+  }
+
  private:
   template <class Key>
   bool is_news(std::map<Key, Seq>& ahead, const Key& key, Seq seq, bool from_feed);

@@ -227,6 +227,11 @@ void MountedVolume::set_frozen(bool frozen) {
   state_.current_until = {};
 }
 
+bool MountedVolume::frozen() const {
+  Lock lock(mutex_);
+  return state_.frozen;
+}
+
 Status MountedVolume::reach_head(Moment deadline) {
   auto now = store_.describe(RequestScope::call(deadline), volume_.id);
   if (!now) return std::move(now).error();

@@ -167,6 +167,8 @@ class MountedVolume {
   // A name in the root belongs to the view that is to stand there, from its return on for the
   // kernel, too. timed_out: the kernel has not dropped what it knew of the name; it is as before.
   Status keep_for_view(std::string_view name, Moment deadline);
+  // View::mountpoints as they are by now.
+  std::vector<std::string> mountpoints() const { return mountpoints_.names(); }
   // No view stands there any more: the volume's own shows again.
   void give_back(std::string_view name);
 
@@ -191,6 +193,22 @@ class MountedVolume {
   // `wake` is called under the lock when a duty may have come.
   void on_dirty(std::function<void()> wake);
 
+  // ── For a successor in another process: volume_handover.cpp [S59] ──
+  // From here on nobody who waits for a lock is answered. False: somebody still is at `until`, and
+  // all goes on.
+  bool park(Moment until) { return lock_threads_.pause(until); }
+  void unpark() { lock_threads_.resume(); }
+  // All that it needs to go on, as of one moment. REQUIRES: parked, no other verb is being called
+  // and the flusher is paused, until unpark(); the feed may go on.
+  std::string tables() const;
+  // A volume as tables() has told of it. corrupt: they cannot be read.
+  static Result<std::unique_ptr<MountedVolume>> take_over(Store& store, RequestNumbers& numbers,
+                                                          Invalidator& invalidator,
+                                                          const Clock& clock, const View& view,
+                                                          Volume volume, std::string_view tables);
+  // What the former daemon may not have told the kernel any more.
+  void announce_again(std::vector<Notice> notices);
+
   // ── For the follower ──
   Seq seq() const;
   // FeedSink::loaded() of who follows on the tree.
@@ -204,6 +222,7 @@ class MountedVolume {
   // A sandbox's programs sleep: what was proved about a strict volume before is worth nothing when
   // they wake. [S7]
   void set_frozen(bool frozen);
+  bool frozen() const;
   // The barrier to whatever the store has by now. [S55]
   Status reach_head(Moment deadline);
   // Asked by stale(), too; before any verb.
@@ -243,6 +262,11 @@ class MountedVolume {
 
   MountedVolume(Store& store, RequestNumbers& numbers, Invalidator& invalidator, const Clock& clock,
                 const View& view, Volume volume);
+
+  // volume_handover.cpp
+  template <class Pack>
+  static void describe_state(Pack& pack, State& state);
+  HeldLocks locks_to_hand() const REQUIRES_LOCK(mutex_);
 
   Moment read_deadline() const {
     return std::min(clock_.now() + view_.read_deadline, end_by_.load());

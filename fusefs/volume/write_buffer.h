@@ -49,6 +49,12 @@ class WriteBuffer {
   // As one op on the node: Append, or Write on `base`.
   Op to_op(Inode inode, Version base, std::uint64_t below) const;
 
+  // Its parts, for another daemon (packed.h).
+  template <class Pack>
+  friend void describe(Pack& pack, WriteBuffer& b) {
+    pack(b.appended_, b.size_, b.keep_, b.extents_, b.held_);
+  }
+
  private:
   void become_overlay(std::uint64_t below);
   void lay(std::uint64_t offset, std::string_view bytes);

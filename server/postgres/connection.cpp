@@ -245,14 +245,14 @@ Status Connection::finish_pipeline(Moment deadline) {
   }
 }
 
-Result<std::vector<Rows>> Connection::run(const std::vector<Request>& requests, Moment deadline) {
+Status Connection::each(const std::vector<Request>& requests, Moment deadline,
+                        const std::function<void(std::size_t index, Rows)>& take_answer) {
   failure_ = {};
   if (broken_) return lost();
   if (PQenterPipelineMode(connection_) == 0) return lost();
   std::vector<bool> prepares;
   prepares.reserve(requests.size());
-  if (auto sent = send(requests, prepares); !sent) return sent.error();
-  std::vector<Rows> answers;
+  if (auto sent = send(requests, prepares); !sent) return sent;
   std::optional<Error> first;
   for (std::size_t i = 0; i < requests.size() && !broken_; ++i) {
     if (prepares[i]) {
@@ -262,11 +262,19 @@ Result<std::vector<Rows>> Connection::run(const std::vector<Request>& requests, 
     }
     auto answer = take(i, deadline);
     if (!answer && !first) first = answer.error();
-    if (answer) answers.push_back(*std::move(answer));
+    if (answer) take_answer(i, *std::move(answer));
   }
   if (broken_) return first ? *first : lost();
-  if (auto finished = finish_pipeline(deadline); !finished) return finished.error();
+  if (auto finished = finish_pipeline(deadline); !finished) return finished;
   if (first) return *first;
+  return success();
+}
+
+Result<std::vector<Rows>> Connection::run(const std::vector<Request>& requests, Moment deadline) {
+  std::vector<Rows> answers;
+  auto done =
+      each(requests, deadline, [&](std::size_t, Rows rows) { answers.push_back(std::move(rows)); });
+  if (!done) return done.error();
   return answers;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -54,6 +55,10 @@ class Connection {
 
   Result<std::vector<Rows>> run(const std::vector<Request>& requests, Moment deadline);
   Result<Rows> run(const Sql& sql, const Params& params, Moment deadline);
+  // As run(), but each answer goes to `take` while Postgres works on the next. What was taken
+  // before a failure stays taken. `take` must not use this connection.
+  Status each(const std::vector<Request>& requests, Moment deadline,
+              const std::function<void(std::size_t index, Rows)>& take);
   // Statements as plain text, several with ";" between them; for migrations.
   Status execute(const std::string& text, Moment deadline);
 

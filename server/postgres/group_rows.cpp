@@ -2,16 +2,18 @@
 
 #include "core/path.h"
 #include "server/postgres/node_rows.h"
+#include "server/postgres/rows_sql.h"
 
 namespace outboard::server {
 namespace {
 
 using Type = Column::Type;
 
-constexpr Sql kDeleteNames{"write_delete_names",
-                           "DELETE FROM dentries d USING unnest($2::bigint[], $3::text[]) "
-                           "AS gone(parent, name) WHERE d.volume = $1::bigint "
-                           "AND d.parent = gone.parent AND d.name = gone.name"};
+#define OUTBOARD_NAME_PARAMS(array) "$2::bigint" array ", $3::text" array
+constexpr RowsSql kDeleteNames
+    OUTBOARD_ROWS_SQL("write_delete_names", "DELETE FROM dentries d USING ", OUTBOARD_NAME_PARAMS,
+                      " AS gone(parent, name) WHERE d.volume = $1::bigint "
+                      "AND d.parent = gone.parent AND d.name = gone.name");
 // Strictly below `from`: "0" is the character behind "/".
 constexpr Sql kMove{"write_move",
                     "UPDATE dentries SET path = $3::text || substr(path, length($2::text) + 1) "
@@ -19,43 +21,51 @@ constexpr Sql kMove{"write_move",
                     "AND left(path, 600) >= left($2::text || '/', 600) "
                     "AND left(path, 600) <= left($2::text || '0', 600) "
                     "AND path > $2::text || '/' AND path < $2::text || '0'"};
-constexpr Sql kPutNames{"write_put_names",
-                        "INSERT INTO dentries (volume, parent, name, inode, path) "
-                        "SELECT $1::bigint, p, n, i, path FROM "
-                        "unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[]) "
-                        "AS t(p, n, i, path) ON CONFLICT (volume, parent, name) "
-                        "DO UPDATE SET inode = excluded.inode, path = excluded.path"};
-#define OUTBOARD_NODE_ARRAYS                                                               \
-  "unnest($2::bigint[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], "           \
-  "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], "               \
-  "$12::bigint[], $13::bigint[], $14::bytea[], $15::bytea[], $16::int[], $17::boolean[]) " \
-  "AS t(inode, kind, mode, uid, gid, size, links, device, accessed, modified, changed, "   \
-  "version, digest, target, xattr_bytes, chunked)"
-constexpr Sql kInsertNodes{
+#define OUTBOARD_ENTRY_PARAMS(array) \
+  OUTBOARD_NAME_PARAMS(array) ", $4::bigint" array ", $5::text" array
+constexpr RowsSql kPutNames OUTBOARD_ROWS_SQL(
+    "write_put_names",
+    "INSERT INTO dentries (volume, parent, name, inode, path) SELECT $1::bigint, t.* FROM ",
+    OUTBOARD_ENTRY_PARAMS,
+    " AS t ON CONFLICT (volume, parent, name) "
+    "DO UPDATE SET inode = excluded.inode, path = excluded.path");
+#define OUTBOARD_NODE_PARAMS(array)                                                       \
+  "$2::bigint" array ", $3::smallint" array ", $4::int" array ", $5::bigint" array        \
+  ", $6::bigint" array ", $7::bigint" array ", $8::bigint" array ", $9::bigint" array     \
+  ", $10::bigint" array ", $11::bigint" array ", $12::bigint" array ", $13::bigint" array \
+  ", $14::bytea" array ", $15::bytea" array ", $16::int" array ", $17::boolean" array
+constexpr RowsSql kInsertNodes OUTBOARD_ROWS_SQL(
     "write_insert_nodes",
     "INSERT INTO inodes (volume, inode, kind, mode, uid, gid, size, links, device, accessed, "
     "modified, changed, version, digest, target, xattr_bytes, chunked) "
-    "SELECT $1::bigint, t.* FROM " OUTBOARD_NODE_ARRAYS};
-constexpr Sql kUpdateNodes{
+    "SELECT $1::bigint, t.* FROM ",
+    OUTBOARD_NODE_PARAMS, " AS t");
+constexpr RowsSql kUpdateNodes OUTBOARD_ROWS_SQL(
     "write_update_nodes",
     "UPDATE inodes n SET mode = t.mode, uid = t.uid, gid = t.gid, size = t.size, "
     "links = t.links, device = t.device, accessed = t.accessed, modified = t.modified, "
     "changed = t.changed, version = t.version, digest = t.digest, target = t.target, "
-    "xattr_bytes = t.xattr_bytes, chunked = t.chunked FROM " OUTBOARD_NODE_ARRAYS
-    " WHERE n.volume = $1::bigint AND n.inode = t.inode"};
+    "xattr_bytes = t.xattr_bytes, chunked = t.chunked FROM ",
+    OUTBOARD_NODE_PARAMS,
+    " AS t(inode, kind, mode, uid, gid, size, links, device, accessed, modified, changed, "
+    "version, digest, target, xattr_bytes, chunked) "
+    "WHERE n.volume = $1::bigint AND n.inode = t.inode");
 constexpr Sql kXattrs{"write_xattrs",
                       "UPDATE inodes n SET xattrs = t.x FROM "
                       "unnest($2::bigint[], $3::bytea[]) AS t(inode, x) "
                       "WHERE n.volume = $1::bigint AND n.inode = t.inode"};
-constexpr Sql kVersions{
+#define OUTBOARD_VERSION_PARAMS(array)                                                  \
+  "$2::bigint" array ", $3::bigint" array ", $4::bigint" array ", $5::bigint" array     \
+  ", $6::bytea" array ", $7::boolean" array ", $8::boolean" array ", $9::boolean" array \
+  ", $10::boolean" array ", $11::bytea" array ", $12::text" array ", $13::uuid" array   \
+  ", $14::bigint" array ", $15::uuid" array ", $16::bigint" array ", $17::bigint" array \
+  ", $18::uuid" array ", $19::bigint" array ", $20::bigint" array
+constexpr RowsSql kVersions OUTBOARD_ROWS_SQL(
     "write_versions",
     "INSERT INTO versions (volume, inode, version, seq, size, digest, chunked, is_text, "
     "conflict, passing, data, principal, session, turn, op, epoch, generation, client, number, "
-    "at) "
-    "SELECT $1::bigint, t.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], "
-    "$5::bigint[], $6::bytea[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[], "
-    "$11::bytea[], $12::text[], $13::uuid[], $14::bigint[], $15::uuid[], $16::bigint[], "
-    "$17::bigint[], $18::uuid[], $19::bigint[], $20::bigint[]) AS t"};
+    "at) SELECT $1::bigint, t.* FROM ",
+    OUTBOARD_VERSION_PARAMS, " AS t");
 constexpr Sql kHistoric{"write_historic",
                         "UPDATE versions x SET passing = false FROM "
                         "unnest($2::bigint[], $3::bigint[]) AS t(inode, version) "
@@ -76,17 +86,21 @@ constexpr Sql kDropPieces{"write_drop_pieces",
                           "AND NOT EXISTS (SELECT 1 FROM versions x WHERE x.volume = c.volume "
                           "AND x.inode = c.inode AND x.version >= c.from_version "
                           "AND x.version < c.to_version)"};
-constexpr Sql kChanges{
-    "write_changes",
-    "INSERT INTO changes (volume, " OUTBOARD_CHANGE_COLUMNS
-    ") SELECT $1::bigint, t.* FROM "
-    "unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::smallint[], $6::int[], "
-    "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], "
-    "$13::bigint[], $14::bigint[], $15::bigint[], $16::bytea[], $17::bytea[], $18::int[], "
-    "$19::bigint[], $20::text[], $21::bigint[], $22::text[], $23::bigint[], $24::bigint[], "
-    "$25::boolean[], $26::text[], $27::boolean[], $28::boolean[], $29::text[], $30::uuid[], "
-    "$31::bigint[], $32::uuid[], $33::bigint[], $34::bigint[], $35::uuid[], $36::bigint[], "
-    "$37::bigint[], $38::boolean[], $39::text[]) AS t"};
+#define OUTBOARD_CHANGE_PARAMS(array)                                                     \
+  "$2::bigint" array ", $3::smallint" array ", $4::bigint" array ", $5::smallint" array   \
+  ", $6::int" array ", $7::bigint" array ", $8::bigint" array ", $9::bigint" array        \
+  ", $10::bigint" array ", $11::bigint" array ", $12::bigint" array ", $13::bigint" array \
+  ", $14::bigint" array ", $15::bigint" array ", $16::bytea" array ", $17::bytea" array   \
+  ", $18::int" array ", $19::bigint" array ", $20::text" array ", $21::bigint" array      \
+  ", $22::text" array ", $23::bigint" array ", $24::bigint" array ", $25::boolean" array  \
+  ", $26::text" array ", $27::boolean" array ", $28::boolean" array ", $29::text" array   \
+  ", $30::uuid" array ", $31::bigint" array ", $32::uuid" array ", $33::bigint" array     \
+  ", $34::bigint" array ", $35::uuid" array ", $36::bigint" array ", $37::bigint" array   \
+  ", $38::boolean" array ", $39::text" array
+constexpr RowsSql kChanges OUTBOARD_ROWS_SQL("write_changes",
+                                             "INSERT INTO changes (volume, " OUTBOARD_CHANGE_COLUMNS
+                                             ") SELECT $1::bigint, t.* FROM ",
+                                             OUTBOARD_CHANGE_PARAMS, " AS t");
 // $3 is the version, 0 for all up to $4. What is redacted has no chunks.
 constexpr Sql kRedactVersions{"write_redact_versions",
                               "UPDATE versions SET data = NULL, digest = NULL, chunked = false, "
@@ -137,6 +151,9 @@ class Table {
     Params params = key(set);
     for (const Column& column : columns_) params.array(column);
     return params;
+  }
+  Request request(const RowsSql& sql, const WorkingSet& set) const {
+    return rows_request(sql, key(set), columns_);
   }
 
  private:
@@ -235,7 +252,7 @@ void put_changes(const WorkingSet& set, std::vector<Request>& to) {
           Type::uuid,  i8,          Type::uuid, i8,         i8,         Type::uuid, i8,
           i8,          flag,        Type::text};
   for (const Change& change : set.changes()) add_change(t, change);
-  if (!t.empty()) to.push_back(Request{kChanges, t.params(set)});
+  if (!t.empty()) to.push_back(t.request(kChanges, set));
 }
 
 void put_nodes(const WorkingSet& set, std::vector<Request>& to) {
@@ -249,8 +266,8 @@ void put_nodes(const WorkingSet& set, std::vector<Request>& to) {
     add_node(t, stored.node);
     t.next().add(std::int64_t{stored.chunked});
   }
-  if (!fresh.empty()) to.push_back(Request{kInsertNodes, fresh.params(set)});
-  if (!known.empty()) to.push_back(Request{kUpdateNodes, known.params(set)});
+  if (!fresh.empty()) to.push_back(fresh.request(kInsertNodes, set));
+  if (!known.empty()) to.push_back(known.request(kUpdateNodes, set));
   Table xattrs{i8, Type::bytea};
   for (const auto& [inode, values] : set.changed_xattrs()) {
     xattrs.next().add(inode.value);
@@ -287,7 +304,7 @@ void put_versions(const WorkingSet& set, std::vector<Request>& to) {
     add_origin(t, change.origin);
     add_time(t.next(), change.at);
   }
-  to.push_back(Request{kVersions, t.params(set)});
+  to.push_back(t.request(kVersions, set));
 }
 
 // What history gains by a rename, and what it never wanted.
@@ -332,11 +349,11 @@ Status put_names(WorkingSet& set, std::vector<Request>& to) {
     t.next().add(inode->value);
     t.next().add_name(*path);
   }
-  if (!gone.empty()) to.push_back(Request{kDeleteNames, gone.params(set)});
+  if (!gone.empty()) to.push_back(gone.request(kDeleteNames, set));
   for (const SubtreeMove& move : set.moves()) {
     to.push_back(Request{kMove, key(set).name(move.from).name(move.to)});
   }
-  if (!put.empty()) to.push_back(Request{kPutNames, put.params(set)});
+  if (!put.empty()) to.push_back(put.request(kPutNames, set));
   return success();
 }
 

@@ -26,6 +26,19 @@ inline constexpr int kNodeColumns = 16;
   "session, turn, op, epoch, generation, client, number, at, warned, also"
 inline constexpr int kChangeColumns = 38;
 
+// One row, found by all of its key. As a plain join the planner, whose statistics lag behind and
+// speak of most rows, may look for it through all versions of a file, of which a hot one has a
+// million, or all names of a volume.
+#define OUTBOARD_ONE(table, key) "LATERAL (SELECT * FROM " table " WHERE " key " LIMIT 1)"
+#define OUTBOARD_ONE_NODE(volume, of) OUTBOARD_ONE("inodes", "volume = " volume " AND inode = " of)
+#define OUTBOARD_ONE_VERSION(volume, of, wanted) \
+  OUTBOARD_ONE("versions", "volume = " volume " AND inode = " of " AND version = " wanted)
+// Of a path's first 600 characters is an index: more would not fit into one.
+#define OUTBOARD_ONE_PATH(volume, wanted)                                           \
+  OUTBOARD_ONE("dentries", "volume = " volume " AND left(path, 600) = left(" wanted \
+                           ", 600) "                                                \
+                           "AND path = " wanted)
+
 StoredNode read_node(const Rows& rows, std::size_t row, int first);
 Change read_change(const Rows& rows, std::size_t row, int first = 0);
 // principal, session, turn, op, epoch, generation, client, number.

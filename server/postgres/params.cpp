@@ -110,4 +110,10 @@ Params& Params::array(const Column& column) {
   return *this;
 }
 
+Params& Params::only(const Column& column) {
+  CHECK(column.count_ == 1);
+  if (column.has_null_) return null();
+  return bytes(std::string_view(column.body_).substr(sizeof(std::uint32_t)));  // behind its length
+}
+
 }  // namespace outboard::server

@@ -15,7 +15,9 @@
 
 namespace outboard::server {
 
-// Columns of a set-based statement, one value per row: `unnest($1::bigint[], …)`.
+// Columns of a set-based statement, one value per row: `unnest($1::bigint[], …)`; of one row alone
+// its value,
+// `$1::bigint`, serves too.
 class Column {
  public:
   enum class Type : std::uint32_t {
@@ -57,6 +59,7 @@ class Params {
   Params& uuid(const Uuid& value);        // the nil uuid is null
   Params& null();
   Params& array(const Column& column);
+  Params& only(const Column& column);  // the value of a column's one row
 
   std::size_t size() const { return values_.size(); }
   // nullptr: null.

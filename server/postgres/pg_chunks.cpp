@@ -17,9 +17,6 @@ constexpr Sql kLoad{"chunks_load",
                     "SELECT chunk, piece, data FROM chunks WHERE volume = $1::bigint "
                     "AND inode = $2::bigint AND chunk = ANY($3::bigint[]) AND to_version IS NULL "
                     "ORDER BY chunk, piece"};
-constexpr Sql kPieces{"chunks_pieces",
-                      "SELECT count(*) FROM chunks WHERE volume = $1::bigint "
-                      "AND inode = $2::bigint AND chunk = $3::bigint AND to_version IS NULL"};
 constexpr Sql kRetire{"chunks_retire",
                       "UPDATE chunks SET to_version = $3::bigint WHERE volume = $1::bigint "
                       "AND inode = $2::bigint AND to_version IS NULL "
@@ -49,6 +46,14 @@ constexpr Sql kInsert{"chunks_insert",
                       "INSERT INTO chunks (volume, inode, chunk, piece, from_version, data) "
                       "SELECT $1::bigint, $2::bigint, c, p, $3::bigint, d "
                       "FROM unnest($4::bigint[], $5::int[], $6::bytea[]) AS t(c, p, d)"};
+// The same, unless the chunk $7 (-1: none) has $8 pieces already: then nothing.
+constexpr Sql kAppend{"chunks_append",
+                      "INSERT INTO chunks (volume, inode, chunk, piece, from_version, data) "
+                      "SELECT $1::bigint, $2::bigint, c, p, $3::bigint, d "
+                      "FROM unnest($4::bigint[], $5::int[], $6::bytea[]) AS t(c, p, d) "
+                      "WHERE (SELECT count(*) FROM chunks WHERE volume = $1::bigint "
+                      "AND inode = $2::bigint AND chunk = $7::bigint AND to_version IS NULL) "
+                      "< $8::bigint"};
 
 using Chunks = std::map<std::uint64_t, std::string>;  // by number, each from its offset 0 on
 
@@ -193,12 +198,8 @@ Status ChunkEdit::store() {
 // True: stored as pieces behind the last. False: the last chunk has its pieces, join them.
 Result<bool> ChunkEdit::append() {
   const Extent& extent = edit.extents.front();
-  const std::uint64_t last = extent.offset / kChunkBytes;
-  if (extent.offset % kChunkBytes != 0) {
-    auto rows = connection.run(kPieces, key().int8(last), deadline);
-    if (!rows) return rows.error();
-    if (rows->count(0, 0) >= kChunkPiecesMax) return false;
-  }
+  const bool begins = extent.offset % kChunkBytes == 0;  // a chunk: there is no last one to join
+  const auto last = static_cast<std::int64_t>(extent.offset / kChunkBytes);
   Column chunks(Column::Type::int8);
   Column pieces(Column::Type::int4);
   Column data(Column::Type::bytea);
@@ -209,8 +210,18 @@ Result<bool> ChunkEdit::append() {
     data.add_bytes(std::string_view(extent.bytes).substr(at - extent.offset, until - at));
     at = until;
   }
-  if (auto done = insert(chunks, pieces, data); !done) return done.error();
-  return true;
+  if (chunks.size() == 0) return true;
+  auto rows = connection.run(kAppend,
+                             key()
+                                 .int8(edit.version.value)
+                                 .array(chunks)
+                                 .array(pieces)
+                                 .array(data)
+                                 .int8(begins ? std::int64_t{-1} : last)
+                                 .int8(static_cast<std::int64_t>(kChunkPiecesMax)),
+                             deadline);
+  if (!rows) return rows.error();
+  return rows->affected() > 0;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "server/postgres/group_rows.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/pg_chunks.h"
+#include "server/postgres/rows_sql.h"
 #include "server/postgres/sqlstate.h"
 #include "server/postgres/volume_rows.h"
 
@@ -56,10 +57,14 @@ constexpr Sql kKept{"commit_kept",
                     "SELECT r.client, r.number, r.principal, r.volume, r.first_seq, r.last_seq, "
                     "r.outcomes FROM unnest($1::uuid[], $2::bigint[]) AS asked(client, number) "
                     "JOIN requests r ON r.client = asked.client AND r.number = asked.number"};
-constexpr Sql kKeep{"commit_keep",
-                    "INSERT INTO requests (client, number, principal, volume, first_seq, "
-                    "last_seq, outcomes) SELECT t.* FROM unnest($1::uuid[], $2::bigint[], "
-                    "$3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[]) AS t"};
+#define OUTBOARD_REQUEST_PARAMS(array)                                          \
+  "$1::uuid" array ", $2::bigint" array ", $3::text" array ", $4::bigint" array \
+  ", $5::bigint" array ", $6::bigint" array ", $7::bytea" array
+constexpr RowsSql kKeep OUTBOARD_ROWS_SQL(
+    "commit_keep",
+    "INSERT INTO requests (client, number, principal, volume, first_seq, last_seq, outcomes) "
+    "SELECT t.* FROM ",
+    OUTBOARD_REQUEST_PARAMS, " AS t");
 constexpr Sql kClients{"commit_clients",
                        "SELECT client, forgotten FROM clients WHERE client = ANY($1::uuid[])"};
 constexpr Sql kRemember{"commit_remember",
@@ -349,14 +354,8 @@ std::vector<Request> PgCommit::requests_rows(const Attempt& attempt) {
   }
   std::vector<Request> requests;
   if (clients.size() > 0) {
-    requests.push_back({kKeep, Params()
-                                   .array(clients)
-                                   .array(numbers)
-                                   .array(principals)
-                                   .array(volumes)
-                                   .array(firsts)
-                                   .array(lasts)
-                                   .array(outcomes)});
+    requests.push_back(
+        rows_request(kKeep, {}, {clients, numbers, principals, volumes, firsts, lasts, outcomes}));
   }
   Column old_clients(Type::uuid), old_numbers(Type::int8);
   Column dead_clients(Type::uuid), dead_numbers(Type::int8);

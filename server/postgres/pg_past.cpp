@@ -249,7 +249,7 @@ class Descent {
     if (!asked && !directory) return;
     if (directory && asked) waiting_.push_back(Waiting{entry.node.inode, {}});
     if (directory && !asked) ways_.push_back(Way{entry.node.inode, std::move(path)});
-    part_.entries.push_back(std::move(entry));
+    entries_.push_back(std::move(entry));
   }
 
   // One step further on all ways.
@@ -310,18 +310,17 @@ class Descent {
       if (++read[place] == names_max) {
         waiting_.push_front(Waiting{asked[place].directory, entry.dentry.name});
       }
-      part_.entries.push_back(std::move(entry));
-      if (part_.entries.size() < kPageEntriesMax) continue;
+      entries_.push_back(std::move(entry));
+      if (entries_.size() < kPageEntriesMax) continue;
       if (auto done = flush(); !done) return done;
     }
     return success();
   }
 
   Status flush() {
-    if (part_.entries.empty()) return success();
-    if (auto added = add_bodies(connection_, call_, volume_, part_, budget_); !added) return added;
-    take_(std::exchange(part_, {}));
-    return success();
+    if (entries_.empty()) return success();
+    return take_with_bodies(connection_, call_, volume_, std::exchange(entries_, {}), budget_,
+                            take_);
   }
 
   Connection& connection_;
@@ -333,7 +332,7 @@ class Descent {
   const std::function<void(SnapshotPart)>& take_;
   std::vector<Way> ways_;
   std::deque<Waiting> waiting_;
-  SnapshotPart part_;
+  std::vector<Entry> entries_;
 };
 
 }  // namespace

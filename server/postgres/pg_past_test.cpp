@@ -1,5 +1,7 @@
-// Whole trees of the past: what is looked at for a part of one.
+// The past must cost nobody anything: what is looked at for a part of it, and for a write upon it.
 #include <gtest/gtest.h>
+
+#include <functional>
 
 #include "core/limits.h"
 #include "server/postgres/database_fixture.h"
@@ -47,6 +49,30 @@ class PgPastTest : public DatabaseTest {
     return 0;
   }
 
+  // How many rows of the tables a server of its own looks at for `work`.
+  std::int64_t rows_read(const std::vector<std::string>& tables,
+                         const std::function<void(Store&)>& work) {
+    Column names(Column::Type::text);
+    for (const std::string& table : tables) names.add_bytes(table);
+    auto watcher = connect();
+    sql(*watcher, "SELECT pg_stat_reset()");
+    {
+      const auto server = open();
+      work(server->store());
+    }
+    for (int tries = 0; tries < 1'000; ++tries) {
+      auto rows = watcher->run({"past_test_rows",
+                                "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint, "
+                                "pg_stat_clear_snapshot() IS NULL, pg_sleep(0.01) IS NULL "
+                                "FROM pg_stat_user_tables WHERE relname = ANY($1::text[])"},
+                               Params().array(names), std::chrono::steady_clock::now() + kTestWait);
+      EXPECT_TRUE(rows) << rows.error().message;
+      if (rows && rows->number(0, 0) > 0) return rows->number(0, 0);
+    }
+    ADD_FAILURE() << "Postgres counted nothing";
+    return 0;
+  }
+
   const VolumeId memory_;
 };
 
@@ -68,6 +94,56 @@ TEST_F(PgPastTest, S28_ThePastOfAPartIsReadWithoutTheRest) {
   EXPECT_EQ(directories_read(part), 2) << "/team and /team/deep";
   const std::vector<std::string> wanted{"", "rest", "team", "d7", "f", "b", "deep", "a"};
   EXPECT_EQ(names(store(), memory_, part), wanted);
+}
+
+// [S16] A hot file has a million versions, a directory as many names: a write looks at what it
+// names alone, also before Postgres has learned how many there are; and so do reads.
+TEST_F(PgPastTest, S16_AWriteLooksAtWhatItNamesAlone) {
+  for (int i = 0; i < 500; ++i) write("/d/hot");
+  for (int i = 0; i < 500; ++i) write("/d/" + std::to_string(i));
+  const auto read = rows_read({"versions", "inodes", "dentries"}, [&](Store& store) {
+    auto applied = store.apply(call(), memory_,
+                               Batch{{}, 0, {Step{Append{.node = "/d/hot", .bytes = "more"}, {}}}});
+    ASSERT_TRUE(applied) << applied.error().message;
+    EXPECT_TRUE(store.apply(call(), memory_, put("/d/hot.new", "new")));
+    const Inode inode = applied->outcomes.front().node.inode;
+    EXPECT_TRUE(store.read(call(), memory_, inode, {}, 0, kReadBytesMax));
+    EXPECT_TRUE(store.read_many(call(), memory_, {{inode, {}}}));
+  });
+  EXPECT_LT(read, 100);
+}
+
+// [S16] The same of a snapshot, which brings the newest body.
+TEST_F(PgPastTest, S16_ASnapshotLooksAtTheNewestVersionsAlone) {
+  for (int i = 0; i < 500; ++i) write("/hot");
+  const auto read = rows_read(
+      {"versions"}, [&](Store& store) { EXPECT_EQ(names(store, memory_, {}).size(), 2U); });
+  EXPECT_LT(read, 50);
+}
+
+// [S28] Where a file stood is asked of the names that it lost: not of its other changes, nor of the
+// names that others lost.
+TEST_F(PgPastTest, S28_WhereAHotFileStoodIsAskedOfTheNamesItLost) {
+  const Seq then = write("/a");
+  const auto node = store().attributes(call(), memory_, NodeRef{"/a"});
+  ASSERT_TRUE(node);
+  for (int i = 0; i < 300; ++i) write("/a");
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = "other" + std::to_string(i);
+    write("/" + name);
+    const Unlink gone{NameRef{kRootInode, name}};
+    ASSERT_TRUE(store().apply(call(), memory_, Batch{{}, 0, {Step{gone, {}}}}));
+  }
+  Rename rename;
+  rename.from = NameRef{kRootInode, "a"};
+  rename.to = NameRef{kRootInode, "b"};
+  ASSERT_TRUE(store().apply(call(), memory_, Batch{{}, 0, {Step{rename, {}}}}));
+  const auto read = rows_read({"changes"}, [&](Store& store) {
+    const auto stood = store.paths(call(), memory_, {node->value.inode}, ReadAt{{}, {}, then});
+    ASSERT_TRUE(stood) << stood.error().message;
+    EXPECT_EQ(stood->value.front(), std::vector<std::string>{"/a"});
+  });
+  EXPECT_LT(read, 50);
 }
 
 }  // namespace

@@ -74,8 +74,8 @@ constexpr Sql kSkills{
     "UNION SELECT d.inode, d.path FROM c JOIN dentries d ON d.volume = $1::bigint "
     "AND d.parent = c.inode AND d.name = 'SKILL.md') "
     "SELECT d.path, n.size, x.data FROM d JOIN inodes n ON n.volume = $1::bigint "
-    "AND n.inode = d.inode LEFT JOIN versions x ON x.volume = n.volume AND x.inode = n.inode "
-    "AND x.version = n.version AND NOT x.chunked ORDER BY d.path"};
+    "AND n.inode = d.inode LEFT JOIN " OUTBOARD_ONE_VERSION(
+        "n.volume", "n.inode", "n.version") " x ON NOT x.chunked ORDER BY d.path"};
 constexpr Sql kPin{"revisions_pin",
                    "WITH RECURSIVE family AS (SELECT id FROM tokens WHERE id = $2::bigint "
                    "AND ($4::bigint = 0 OR organisation = $4::bigint) AND revoked IS NULL "

@@ -20,7 +20,7 @@ constexpr Sql kDescribe{"store_describe",
                         " FROM volumes v "
                         "JOIN organisations o ON o.id = v.organisation WHERE v.id = $1::bigint"};
 #define OUTBOARD_ENTRY "v.head_seq, d.parent, d.name, " OUTBOARD_NODE_COLUMNS " "
-#define OUTBOARD_ENTRY_NODE "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = d.inode "
+#define OUTBOARD_ENTRY_NODE "LEFT JOIN " OUTBOARD_ONE_NODE("v.id", "d.inode") " n ON true "
 constexpr Sql kAtPath{"store_at_path",
                       "SELECT " OUTBOARD_ENTRY
                       "FROM volumes v LEFT JOIN dentries d "
@@ -34,10 +34,10 @@ constexpr Sql kInDirectory{"store_in_directory",
                            "AND d.name = $3::text " OUTBOARD_ENTRY_NODE "WHERE v.id = $1::bigint"};
 // Whether anything but a directory stands above a path.
 constexpr Sql kBlocked{"store_blocked",
-                       "SELECT d.path FROM unnest($2::text[]) AS above(path) JOIN dentries d "
-                       "ON d.volume = $1::bigint AND left(d.path, 600) = left(above.path, 600) "
-                       "AND d.path = above.path JOIN inodes n ON n.volume = d.volume "
-                       "AND n.inode = d.inode WHERE n.kind <> 1 LIMIT 1"};
+                       "SELECT d.path FROM unnest($2::text[]) AS above(path) "
+                       "JOIN " OUTBOARD_ONE_PATH("$1::bigint", "above.path") " d ON true "
+                       "JOIN " OUTBOARD_ONE_NODE("$1::bigint", "d.inode") " n ON n.kind <> 1 "
+                       "LIMIT 1"};
 constexpr Sql kNode{"store_node", "SELECT v.head_seq, " OUTBOARD_NODE_COLUMNS
                                   " FROM volumes v "
                                   "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = $2::bigint "

@@ -4,6 +4,7 @@
 // Grants are not asked here: server/access wraps this store. Any thread may call.
 #pragma once
 
+#include "core/limits.h"
 #include "core/store.h"
 #include "server/committer.h"
 #include "server/feed.h"
@@ -12,6 +13,7 @@
 #include "server/postgres/pg_past.h"
 #include "server/postgres/pg_search.h"
 #include "server/postgres/pg_strict.h"
+#include "server/snapshot_cache.h"
 
 namespace outboard::server {
 
@@ -80,6 +82,7 @@ class PgStore final : public Store {
   PgSearch& search_;
   PgLocks& locks_;
   PgStrict& strict_;
+  SnapshotCache snapshots_{kSnapshotCacheBytesMax};
 };
 
 }  // namespace outboard::server

@@ -19,17 +19,18 @@ constexpr Sql kRead{
     "SELECT v.head_seq, n.kind, n.version, x.version, x.size, x.chunked, x.redacted, "
     "substr(x.data, $4::int + 1, $5::int) FROM volumes v "
     "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = $2::bigint "
-    "LEFT JOIN versions x ON x.volume = v.id AND x.inode = n.inode AND x.version = "
-    "CASE WHEN $3::bigint = 0 THEN n.version ELSE $3::bigint END WHERE v.id = $1::bigint"};
+    "LEFT JOIN " OUTBOARD_ONE_VERSION("v.id", "n.inode",
+                                      "CASE WHEN $3::bigint = 0 THEN n.version ELSE "
+                                      "$3::bigint END") " x ON true WHERE v.id = $1::bigint"};
 constexpr Sql kReadMany{
     "content_read_many",
     "SELECT v.head_seq, n.kind, n.version, x.version, x.size, x.chunked, x.redacted, x.data "
     "FROM volumes v CROSS JOIN unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY "
     "AS asked(inode, version, place) "
-    "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = asked.inode "
-    "LEFT JOIN versions x ON x.volume = v.id AND x.inode = n.inode AND x.version = "
-    "CASE WHEN asked.version = 0 THEN n.version ELSE asked.version END "
-    "WHERE v.id = $1::bigint ORDER BY asked.place"};
+    "LEFT JOIN " OUTBOARD_ONE_NODE("v.id", "asked.inode") " n ON true "
+    "LEFT JOIN " OUTBOARD_ONE_VERSION(
+        "v.id", "n.inode", "CASE WHEN asked.version = 0 THEN n.version ELSE asked.version END")
+    " x ON true WHERE v.id = $1::bigint ORDER BY asked.place"};
 constexpr Sql kBegin{"content_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
 constexpr Sql kCommit{"content_commit", "COMMIT"};
 constexpr Sql kHead{"content_head", "SELECT head_seq FROM volumes WHERE id = $1::bigint"};
@@ -60,11 +61,6 @@ constexpr Sql kAt{"content_at",
                   "AND left(d.path, 600) = left(wanted.path, 600) AND d.path = wanted.path "
                   "JOIN inodes n ON n.volume = d.volume AND n.inode = d.inode "
                   "ORDER BY wanted.place"};
-constexpr Sql kBodies{"content_bodies",
-                      "SELECT x.inode, x.version, x.data FROM unnest($2::bigint[], $3::bigint[]) "
-                      "AS asked(inode, version) JOIN versions x ON x.volume = $1::bigint "
-                      "AND x.inode = asked.inode AND x.version = asked.version AND NOT x.chunked "
-                      "AND NOT x.redacted"};
 // $2 to $4 bound every page of the log; $5, $6 and $7 are whose changes it is asked for.
 #define OUTBOARD_HISTORY(of, order)                                                           \
   "SELECT " OUTBOARD_CHANGE_COLUMNS                                                           \
@@ -188,28 +184,6 @@ Result<At<std::vector<Result<Content>>>> PgStore::read_many(const Call& call, Vo
   return answer;
 }
 
-Status add_bodies(Connection& connection, const Call& call, VolumeId volume, SnapshotPart& part,
-                  std::uint64_t& budget) {
-  Column inodes(Column::Type::int8);
-  Column versions(Column::Type::int8);
-  for (const Entry& entry : part.entries) {
-    const std::uint64_t size = entry.node.attributes.size;
-    if (!entry.node.is(Kind::file) || !entry.node.version || size > kSnapshotBodyBytesMax) continue;
-    if (size > budget) continue;
-    budget -= size;
-    inodes.add(entry.node.inode.value);
-    versions.add(entry.node.version.value);
-  }
-  if (inodes.size() == 0) return success();
-  auto rows = connection.run(kBodies, key(volume).array(inodes).array(versions), call.deadline);
-  if (!rows) return rows.error();
-  for (std::size_t row = 0; row < rows->size(); ++row) {
-    part.bodies.emplace_back(ContentKey{Inode{rows->count(row, 0)}, Version{rows->count(row, 1)}},
-                             rows->text(row, 2));
-  }
-  return success();
-}
-
 namespace {
 
 Entry read_part_entry(const Rows& rows, std::size_t row) {
@@ -229,16 +203,15 @@ Status stream_below(Connection& connection, const Call& call, VolumeId volume,
     auto rows = connection.run(path.empty() ? kPart : kPartBelow, params, call.deadline);
     if (!rows) return rows.error();
     if (rows->empty()) return success();
-    SnapshotPart part;
-    part.entries.reserve(rows->size());
+    std::vector<Entry> entries;
+    entries.reserve(rows->size());
     for (std::size_t row = 0; row < rows->size(); ++row) {
-      part.entries.push_back(read_part_entry(*rows, row));
+      entries.push_back(read_part_entry(*rows, row));
     }
     after = rows->text(rows->size() - 1, 0);
     const bool last = rows->size() < kPageEntriesMax;
-    if (auto added = add_bodies(connection, call, volume, part, budget); !added) return added;
-    take(std::move(part));
-    if (last) return success();
+    const auto taken = take_with_bodies(connection, call, volume, std::move(entries), budget, take);
+    if (!taken || last) return taken;
   }
 }
 
@@ -257,21 +230,57 @@ Status stream_ways(Connection& connection, const Call& call, VolumeId volume,
   for (const std::string& path : paths) wanted.add_name(path);
   auto rows = connection.run(kAt, key(volume).array(wanted), call.deadline);
   if (!rows) return rows.error();
-  SnapshotPart part;
+  std::vector<Entry> entries;
   for (std::size_t row = 0; row < rows->size(); ++row) {
     Entry entry = read_part_entry(*rows, row);
     const bool asked = std::binary_search(within.begin(), within.end(), rows->name(row, 0));
-    if (asked || entry.node.is(Kind::directory)) part.entries.push_back(std::move(entry));
+    if (asked || entry.node.is(Kind::directory)) entries.push_back(std::move(entry));
   }
-  if (auto added = add_bodies(connection, call, volume, part, budget); !added) return added;
-  take(std::move(part));
+  return take_with_bodies(connection, call, volume, std::move(entries), budget, take);
+}
+
+// Everything, from what the cache keeps as of `head`.
+Status stream_kept(Connection& connection, const Call& call, VolumeId volume,
+                   const std::vector<Entry>& kept, std::uint64_t budget,
+                   const std::function<void(SnapshotPart)>& take) {
+  for (std::size_t at = 0; at < kept.size(); at += kPageEntriesMax) {
+    const auto begin = kept.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto size = std::min<std::size_t>(kPageEntriesMax, kept.size() - at);
+    auto taken = take_with_bodies(connection, call, volume,
+                                  {begin, begin + static_cast<std::ptrdiff_t>(size)}, budget, take);
+    if (!taken) return taken;
+  }
   return success();
 }
 
+// Everything, from the tables; `cache` keeps it when it is small enough.
+Status stream_all(Connection& connection, const Call& call, VolumeId volume, Seq head,
+                  std::uint64_t budget, SnapshotCache& cache,
+                  const std::function<void(SnapshotPart)>& take) {
+  std::vector<Entry> seen;
+  std::size_t bytes = 0;
+  auto streamed = stream_below(connection, call, volume, {}, budget, [&](SnapshotPart part) {
+    for (const Entry& entry : part.entries) bytes += SnapshotCache::bytes_of(entry);
+    if (cache.fits(bytes)) {
+      seen.insert(seen.end(), part.entries.begin(), part.entries.end());
+    } else {
+      seen = {};
+    }
+    take(std::move(part));
+  });
+  if (streamed && cache.fits(bytes)) cache.keep(volume, head, std::move(seen));
+  return streamed;
+}
+
 Status stream_parts(Connection& connection, const Call& call, VolumeId volume,
-                    const SnapshotQuery& query, const std::function<void(SnapshotPart)>& take) {
+                    const SnapshotQuery& query, Seq head, SnapshotCache& cache,
+                    const std::function<void(SnapshotPart)>& take) {
   std::uint64_t budget = query.bodies_bytes_max;
-  if (query.within.empty()) return stream_below(connection, call, volume, {}, budget, take);
+  if (query.within.empty()) {
+    const auto kept = cache.find(volume, head);
+    return kept ? stream_kept(connection, call, volume, *kept, budget, take)
+                : stream_all(connection, call, volume, head, budget, cache, take);
+  }
   auto streamed = stream_ways(connection, call, volume, query.within, budget, take);
   for (const std::string& path : query.within) {
     if (!streamed) return streamed;
@@ -286,7 +295,7 @@ namespace {
 
 // One attempt in one transaction; the head, and nothing taken when that is before `at_least`.
 Result<Seq> snapshot_once(ConnectionPool& pool, const Call& call, VolumeId volume,
-                          const SnapshotQuery& query,
+                          const SnapshotQuery& query, SnapshotCache& cache,
                           const std::function<void(SnapshotPart)>& take) {
   auto borrowed = pool.borrow(call.deadline);
   if (!borrowed) return borrowed.error();
@@ -296,7 +305,7 @@ Result<Seq> snapshot_once(ConnectionPool& pool, const Call& call, VolumeId volum
   Result<Seq> head = no_volume(volume);
   if (!(*opened)[1].empty()) head = Seq{(*opened)[1].count(0, 0)};
   if (head && *head >= query.at.at_least) {
-    auto streamed = stream_parts(connection, call, volume, query, take);
+    auto streamed = stream_parts(connection, call, volume, query, *head, cache, take);
     if (!streamed) head = streamed.error();
   }
   auto ended = connection.run(kCommit, {}, call.deadline);
@@ -319,7 +328,7 @@ Result<Seq> PgStore::snapshot(const Call& call, VolumeId volume, const SnapshotQ
     return *query.at.as_of;
   }
   for (;;) {
-    auto head = snapshot_once(pool_, call, volume, query, take);
+    auto head = snapshot_once(pool_, call, volume, query, snapshots_, take);
     if (!head || *head >= query.at.at_least) return head;
     if (!feed_.wait(volume, query.at.at_least, call.deadline)) {
       return Error{Code::timed_out, "the volume is at seq " + to_string(*head) +

@@ -10,7 +10,7 @@ namespace {
 
 // take_entries() reads these: a dentry, its path, its node.
 #define OUTBOARD_ENTRY_COLUMNS "d.parent, d.name, d.path, " OUTBOARD_NODE_COLUMNS
-#define OUTBOARD_ENTRY_JOIN " JOIN inodes n ON n.volume = $1::bigint AND n.inode = d.inode "
+#define OUTBOARD_ENTRY_JOIN " JOIN " OUTBOARD_ONE_NODE("$1::bigint", "d.inode") " n ON true "
 
 constexpr Sql kNumbers{"inode_numbers", "SELECT nextval('outboard.inode_numbers')"};
 constexpr std::uint64_t kNumbersBlock = 256;  // the sequence's increment, see 0001_tables.sql
@@ -21,35 +21,45 @@ constexpr Sql kUp{"source_up",
                   "SELECT d.parent, d.name, d.path, d.inode FROM dentries d "
                   "WHERE d.volume = $1::bigint AND d.inode = ANY($2::bigint[]) "
                   "UNION SELECT d.parent, d.name, d.path, d.inode FROM up "
-                  "JOIN dentries d ON d.volume = $1::bigint AND d.inode = up.parent) "
+                  "JOIN " OUTBOARD_ONE("dentries", "volume = $1::bigint AND inode = up.parent")
+                  " d ON true) "
                   "SELECT " OUTBOARD_ENTRY_COLUMNS " FROM up d" OUTBOARD_ENTRY_JOIN};
 // Nodes without a name are removed ones, held open.
-constexpr Sql kNodes{"source_nodes", "SELECT " OUTBOARD_NODE_COLUMNS
-                                     " FROM inodes n "
-                                     "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[])"};
-constexpr Sql kNames{"source_names",
-                     "SELECT " OUTBOARD_ENTRY_COLUMNS
-                     " FROM "
-                     "unnest($2::bigint[], $3::text[]) AS wanted(parent, name) "
-                     "JOIN dentries d ON d.volume = $1::bigint AND d.parent = wanted.parent "
-                     "AND d.name = wanted.name" OUTBOARD_ENTRY_JOIN};
-constexpr Sql kPaths{"source_paths", "SELECT " OUTBOARD_ENTRY_COLUMNS
-                                     " FROM unnest($2::text[]) AS wanted(path) "
-                                     "JOIN dentries d ON d.volume = $1::bigint "
-                                     "AND left(d.path, 600) = left(wanted.path, 600) "
-                                     "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN};
+constexpr Sql kNodes{"source_nodes",
+                     "SELECT " OUTBOARD_NODE_COLUMNS
+                     " FROM unnest($2::bigint[]) AS wanted(inode) "
+                     "JOIN " OUTBOARD_ONE_NODE("$1::bigint", "wanted.inode") " n ON true"};
+constexpr Sql kNames{
+    "source_names",
+    "SELECT " OUTBOARD_ENTRY_COLUMNS
+    " FROM "
+    "unnest($2::bigint[], $3::text[]) AS wanted(parent, name) "
+    "JOIN " OUTBOARD_ONE(
+        "dentries",
+        "volume = $1::bigint "
+        "AND parent = wanted.parent AND name = wanted.name") " d ON true" OUTBOARD_ENTRY_JOIN};
+constexpr Sql kPaths{
+    "source_paths",
+    "SELECT " OUTBOARD_ENTRY_COLUMNS
+    " FROM unnest($2::text[]) AS wanted(path) "
+    "JOIN " OUTBOARD_ONE_PATH("$1::bigint", "wanted.path") " d ON true" OUTBOARD_ENTRY_JOIN};
+// The current version of each, and its bytes where they are inline: what an edit is laid over.
+#define OUTBOARD_CONTENT_COLUMNS \
+  "n.inode, x.version, x.size, x.digest, x.chunked, x.redacted, x.data "
 constexpr Sql kContents{"source_contents",
-                        "SELECT n.inode, n.version, x.data FROM inodes n JOIN versions x "
-                        "ON x.volume = n.volume AND x.inode = n.inode AND x.version = n.version "
-                        "WHERE n.volume = $1::bigint AND n.inode = ANY($2::bigint[]) "
-                        "AND NOT x.chunked AND NOT x.redacted"};
+                        "SELECT " OUTBOARD_CONTENT_COLUMNS
+                        "FROM unnest($2::bigint[]) AS wanted(inode) "
+                        "JOIN " OUTBOARD_ONE_NODE("$1::bigint", "wanted.inode") " n ON true "
+                        "JOIN " OUTBOARD_ONE_VERSION("n.volume", "n.inode", "n.version") " x "
+                        "ON true"};
 constexpr Sql kPathContents{
     "source_path_contents",
-    "SELECT n.inode, n.version, x.data FROM unnest($2::text[]) AS wanted(path) "
-    "JOIN dentries d ON d.volume = $1::bigint AND left(d.path, 600) = left(wanted.path, 600) "
-    "AND d.path = wanted.path" OUTBOARD_ENTRY_JOIN
-    "JOIN versions x ON x.volume = n.volume AND x.inode = n.inode AND x.version = n.version "
-    "WHERE NOT x.chunked AND NOT x.redacted"};
+    "SELECT " OUTBOARD_CONTENT_COLUMNS
+    "FROM unnest($2::text[]) AS wanted(path) "
+    "JOIN " OUTBOARD_ONE_PATH("$1::bigint", "wanted.path") " d ON true" OUTBOARD_ENTRY_JOIN
+                                                           "JOIN " OUTBOARD_ONE_VERSION(
+                                                               "n.volume", "n.inode",
+                                                               "n.version") " x ON true"};
 constexpr Sql kChildren{"source_children",
                         "SELECT name, inode FROM dentries WHERE volume = $1::bigint "
                         "AND parent = $2::bigint ORDER BY name"};
@@ -85,6 +95,12 @@ Column texts_of(const std::set<std::string>& texts) {
   Column column(Column::Type::text);
   for (const auto& text : texts) column.add_name(text);
   return column;
+}
+
+// size, digest, chunked, redacted.
+StoredVersion read_version(const Rows& rows, std::size_t row, Version version, int first) {
+  return StoredVersion{version, rows.count(row, first), rows.digest(row, first + 1),
+                       rows.flag(row, first + 2), rows.flag(row, first + 3)};
 }
 
 }  // namespace
@@ -154,7 +170,10 @@ void PgTreeSource::take_entries(const Rows& rows) {
 
 void PgTreeSource::take_contents(const Rows& rows) {
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    contents_[{Inode{rows.count(row, 0)}, Version{rows.count(row, 1)}}] = rows.text(row, 2);
+    const std::pair key{Inode{rows.count(row, 0)}, Version{rows.count(row, 1)}};
+    const StoredVersion stored = read_version(rows, row, key.second, 2);
+    versions_.insert_or_assign(key, stored);
+    if (!stored.chunked && !stored.redacted) contents_[key] = rows.text(row, 6);
   }
 }
 
@@ -245,11 +264,13 @@ Result<bool> PgTreeSource::has_children(Inode directory) {
 }
 
 Result<std::optional<StoredVersion>> PgTreeSource::version(Inode inode, Version version) {
+  if (const auto known = versions_.find({inode, version}); known != versions_.end()) {
+    return std::optional(known->second);
+  }
   auto rows = run(kVersion, key().int8(inode.value).int8(version.value));
   if (!rows) return rows.error();
   if (rows->empty()) return std::optional<StoredVersion>{};
-  return std::optional(StoredVersion{version, rows->count(0, 0), rows->digest(0, 1),
-                                     rows->flag(0, 2), rows->flag(0, 3)});
+  return std::optional(read_version(*rows, 0, version, 0));
 }
 
 Result<std::string> PgTreeSource::inline_content(Inode inode, Version version) {

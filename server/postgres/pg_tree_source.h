@@ -72,6 +72,7 @@ class PgTreeSource final : public TreeSource {
   std::map<Dentry, std::optional<Inode>> children_;
   std::map<Inode, Dentry> names_;
   std::map<std::string, Inode> paths_;
+  std::map<std::pair<Inode, Version>, StoredVersion> versions_;
   std::map<std::pair<Inode, Version>, std::string> contents_;
 };
 

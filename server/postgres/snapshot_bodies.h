@@ -2,15 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 #include "core/store.h"
 #include "server/postgres/connection.h"
 
 namespace outboard::server {
 
-// Adds to `part` the bodies of its small files, while `budget` lasts, and takes them from it.
-// Versions that are redacted or gone add nothing.
-Status add_bodies(Connection& connection, const Call& call, VolumeId volume, SnapshotPart& part,
-                  std::uint64_t& budget);
+// Hands the entries to `take`, with the bodies of small files while `budget` lasts, from which they
+// are taken. What carries bodies goes in slices of about kPartBytes: one is on its way while
+// Postgres reads the next. Versions that are redacted or gone have no body.
+Status take_with_bodies(Connection& connection, const Call& call, VolumeId volume,
+                        std::vector<Entry> entries, std::uint64_t& budget,
+                        const std::function<void(SnapshotPart)>& take);
 
 }  // namespace outboard::server

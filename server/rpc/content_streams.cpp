@@ -59,6 +59,12 @@ class ContentCutter {
   std::size_t bytes_ = 0;
 };
 
+// What is gathered for one message of a snapshot: little, so that the client reads one while the
+// next is made.
+constexpr std::size_t kSnapshotMessageBytes = kPartBytes / 4;
+// An entry on the wire without its name and target, about.
+constexpr std::size_t kEntryBytes = 128;
+
 // Cuts a part of the store's into messages; a file's body travels with its entry. False: nobody
 // reads any more.
 bool send_snapshot(SnapshotPart part, PartStream<v1::SnapshotResponse>& to) {
@@ -74,9 +80,8 @@ bool send_snapshot(SnapshotPart part, PartStream<v1::SnapshotResponse>& to) {
   v1::SnapshotResponse message = begun();
   std::size_t bytes = 0;
   for (const Entry& entry : part.entries) {
-    auto* to_entry = message.add_entries();
-    wire::write(entry, to_entry);
-    bytes += to_entry->ByteSizeLong();
+    wire::write(entry, message.add_entries());
+    bytes += kEntryBytes + entry.dentry.name.size() + entry.node.target.size();
     if (const auto found = body_of.find(entry.node.inode); found != body_of.end()) {
       auto& [key, content] = part.bodies[found->second];
       bytes += content.size();
@@ -86,7 +91,7 @@ bool send_snapshot(SnapshotPart part, PartStream<v1::SnapshotResponse>& to) {
       body->set_bytes(std::move(content));
       body_of.erase(found);  // a second name of it does not carry it again
     }
-    if (bytes < kPartBytes) continue;
+    if (bytes < kSnapshotMessageBytes) continue;
     if (!to.send(std::exchange(message, begun()))) return false;
     bytes = 0;
   }

@@ -32,8 +32,8 @@ class PartStream final : public grpc::ServerWriteReactor<Message> {
       }
       if (over_) return false;
       bytes_ += bytes;
-      queue_.push_back(std::move(message));
-      if (!writing_) next = &queue_.front();
+      queue_.push_back({std::move(message), bytes});
+      if (!writing_) next = &queue_.front().message;
       if (next != nullptr) writing_ = true;
     }
     if (next != nullptr) this->StartWrite(next);
@@ -55,14 +55,14 @@ class PartStream final : public grpc::ServerWriteReactor<Message> {
     std::optional<grpc::Status> status;
     {
       Lock lock(mutex_);
-      bytes_ -= queue_.front().ByteSizeLong();
+      bytes_ -= queue_.front().bytes;
       queue_.pop_front();
       if (!ok) over_ = true;
       if (over_) {
         queue_.clear();
         bytes_ = 0;
       }
-      if (!queue_.empty()) next = &queue_.front();
+      if (!queue_.empty()) next = &queue_.front().message;
       writing_ = next != nullptr;
       if (!writing_) status = status_;
       room_.notify_all();
@@ -80,11 +80,15 @@ class PartStream final : public grpc::ServerWriteReactor<Message> {
   void OnDone() override { delete this; }
 
  private:
+  struct Queued {
+    Message message;
+    std::size_t bytes = 0;
+  };
   const Moment deadline_;
   Mutex mutex_;
   Condition room_;
   // The front is the one that gRPC writes; a deque does not move it.
-  std::deque<Message> queue_ GUARDED_BY(mutex_);
+  std::deque<Queued> queue_ GUARDED_BY(mutex_);
   std::size_t bytes_ GUARDED_BY(mutex_) = 0;
   bool writing_ GUARDED_BY(mutex_) = false;
   bool over_ GUARDED_BY(mutex_) = false;

@@ -200,6 +200,33 @@ TEST_P(StoreSuite, S6_AnswersCarryTheSeqTheyAreTrueAt) {
   EXPECT_EQ(store().lookup(call(), volume_, NameRef{kRootInode, "a"})->seq, now);
 }
 
+// [S13] A store may remember what it has told before: never as something later.
+TEST_P(StoreSuite, S13_ASnapshotTakenAgainIsTheSameUntilSomethingChanges) {
+  const std::size_t files = 2 * kPartBytes / kSnapshotBodyBytesMax + 1;  // more than one part
+  for (std::size_t i = 0; i < files; ++i) {
+    put("/f" + std::to_string(i), pattern(kSnapshotBodyBytesMax - i));
+  }
+  const auto all = [&] {
+    std::pair<std::map<Dentry, Node>, std::map<ContentKey, std::string>> told;
+    const auto seq = store().snapshot(call(), volume_, {}, [&](SnapshotPart part) {
+      for (Entry& entry : part.entries) told.first.emplace(entry.dentry, entry.node);
+      for (auto& [key, body] : part.bodies) told.second.emplace(key, std::move(body));
+    });
+    EXPECT_TRUE(seq) << seq.error().message;
+    return told;
+  };
+  const auto first = all();
+  const Dentry f1{kRootInode, "f1"};
+  EXPECT_EQ(first.second.size(), files);
+  EXPECT_EQ(all(), first);
+  put("/f1", "changed");
+  const auto changed = all();
+  EXPECT_EQ(changed.first.size(), first.first.size());
+  EXPECT_NE(changed, first);
+  EXPECT_EQ(changed.first.find(f1)->second.version, Version{2});
+  EXPECT_EQ((changed.second.at({changed.first.find(f1)->second.inode, Version{2}})), "changed");
+}
+
 TEST_P(StoreSuite, S13_ASnapshotBringsSmallBodies) {
   const Node small = put("/small", "body");
   put("/large", pattern(kSnapshotBodyBytesMax + 1));

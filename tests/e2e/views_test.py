@@ -10,7 +10,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import BIN, Deployment, Mount  # noqa: E402
+from deployment import BIN, Deployment, Mount, Program  # noqa: E402
 
 site = None
 VOLUMES = ("memory", "skills", "more", "others")
@@ -207,6 +207,34 @@ class Set(ViewsCase):
         while os.path.exists(f"/proc/{beside}"):
             pass
         self.assertEqual(stands(self.at("a")) + stands(self.memory), 0)
+
+    def test_S59_S62_later_views_are_handed_over_and_change_behind_it(self):
+        inner = os.path.join(self.memory, "mine")
+        self.views("add", f"{self.memory}/gone=acme/skills:ro", f"{self.at('a')}=acme/more:rw")
+        self.views("add", f"{inner}=acme/more:rw")
+        self.views("remove", f"{self.memory}/gone")
+        before = self.shown()
+        with open(os.path.join(inner, "held"), "w", encoding="utf-8") as held:
+            held.write("before")
+            held.flush()
+            fresh = Program(self.mount.root + ".next.log", ["outboard-fuse", "--take-over", self.mount.control])
+            self.assertTrue(fresh.ready, fresh.words())
+            old, self.mount.program = self.mount.program, fresh
+            self.assertEqual(old.process.wait(10), 0, old.words())
+            self.assertEqual(self.shown(), before)
+            held.write(" and behind")
+        self.assertEqual(get(os.path.join(inner, "held")), "before and behind")
+        self.assertEqual(get(self.at("a", "here")), "more")
+        site.sql("SELECT outboard.write_file('acme', 'memory', '/mine/other', 'x')")
+        self.views("barrier")
+        self.assertEqual(get(os.path.join(inner, "here")), "more")  # its name was announced to nobody
+        self.views("remove", inner)
+        self.assertEqual(get(os.path.join(inner, "other")), "x")
+        self.views("add", f"{self.at('b')}=acme/skills:ro")
+        self.assertEqual(get(self.at("b", "here")), "skills")
+        self.assertIn("--allow-mounts", self.views("add", "/mnt=acme/more:ro", code=1))
+        self.assertEqual(self.mount.program.end()[0], 0)
+        self.assertEqual([stands(path) for path in before], [0] * len(before))
 
 
 class Sandbox:
