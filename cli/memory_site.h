@@ -156,6 +156,7 @@ class MemorySite {
   client::Agent* agent = nullptr;  // what sessions reach; null: nothing
   PlayedExaminer examiner;
   std::optional<client::MountReport> mount;  // unset: there is no mount
+  client::ViewChange view_change;            // the last that was not refused
   Roster* roster = nullptr;                  // what groups and grants reach; null: nothing
   RemoteAddress asked;                       // by the last command
   std::optional<Error> broken;               // set: nobody answers
@@ -205,6 +206,14 @@ class MemorySite {
       }
       if (!seqs.empty()) std::erase_if(shown, [&](auto& one) { return !seqs.contains(one.first); });
       return shown;
+    }
+    Result<std::vector<ViewSpec>> change_views(const std::string&,
+                                               const client::ViewChange& change) override {
+      if (!change.force && (change.only || !change.going.empty())) {
+        return Error{Code::conflict, "/memory is in use: a program has a file open in it"};
+      }
+      site_.view_change = change;
+      return change.coming;
     }
     Status renew_mount_token(const std::string&, const std::string& token) override {
       if (token != "ob_new") return Error{Code::unauthenticated, "the server does not know it"};

@@ -9,6 +9,7 @@
 #include "cli/amounts.h"
 #include "cli/json_output.h"
 #include "cli/secret_input.h"
+#include "core/view_spec.h"
 
 namespace outboard::cli {
 namespace {
@@ -93,7 +94,53 @@ Result<std::map<std::string, std::uint64_t>> parse_seqs(const std::vector<std::s
   return seqs;
 }
 
+Result<std::vector<ViewSpec>> parse_views(const std::vector<std::string>& words) {
+  std::vector<ViewSpec> views;
+  for (const std::string& word : words) {
+    auto view = parse_view(word);
+    if (!view) return std::move(view).error();
+    views.push_back(*std::move(view));
+  }
+  return views;
+}
+
+Status change_views(Context& context, const MountOptions& options,
+                    const client::ViewChange& change) {
+  const auto socket = socket_of(context, options);
+  if (!socket) return socket.error();
+  const auto shown = context.server().change_views(*socket, change);
+  if (!shown) return shown.error();
+  Screen& screen = context.screen();
+  if (context.json()) {
+    Json document = Json::array();
+    for (const ViewSpec& view : *shown) {
+      document.push_back(
+          {{"path", view.path}, {"volume", view.volume}, {"writable", !view.read_only}});
+    }
+    print_json(screen, document);
+    return success();
+  }
+  for (const ViewSpec& view : *shown) screen.out() << printable(to_string(view)) << "\n";
+  return success();
+}
+
 }  // namespace
+
+Status add_views(Context& context, const MountOptions& options) {
+  auto coming = parse_views(options.views);
+  if (!coming) return std::move(coming).error();
+  return change_views(context, options, {*std::move(coming), {}, false, options.force});
+}
+
+Status remove_views(Context& context, const MountOptions& options) {
+  return change_views(context, options, {{}, options.paths, false, options.force});
+}
+
+Status set_views(Context& context, const MountOptions& options) {
+  auto coming = parse_views(options.views);
+  if (!coming) return std::move(coming).error();
+  return change_views(context, options, {*std::move(coming), {}, true, options.force});
+}
 
 Status show_mount(Context& context, const MountOptions& options) {
   const auto socket = socket_of(context, options);

@@ -62,6 +62,26 @@ TEST_F(MountCommands, S6_BarrierPrintsWhatEachVolumeShows) {
   }
 }
 
+TEST_F(MountCommands, S62_ViewsAreAddedRemovedAndSet) {
+  const Said added = site.run({"mount", "add", "/a=acme/a:ro", "/b=acme/b:rw", "--control", "/s"});
+  ASSERT_EQ(added.code, kExitOk) << added.err;
+  EXPECT_EQ(added.out, "/a=acme/a:ro\n/b=acme/b:rw\n");
+  EXPECT_FALSE(site.view_change.only);
+  const Said busy = site.run({"mount", "remove", "/memory", "--control", "/s"});
+  EXPECT_EQ(busy.code, kExitRefused);
+  EXPECT_TRUE(holds(busy.err, "/memory is in use")) << busy.err;
+  const Said removed = site.run({"mount", "remove", "/memory", "--force", "--control", "/s"});
+  ASSERT_EQ(removed.code, kExitOk) << removed.err;
+  EXPECT_EQ(site.view_change.going, std::vector<std::string>{"/memory"});
+  const Said none = site.run({"mount", "set", "--force", "--control", "/s", "--json"});
+  ASSERT_EQ(none.code, kExitOk) << none.err;
+  EXPECT_EQ(none.out, "[]\n");
+  EXPECT_TRUE(site.view_change.only);
+  const Said wrong = site.run({"mount", "add", "/a=acme/a", "--control", "/s"});
+  EXPECT_EQ(wrong.code, kExitRefused);
+  EXPECT_TRUE(holds(wrong.err, "/skills=acme/skills:ro")) << wrong.err;
+}
+
 TEST_F(MountCommands, ANewTokenComesFromAFileOrStandardInputAndIsNeverPrinted) {
   const Said good = site.run({"mount", "renew-token", "-", "--control", "/s"}, "ob_new\n");
   EXPECT_EQ(good.code, kExitOk) << good.err;

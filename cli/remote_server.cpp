@@ -79,6 +79,10 @@ class RemoteServer final : public Server {
       const std::map<std::string, std::uint64_t>& seqs) override {
     return client::await_mount(control_socket, seqs, deadline());
   }
+  Result<std::vector<ViewSpec>> change_views(const std::string& control_socket,
+                                             const client::ViewChange& change) override {
+    return client::change_views(control_socket, change, deadline());
+  }
   Status renew_mount_token(const std::string& control_socket, const std::string& token) override {
     return client::renew_mount_token(control_socket, token, deadline());
   }

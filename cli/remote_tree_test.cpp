@@ -27,6 +27,10 @@ class Alone final : public Server {
       const std::string&, const std::map<std::string, std::uint64_t>&) override {
     return Error{Code::unavailable, "none here"};
   }
+  Result<std::vector<ViewSpec>> change_views(const std::string&,
+                                             const client::ViewChange&) override {
+    return Error{Code::unavailable, "none here"};
+  }
   Status renew_mount_token(const std::string&, const std::string&) override {
     return Error{Code::unavailable, "none here"};
   }

@@ -37,6 +37,8 @@ class Server {
                                                 std::uint64_t bytes_max) = 0;
   virtual Result<std::map<std::string, std::uint64_t>> await_mount(
       const std::string& control_socket, const std::map<std::string, std::uint64_t>& seqs) = 0;
+  virtual Result<std::vector<ViewSpec>> change_views(const std::string& control_socket,
+                                                     const client::ViewChange& change) = 0;
   virtual Status renew_mount_token(const std::string& control_socket, const std::string& token) = 0;
   virtual Result<Roster*> roster() = 0;
   // A token for whom an OIDC ID token speaks of; needs none.

@@ -5,6 +5,48 @@
 
 namespace outboard::cli {
 
+namespace {
+
+using AddVerb = std::function<CLI::App*(const char* verb, const char* about)>;
+
+void add_view_verbs(Command& chosen, const std::shared_ptr<MountOptions>& options,
+                    const AddVerb& add) {
+  const auto offer_force = [&](CLI::App* verb) {
+    verb->add_flag("--force", options->force,
+                   "Also what programs use: they hear errors from what they have open");
+  };
+  CLI::App* more = add("add", "Show more views, all of them or none");
+  more->add_option("VIEW", options->views, "PATH=VOLUME:ro or PATH=VOLUME:rw; the path exists")
+      ->required();
+  more->footer(
+      "A view may stand where one was at the daemon's start, in the root of another, and beneath "
+      "the daemon's --allow-mounts.\n"
+      "Example:\n  outboard mount add /memory=acme/memory:rw --control /run/outboard/mount.sock");
+  more->callback([&chosen, options] {
+    chosen = [options](Context& context) { return add_views(context, *options); };
+  });
+  CLI::App* fewer = add("remove", "Take views out of the tree; what is unsaved is published first");
+  fewer->add_option("PATH", options->paths, "Where it stands")->required();
+  offer_force(fewer);
+  fewer->footer("Example:\n  outboard mount remove /memory --control /run/outboard/mount.sock");
+  fewer->callback([&chosen, options] {
+    chosen = [options](Context& context) { return remove_views(context, *options); };
+  });
+  CLI::App* set = add("set", "Show exactly these views, whole or not at all");
+  set->add_option("VIEW", options->views,
+                  "PATH=VOLUME:ro or PATH=VOLUME:rw; what is there as it shall be is not touched; "
+                  "none: no view is left");
+  offer_force(set);
+  set->footer(
+      "Example:\n  outboard mount set /skills=acme/skills:ro /memory=acme/memory:rw --control "
+      "/run/outboard/mount.sock");
+  set->callback([&chosen, options] {
+    chosen = [options](Context& context) { return set_views(context, *options); };
+  });
+}
+
+}  // namespace
+
 void add_mount_verbs(CLI::App& app, Command& chosen, bool& json) {
   CLI::App* mount = app.add_subcommand("mount", "A mount daemon on this machine");
   mount->require_subcommand(1);
@@ -38,6 +80,7 @@ void add_mount_verbs(CLI::App& app, Command& chosen, bool& json) {
   barrier->callback([&chosen, options] {
     chosen = [options](Context& context) { return await_mount(context, *options); };
   });
+  add_view_verbs(chosen, options, add);
   CLI::App* renew = add("renew-token", "Give the daemon another token, without a remount");
   renew->add_option("FILE", options->token_file, "Holds the token; - reads standard input")
       ->required();

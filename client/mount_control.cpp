@@ -85,6 +85,30 @@ Result<std::map<std::string, std::uint64_t>> await_mount(
   return std::map<std::string, std::uint64_t>(response.seqs().begin(), response.seqs().end());
 }
 
+Result<std::vector<ViewSpec>> change_views(const std::string& control_socket,
+                                           const ViewChange& change, Moment deadline) {
+  v1::SetViewsRequest request;
+  request.set_force(change.force);
+  for (const ViewSpec& view : change.coming) {
+    v1::MountView& to = *(change.only ? request.add_views() : request.add_add());
+    to.set_path(view.path);
+    to.set_volume(view.volume);
+    to.set_writable(!view.read_only);
+  }
+  for (const std::string& path : change.going) request.add_remove(path);
+  v1::SetViewsResponse response;
+  const Status asked =
+      ask_daemon(control_socket, deadline, [&](auto& stub, grpc::ClientContext& context) {
+        return stub.SetViews(&context, request, &response);
+      });
+  if (!asked) return asked.error();
+  std::vector<ViewSpec> shown;
+  for (const v1::MountView& view : response.views()) {
+    shown.push_back({view.path(), view.volume(), !view.writable()});
+  }
+  return shown;
+}
+
 Status renew_mount_token(const std::string& control_socket, const std::string& token,
                          Moment deadline) {
   v1::RenewTokenRequest request;

@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "core/result.h"
+#include "core/view_spec.h"
 
 namespace outboard::client {
 
@@ -39,6 +40,14 @@ struct MountReport {
   Timestamp taken_over = {};    // when the last did
 };
 
+// How the set of views shall change.
+struct ViewChange {
+  std::vector<ViewSpec> coming;
+  std::vector<std::string> going;  // mountpoints
+  bool only = false;               // what is not coming goes, too
+  bool force = false;              // also what programs use
+};
+
 // What a prewarming brought near.
 struct WarmReport {
   std::uint64_t files = 0;
@@ -58,6 +67,11 @@ Result<WarmReport> warm_mount(const std::string& control_socket, const std::stri
 Result<std::map<std::string, std::uint64_t>> await_mount(
     const std::string& control_socket, const std::map<std::string, std::uint64_t>& seqs,
     Moment deadline);
+// What is shown then. Nothing has changed when it is refused: conflict, what is to go is in use;
+// no_access, the daemon may not mount there; not_found, its token reaches no such volume, or no
+// view stands there; invalid, unsupported: such views cannot stand together. [S62]
+Result<std::vector<ViewSpec>> change_views(const std::string& control_socket,
+                                           const ViewChange& change, Moment deadline);
 // The daemon shows this token from now on. unauthenticated, not_found: the server does not take it,
 // or it does not reach a mounted volume; the old one stays.
 Status renew_mount_token(const std::string& control_socket, const std::string& token,

@@ -5,9 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
-#include <set>
-
-#include "core/path.h"
 
 namespace outboard::fusefs {
 namespace {
@@ -103,19 +100,17 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
          "for each --mount, in their order. It needs no rights then, and unmounts nothing")
       ->check(CLI::Range(0, 1'048'576).description(""))
       ->type_name("FD");
+  app.add_option("--allow-mounts", config.allowed,
+                 "A directory; views that come later (outboard mount add) may stand beneath it. "
+                 "Always at the places of --mount and in the root of a view; may be repeated")
+      ->check(CLI::ExistingDirectory.description(""))
+      ->type_name("DIR");
   add_common_options(app, config);
-}
-
-Error bad_mount(std::string_view text, std::string_view rule) {
-  return Error{Code::invalid,
-               "--mount " + std::string(text) + ": " + std::string(rule) +
-                   "; write it as /skills=acme/skills:ro or /memory=acme/memory:rw",
-               std::string(text)};
 }
 
 // A view stands before those inside it.
 void sort_views(FuseConfig& config) {
-  std::vector<std::pair<MountSpec, int>> views;
+  std::vector<std::pair<ViewSpec, int>> views;
   for (std::size_t i = 0; i < config.mounts.size(); ++i) {
     views.emplace_back(config.mounts[i], config.fuse_fds.empty() ? -1 : config.fuse_fds[i]);
   }
@@ -126,10 +121,23 @@ void sort_views(FuseConfig& config) {
   }
 }
 
+// Where views may come later.
+Status check_allowed(FuseConfig& config) {
+  for (std::string& path : config.allowed) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    if (path.starts_with('/') && path != "/") continue;
+    return Error{Code::invalid,
+                 "--allow-mounts " + path + " must be an absolute path, and not the root", path};
+  }
+  if (config.allowed.empty() || config.fuse_fds.empty()) return success();
+  return Error{Code::invalid,
+               "--allow-mounts means nothing with --fuse-fd: this daemon mounts nothing"};
+}
+
 Status finish(FuseConfig& config, const Texts& texts) {
   for (const std::string& text : texts.mounts) {
-    auto mount = parse_mount(text);
-    if (!mount) return std::move(mount).error();
+    auto mount = parse_view(text);
+    if (!mount) return Error{Code::invalid, "--mount " + mount.error().message};
     config.mounts.push_back(*std::move(mount));
   }
   if (!texts.user.empty()) {
@@ -158,58 +166,15 @@ Status finish(FuseConfig& config, const Texts& texts) {
   config.read_deadline = std::chrono::milliseconds(texts.read_ms);
   config.write_deadline = std::chrono::milliseconds(texts.write_ms);
   config.stored_owners = texts.owners == "stored";
-  if (auto good = check_places(config.mounts); !good) return good;
+  if (auto good = check_places(config.mounts); !good) {
+    return Error{good.error().code, "--mount " + good.error().message};
+  }
+  if (auto good = check_allowed(config); !good) return good;
   sort_views(config);
   return success();
 }
 
 }  // namespace
-
-Result<MountSpec> parse_mount(std::string_view text) {
-  const std::size_t equals = text.rfind('=');
-  if (equals == std::string_view::npos) return bad_mount(text, "there is no \"=\"");
-  const std::string_view rest = text.substr(equals + 1);
-  const std::size_t colon = rest.rfind(':');
-  const std::string_view mode = colon == std::string_view::npos ? "" : rest.substr(colon + 1);
-  if (mode != "ro" && mode != "rw") return bad_mount(text, "it must end in :ro or :rw");
-  MountSpec spec;
-  spec.path = text.substr(0, equals);
-  while (spec.path.size() > 1 && spec.path.back() == '/') spec.path.pop_back();
-  spec.volume = rest.substr(0, colon);
-  spec.read_only = mode == "ro";
-  if (spec.path.empty() || spec.path.front() != '/' || spec.path == "/") {
-    return bad_mount(text, "the place must be an absolute path, and not the root");
-  }
-  if (spec.volume.empty()) return bad_mount(text, "the volume's name is missing");
-  return spec;
-}
-
-const MountSpec* view_around(const std::vector<MountSpec>& mounts, std::string_view path) {
-  const MountSpec* innermost = nullptr;
-  for (const MountSpec& mount : mounts) {
-    if (mount.path == path || !is_within(path, mount.path)) continue;
-    if (innermost == nullptr || innermost->path.size() < mount.path.size()) innermost = &mount;
-  }
-  return innermost;
-}
-
-Status check_places(const std::vector<MountSpec>& mounts) {
-  std::set<std::string> places;
-  for (const MountSpec& mount : mounts) {
-    if (!places.insert(mount.path).second) {
-      return Error{Code::invalid,
-                   "--mount " + mount.path + " is given twice: a place shows one view", mount.path};
-    }
-    const MountSpec* around = view_around(mounts, mount.path);
-    if (around == nullptr || split_last(mount.path).first == around->path) continue;
-    return Error{Code::unsupported,
-                 "--mount " + mount.path + " lies deep in the view at " + around->path +
-                     ": a view inside a view stands directly in its root, as " + around->path +
-                     "/NAME",
-                 mount.path};
-  }
-  return success();
-}
 
 CommandLine read_command_line(int argc, const char* const* argv) {
   FuseConfig config;

@@ -5,29 +5,21 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/limits.h"
 #include "core/log.h"
-#include "core/result.h"
+#include "core/view_spec.h"
 #include "fusefs/confinement/privileges.h"
 #include "program/command_line.h"
 
 namespace outboard::fusefs {
 
-// "--mount PATH=VOLUME:ro" as data.
-struct MountSpec {
-  std::string path;    // absolute, without a trailing slash
-  std::string volume;  // "acme/skills"
-  bool read_only = true;
-};
-
 struct FuseConfig {
   std::string server;      // "unix:/path" or "host:port"
   std::string token_file;  // never the token itself: arguments are public
   std::string tls_ca_file;
-  std::vector<MountSpec> mounts;
+  std::vector<ViewSpec> mounts;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t umask = 022;
@@ -38,19 +30,13 @@ struct FuseConfig {
   bool prewarm = false;   // before it is ready
   std::string take_over;  // control socket of the daemon to go on for; all else is that one's
   std::optional<Identity> identity;  // whom it becomes; unset: nobody else
-  std::vector<int> fuse_fds;   // of the views in their order, mounted already; empty: it mounts
-  std::string control_socket;  // empty: none
-  std::string metrics;         // where figures are shown: "host:port" or a port; empty: nowhere
-  int ready_fd = -1;           // -1: nobody waits
+  std::vector<int> fuse_fds;  // of the views in their order, mounted already; empty: it mounts
+  std::vector<std::string> allowed;  // directories beneath which later views may stand
+  std::string control_socket;        // empty: none
+  std::string metrics;  // where figures are shown: "host:port" or a port; empty: nowhere
+  int ready_fd = -1;    // -1: nobody waits
   LogOptions log;
 };
-
-// invalid: not of that form, or the path is not absolute.
-Result<MountSpec> parse_mount(std::string_view text);
-// The view in which a place lies, of several the innermost; nothing: it lies in none. [S56]
-const MountSpec* view_around(const std::vector<MountSpec>& mounts, std::string_view path);
-// invalid: two views share a place. unsupported: one lies deep inside another, not in its root.
-Status check_places(const std::vector<MountSpec>& mounts);
 
 using CommandLine = program::CommandLine<FuseConfig>;
 CommandLine read_command_line(int argc, const char* const* argv);

@@ -5,32 +5,6 @@
 namespace outboard::fusefs {
 namespace {
 
-TEST(MountSpec, ReadsPathVolumeAndMode) {
-  const auto spec = parse_mount("/memory/=acme/~ada/memory:rw");
-  ASSERT_TRUE(spec);
-  EXPECT_EQ(spec->path, "/memory");
-  EXPECT_EQ(spec->volume, "acme/~ada/memory");
-  EXPECT_FALSE(spec->read_only);
-}
-
-TEST(MountSpec, RefusesWhatIsNoMount) {
-  for (const char* text : {"/skills", "/skills=acme/skills", "/skills=acme/skills:rx",
-                           "skills=acme/skills:ro", "/skills=:ro", "/=acme/skills:ro"}) {
-    const auto spec = parse_mount(text);
-    ASSERT_FALSE(spec) << text;
-    EXPECT_EQ(spec.error().code, Code::invalid);
-    EXPECT_NE(spec.error().message.find("/skills=acme/skills:ro"), std::string::npos);
-  }
-}
-
-TEST(MountSpec, AViewMayStandInTheRootOfAnother) {
-  EXPECT_TRUE(check_places({{"/a", "acme/a", true}, {"/ab", "acme/b", true}}));
-  EXPECT_TRUE(check_places({{"/a/b", "acme/b", true}, {"/a", "acme/a", true}}));
-  EXPECT_TRUE(check_places({{"/a", "", true}, {"/a/b", "", true}, {"/a/b/c", "", true}}));
-  EXPECT_EQ(check_places({{"/a", "", true}, {"/a/b/c", "", true}}).error().code, Code::unsupported);
-  EXPECT_FALSE(check_places({{"/a", "acme/a", true}, {"/a", "acme/b", true}}));
-}
-
 TEST(CommandLine, SaysWhatIsWrong) {
   const char* const nothing[] = {"outboard-fuse"};
   EXPECT_EQ(read_command_line(1, nothing).exit_code, 2);
@@ -75,6 +49,18 @@ TEST(CommandLine, AUserIsNumbersAndNotRoot) {
     EXPECT_EQ(refused.exit_code, 2) << wrong;
     EXPECT_NE(refused.text.find("1000:100"), std::string::npos) << refused.text;
   }
+}
+
+TEST(CommandLine, LaterViewsStandBeneathDirectoriesThatAreThere) {
+  const CommandLine line = with({"--allow-mounts", "/tmp/", "--allow-mounts", "/usr"});
+  ASSERT_TRUE(line.config) << line.text;
+  EXPECT_EQ(line.config->allowed, (std::vector<std::string>{"/tmp", "/usr"}));
+  for (const char* wrong : {"/", ".", "/nowhere at all"}) {
+    const CommandLine refused = with({"--allow-mounts", wrong});
+    EXPECT_EQ(refused.exit_code, 2) << wrong;
+    EXPECT_NE(refused.text.find("--allow-mounts"), std::string::npos) << refused.text;
+  }
+  EXPECT_EQ(with({"--allow-mounts", "/tmp", "--fuse-fd", "5"}).exit_code, 2);
 }
 
 TEST(CommandLine, EachViewHasItsOwnHandedInDescriptor) {

@@ -1,14 +1,14 @@
 // outboard-fuse: the parts and the order in which they come to life; they end in the reverse one.
 //
-// command line → log → mounter → no rights from here on → token → GrpcStore → each view: notifier,
-// volume, follower, flusher, session → control socket, figures → ready → a signal → unmount.
+// command line → log → mounter → no rights from here on → token → GrpcStore → the views, each with
+// its notifier, volume, follower, flusher and session → control socket, figures → ready → a signal
+// → unmount.
 //
 // With --take-over: log → the running daemon's terms and mounter → no rights from here on →
 // GrpcStore → its tables and descriptors → the same views, and all else as above. [S59]
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
@@ -16,21 +16,17 @@
 
 #include "client/grpc_store.h"
 #include "core/log.h"
-#include "core/path.h"
+#include "fusefs/attach_line.h"
 #include "fusefs/config.h"
 #include "fusefs/confinement/syscall_filter.h"
 #include "fusefs/control/control_server.h"
 #include "fusefs/kernel/mounter.h"
-#include "fusefs/kernel/session.h"
 #include "fusefs/kernel/teller.h"
 #include "fusefs/succession/parking.h"
 #include "fusefs/succession/succession.h"
 #include "fusefs/terms.h"
 #include "fusefs/token_file.h"
-#include "fusefs/volume/flusher.h"
-#include "fusefs/volume/follower.h"
-#include "fusefs/volume/sleep_watch.h"
-#include "fusefs/volume/volume.h"
+#include "fusefs/views/view_set.h"
 #include "fusefs/walker.h"
 #include "program/life.h"
 #include "program/metrics/exporter.h"
@@ -42,19 +38,6 @@ namespace {
 using client::ChannelConfig;
 using client::GrpcStore;
 using program::refuse;
-
-using Tellers = std::vector<std::unique_ptr<Teller>>;
-
-// One view, with its parts in the order of their births.
-struct MountedView {
-  KernelNotifier notifier;
-  std::unique_ptr<MountedVolume> volume;
-  std::unique_ptr<Follower> follower;
-  std::unique_ptr<Flusher> flusher;
-  std::unique_ptr<Mounting> mounting;
-  std::unique_ptr<KernelSession> session;
-  std::unique_ptr<Teller> teller;  // nothing: nobody is told
-};
 
 // A kernel that does not forget is told to remember nothing: each path costs a question then. [S5]
 bool kernel_forgets(const Mounter& mounter) {
@@ -68,20 +51,13 @@ bool kernel_forgets(const Mounter& mounter) {
   return !tried;
 }
 
-View view_of(const FuseConfig& config, const MountSpec& mount, bool kernel_forgets) {
+View common_view(const FuseConfig& config, bool kernel_forgets) {
   View view;
   view.kernel_forgets = kernel_forgets;
-  view.read_only = mount.read_only;
   view.owners = config.stored_owners ? Owners::stored : Owners::view;
   view.uid = config.uid;
   view.gid = config.gid;
   view.umask = config.umask;
-  for (const MountSpec& other : config.mounts) {
-    const MountSpec* around = view_around(config.mounts, other.path);
-    if (around != nullptr && around->path == mount.path) {
-      view.mountpoints.emplace_back(split_last(other.path).second);
-    }
-  }
   view.read_deadline = config.read_deadline;
   view.write_deadline = config.write_deadline;
   return view;
@@ -91,27 +67,19 @@ View view_of(const FuseConfig& config, const MountSpec& mount, bool kernel_forge
 struct Daemon {
   Daemon(const FuseConfig& given, const Mounter& mounting, const program::ServiceManager& watching)
       : config(given), mounter(mounting), manager(watching), token(given.token_file) {}
-  // Those inside others leave first.
-  ~Daemon() {
-    sleep_watch.stop();
-    while (!views.empty()) views.pop_back();
-  }
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
   const FuseConfig& config;
   const Mounter& mounter;
   const program::ServiceManager& manager;
-  Tellers tellers;  // of the views in their order, until these are mounted
   SystemClock clock;
   TokenFile token;
   std::unique_ptr<GrpcStore> store;
   std::unique_ptr<RequestNumbers> numbers;
-  std::atomic<std::size_t> mounted = 0;
   bool kernel_forgets = true;
   std::uint64_t handovers = 0;
-  std::vector<std::unique_ptr<MountedView>> views;
-  SleepWatch sleep_watch;
+  std::unique_ptr<ViewSet> views;
   Mutex turn;  // to hand over, or to end
   bool ending GUARDED_BY(turn) = false;
 
@@ -135,80 +103,16 @@ struct Daemon {
     return success();
   }
 
-  Status mount(const MountSpec& spec) {
-    auto view = std::make_unique<MountedView>();
-    auto volume = MountedVolume::open(*store, *numbers, view->notifier.invalidator(), clock,
-                                      spec.volume, view_of(config, spec, kernel_forgets),
-                                      clock.now() + config.read_deadline);
-    if (!volume) return std::move(volume).error();
-    view->volume = *std::move(volume);
-    if (!tellers.empty()) view->teller = std::move(tellers[views.size()]);
-    if (view->teller) view->volume->set_teller(view->teller->process());
-    follow(*view);
-    auto started =
-        KernelSession::start(session_of(*view, spec, views.size()), *view->volume, view->notifier);
-    if (!started) return std::move(started).error();
-    view->session = *std::move(started);
-    if (view->teller) view->teller->follow(*view->volume);
-    sleep_watch.add(*view->volume);
-    views.push_back(std::move(view));
-    return success();
-  }
-
-  void follow(MountedView& view) {
-    view.volume->watch_sleep([this] { return sleep_watch.slept(); });
-    view.volume->watch_connection([this] { return store->connected(); });
-    view.volume->watch_lease([this] { return store->heard_since(); });
-    view.follower = std::make_unique<Follower>(*store, *view.volume, clock);
-    view.flusher = std::make_unique<Flusher>(*view.volume);
-  }
-
-  SessionConfig session_of(MountedView& view, const MountSpec& spec, std::size_t number) {
-    if (config.fuse_fds.empty()) {
-      view.mounting = mounter.view(number);
-    } else {
-      view.mounting = std::make_unique<HandedMount>(config.fuse_fds[number]);
-    }
-    SessionConfig session;
-    session.mountpoint = spec.path;
-    session.mounting = view.mounting.get();
-    ++mounted;
-    session.on_ended = [this] {
-      if (--mounted == 0) ::kill(::getpid(), SIGTERM);  // all were unmounted from outside
-    };
-    return session;
-  }
-
-  // ── From a running daemon [S59] ──
-
-  // A view as that one shows it; nobody notices yet.
-  Status take_over(const Volume& volume, HandedView handed, int descriptor) {
-    const MountSpec& spec = config.mounts[views.size()];
-    auto view = std::make_unique<MountedView>();
-    auto taken = MountedVolume::take_over(*store, *numbers, view->notifier.invalidator(), clock,
-                                          handed.view, volume, handed.tables);
-    if (!taken) return std::move(taken).error();
-    view->volume = *std::move(taken);
-    handed.session.descriptor = descriptor;
-    auto session = KernelSession::take_over(session_of(*view, spec, handed.number), *view->volume,
-                                            view->notifier, std::move(handed.session));
-    if (!session) return std::move(session).error();
-    view->session = *std::move(session);
-    views.push_back(std::move(view));
-    return success();
-  }
-
-  // They are this daemon's from here on.
-  void serve(std::vector<HandedView> handed) {
-    bool frozen = false;
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      follow(*views[i]);
-      sleep_watch.add(*views[i]->volume);
-      views[i]->session->serve();
-      views[i]->volume->announce_again(std::move(handed[i].notices));
-      frozen = frozen || views[i]->volume->frozen();
-    }
-    store->set_frozen(frozen);
+  // Once it is known whether the kernel forgets.
+  void make_views(Tellers tellers = {}) {
+    ViewSet::Config all;
+    all.common = common_view(config, kernel_forgets);
+    all.handed = config.fuse_fds;
+    all.on_all_end = [] { ::kill(::getpid(), SIGTERM); };
+    all.connected = [this] { return store->connected(); };
+    all.heard_since = [this] { return store->heard_since(); };
+    views = std::make_unique<ViewSet>(*store, *numbers, mounter, clock, std::move(all),
+                                      std::move(tellers));
   }
 
   // ── To the next daemon [S59] ──
@@ -216,6 +120,7 @@ struct Daemon {
   Terms terms() {
     Terms terms;
     terms.config = config;
+    terms.config.mounts = views->specs();
     terms.token = token.held();
     terms.client = store->client();
     terms.mounter_format = Mounter::kFormat;
@@ -233,8 +138,9 @@ struct Daemon {
     const Parley parley(connection);
     Status ready = Error{Code::timed_out, "a call on the control socket is under way: try again"};
     if (control.pause(clock.now() + kHandoverPause / 2)) {
-      ready = offer_terms(parley, pack_terms(terms()), mounter.socket());
-      if (ready) ready = stand_still_for(parley, control.listener());
+      const Terms told = terms();
+      ready = offer_terms(parley, pack_terms(told), mounter.socket());
+      if (ready) ready = stand_still_for(parley, control.listener(), told.config.mounts);
       control.resume();
     }
     fusefs::refuse(parley, ready.error());
@@ -243,7 +149,8 @@ struct Daemon {
   }
 
   // Success never comes back.
-  Status stand_still_for(const Parley& parley, int control_listener) {
+  Status stand_still_for(const Parley& parley, int control_listener,
+                         const std::vector<ViewSpec>& told) {
     const Lock lock(turn);
     if (ending) return Error{Code::unavailable, "the running daemon is ending"};
     if (!store->connected()) {
@@ -256,12 +163,10 @@ struct Daemon {
     }
     const Moment until = clock.now() + kHandoverPause;
     const Moment at_rest = clock.now() + kHandoverPause / 2;
-    std::vector<ParkedView> standing;
-    for (const auto& view : views) {
-      standing.push_back(
-          {standing.size(), view->notifier, *view->volume, *view->flusher, *view->session});
+    if (views->specs() != told) {
+      return Error{Code::timed_out, "a view has ended meanwhile: try again"};
     }
-    auto parking = Parking::park(std::move(standing), at_rest);
+    auto parking = Parking::park(views->to_park(), at_rest);
     Status given = parking ? success() : Status(parking.error());
     if (parking) {
       std::vector<int> descriptors = (*parking)->descriptors();
@@ -281,47 +186,38 @@ struct Daemon {
   }
 
   // Names, attributes and small files where the first command asks nobody for them. [S58]
-  Result<Prewarmed> prewarm(std::size_t number, const std::string& place, std::uint64_t bytes_max,
-                            Moment deadline) {
-    auto walked = mounter.walk(number, place, deadline);
+  Result<Prewarmed> prewarm(const MountedView& view, const std::string& place,
+                            std::uint64_t bytes_max, Moment deadline) const {
+    auto walked = mounter.walk(view.number, place, deadline);
     if (!walked) return std::move(walked).error();
-    return views[number]->volume->prewarm(place, bytes_max, deadline);
+    return view.volume->prewarm(place, bytes_max, deadline);
   }
 
-  void prewarm_all() {
+  void prewarm_all() const {
     std::uint64_t left = kPrewarmBytesDefault;
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      const std::string& path = config.mounts[i].path;
-      const auto done = prewarm(i, "/", left, clock.now() + kPrewarmDeadline);
+    for (const auto& view : views->now()) {
+      const auto done = prewarm(*view, "/", left, clock.now() + kPrewarmDeadline);
       if (!done) {
         log(Severity::warning, "not all was brought near; it is read when it is asked for",
-            {{"path", path}, {"why", done.error().message}});
+            {{"path", view->spec.path}, {"why", done.error().message}});
         continue;
       }
       left -= std::min(left, done->bytes);
     }
   }
 
-  // However many views and unsaved files there are: one write deadline for all of them. [S9]
-  void end_in_time() {
-    store->stop_watching();
-    const Moment end = clock.now() + config.write_deadline;
-    for (const auto& view : views) view->volume->end_by(end);
-  }
-
   // Out of the tree, with everything published; who looks in can still ask.
   void unmount() {
-    end_in_time();
-    for (auto view = views.rbegin(); view != views.rend(); ++view) (*view)->session->stop();
+    store->stop_watching();
+    views->unmount();
   }
 
   void measure(Figures& to) const {
     to.level("outboard_mount_connected", "1: the server is heard.", store->connected() ? 1 : 0);
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      const MountSpec& spec = config.mounts[i];
-      const Labels labels{{"view", spec.path}, {"volume", spec.volume}};
-      views[i]->volume->measure(to, labels);
-      views[i]->session->measure(to, labels);
+    for (const auto& view : views->now()) {
+      const Labels labels{{"view", view->spec.path}, {"volume", view->spec.volume}};
+      view->volume->measure(to, labels);
+      view->session->measure(to, labels);
     }
   }
 
@@ -332,7 +228,7 @@ struct Daemon {
     const Moment deadline = clock.now() + config.read_deadline;
     auto connected = GrpcStore::connect(trial, deadline);
     if (!connected) return std::move(connected).error();
-    for (const MountSpec& spec : config.mounts) {
+    for (const ViewSpec& spec : views->specs()) {
       auto opened = (*connected)->open_volume(Call::until(deadline), spec.volume);
       if (!opened) return std::move(opened).error();
     }
@@ -345,19 +241,26 @@ ControlledDaemon controlled(Daemon& daemon) {
   ControlledDaemon parts;
   parts.version = OUTBOARD_VERSION;
   parts.server = daemon.config.server;
-  for (std::size_t i = 0; i < daemon.views.size(); ++i) {
-    MountedView& view = *daemon.views[i];
-    parts.views.push_back({daemon.config.mounts[i].path, *view.volume});
-    parts.views.back().activity = [&view] { return view.session->activity(); };
-    parts.views.back().idle = [&view](Moment until) { return view.session->idle(until); };
-  }
+  parts.views = [&daemon] {
+    std::vector<ControlledView> shown;
+    for (const auto& view : daemon.views->now()) {
+      shown.push_back({view->spec.path, *view->volume, view});
+      shown.back().activity = [view] { return view->session->activity(); };
+      shown.back().idle = [view](Moment until) { return view->session->idle(until); };
+      shown.back().prewarm = [&daemon, view](const std::string& place, std::uint64_t bytes_max,
+                                             Moment deadline) {
+        return daemon.prewarm(*view, place, bytes_max, deadline);
+      };
+    }
+    return shown;
+  };
+  parts.set_views = [&daemon](const WantedViews& wanted) {
+    if (!wanted.amends) return daemon.views->change(wanted.views, wanted.force);
+    return daemon.views->amend(wanted.views, wanted.going, wanted.force);
+  };
   parts.current_as_of = [&daemon] { return daemon.store->current_as_of(); };
   parts.connected = [&daemon] { return daemon.store->connected(); };
   parts.set_frozen = [&daemon](bool frozen) { daemon.store->set_frozen(frozen); };
-  parts.prewarm = [&daemon](std::size_t view, const std::string& place, std::uint64_t bytes_max,
-                            Moment deadline) {
-    return daemon.prewarm(view, place, bytes_max, deadline);
-  };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
   parts.hand_over = [&daemon](ControlServer& control, int connection) {
     daemon.hand_over(control, connection);
@@ -370,7 +273,7 @@ ControlledDaemon controlled(Daemon& daemon) {
 // While there is one thread.
 Result<Tellers> start_tellers(const FuseConfig& config) {
   Tellers tellers;
-  for (const MountSpec& spec : config.mounts) {
+  for (const ViewSpec& spec : config.mounts) {
     std::unique_ptr<Teller> teller;
     if (config.inotify && !spec.read_only) {
       auto started = Teller::start(spec.path);
@@ -388,10 +291,11 @@ Result<std::unique_ptr<Mounter>> confine(const FuseConfig& config) {
   // The token will be in this process's memory: nobody of the same uid may look into it.
   ::prctl(PR_SET_DUMPABLE, 0);
   Mounter::Config mounting;
-  for (const MountSpec& spec : config.mounts) {
+  for (const ViewSpec& spec : config.mounts) {
     mounting.views.push_back({spec.path, spec.volume, spec.read_only});
   }
   mounting.mounts = config.fuse_fds.empty();
+  mounting.allowed = config.allowed;
   mounting.look = look_at_all;
   mounting.nothing_there = kNothingThere;
   auto mounter = Mounter::start(mounting);
@@ -423,14 +327,14 @@ int show_and_wait(Daemon& daemon, const sigset_t& ends, int listener) {
     log(Severity::info, "figures", {{"address", "http://" + exporter->address() + "/metrics"}});
   }
   std::vector<std::string> paths;
-  for (const MountSpec& mount : config.mounts) paths.push_back(mount.path);
+  for (const ViewSpec& view : daemon.views->specs()) paths.push_back(view.path);
   program::tell_ready(config.ready_fd, paths);
 
   daemon.manager.ready();
 
   // Whoever holds a view's lock for ever holds main, too, and is missed.
   program::await_end(ends, daemon.manager, [&daemon] {
-    for (const auto& view : daemon.views) (void)view->volume->seq();
+    for (const auto& view : daemon.views->now()) (void)view->volume->seq();
   });
   daemon.manager.stopping();
   daemon.begin_end();
@@ -448,16 +352,13 @@ int mount_and_wait(const FuseConfig& config) {
   if (!mounter) return refuse("cannot give up rights", mounter.error());
 
   Daemon daemon(config, **mounter, manager);
-  daemon.tellers = *std::move(tellers);
   if (auto connected = daemon.connect(); !connected) {
     return refuse("cannot reach the server", connected.error());
   }
   daemon.kernel_forgets = kernel_forgets(**mounter);
-  for (const MountSpec& spec : config.mounts) {
-    auto mounted = daemon.mount(spec);
-    if (!mounted) return refuse("cannot mount", mounted.error());
-    log(Severity::info, "mounted",
-        {{"path", spec.path}, {"volume", spec.volume}, {"mode", spec.read_only ? "ro" : "rw"}});
+  daemon.make_views(*std::move(tellers));
+  if (auto mounted = daemon.views->start(config.mounts); !mounted) {
+    return refuse("cannot mount", mounted.error());
   }
   if (config.prewarm) daemon.prewarm_all();
   return show_and_wait(daemon, ends, -1);
@@ -491,8 +392,9 @@ Result<int> take_views(Daemon& daemon, const Terms& terms, const Parley& parley,
   daemon.kernel_forgets = terms.kernel_forgets;
   daemon.handovers = terms.handovers + 1;
   if (auto connected = daemon.connect(terms.client); !connected) return connected.error();
+  daemon.make_views();
   std::vector<Volume> volumes;
-  for (const MountSpec& spec : daemon.config.mounts) {
+  for (const ViewSpec& spec : daemon.config.mounts) {
     const Moment deadline = daemon.clock.now() + daemon.config.read_deadline;
     auto volume = daemon.store->open_volume(Call::until(deadline), spec.volume);
     if (!volume) return std::move(volume).error();
@@ -506,7 +408,8 @@ Result<int> take_views(Daemon& daemon, const Terms& terms, const Parley& parley,
     return Error{Code::corrupt, "the running daemon gave other views than it has"};
   }
   for (std::size_t i = 0; i < volumes.size(); ++i) {
-    auto taken = daemon.take_over(volumes[i], (*handed)[i], said->descriptors[i]);
+    auto taken = daemon.views->take_over(daemon.config.mounts[i], volumes[i], (*handed)[i],
+                                         said->descriptors[i]);
     if (!taken) return std::move(taken).error();
   }
   views = *std::move(handed);
@@ -535,15 +438,26 @@ int take_over_and_wait(FuseConfig line) {
     refuse("cannot take over; the running daemon goes on", listener.error());
     std::_Exit(EXIT_FAILURE);  // what is here is that one's: nothing may take it down
   }
-  daemon.serve(std::move(views));
+  daemon.store->set_frozen(daemon.views->serve(std::move(views)));
   log(Severity::info, "taken over", {{"handovers", std::to_string(daemon.handovers)}});
   return show_and_wait(daemon, ends, *listener);
+}
+
+int attach_or_detach(const AttachConfig& config) {
+  const Status done = config.attaches ? attach(config.what) : detach(config.what);
+  if (done) return EXIT_SUCCESS;
+  return program::say("error: " + done.error().message + "\n", EXIT_FAILURE);
 }
 
 }  // namespace
 }  // namespace outboard::fusefs
 
 int main(int argc, char** argv) {
+  if (outboard::fusefs::is_attach_line(argc, argv)) {
+    const auto line = outboard::fusefs::read_attach_line(argc, argv);
+    if (line.config) return outboard::fusefs::attach_or_detach(*line.config);
+    return outboard::program::say(line.text, line.exit_code);
+  }
   const auto line = outboard::fusefs::read_command_line(argc, argv);
   if (line.config && !line.config->take_over.empty()) {
     return outboard::fusefs::take_over_and_wait(*line.config);

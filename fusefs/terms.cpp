@@ -5,7 +5,7 @@
 namespace outboard::fusefs {
 
 template <class Pack>
-void describe(Pack& pack, MountSpec& spec) {
+void describe(Pack& pack, ViewSpec& spec) {
   pack(spec.path, spec.volume, spec.read_only);
 }
 template <class Pack>

@@ -1,4 +1,4 @@
-// bench_mount: the mount's figures, beside the same tree on tmpfs, on the disk and under bindfs.
+// bench_mount: the mount's figures, beside the same tree on tmpfs, on the disk and under its peers.
 //
 // Each round runs every side once, one after the other, so that what else the machine does falls on
 // all of them; a figure is the median of its rounds, a ratio the median of the rounds' ratios.
@@ -15,6 +15,7 @@
 #include "bench/figures.h"
 #include "bench/mount/mounted.h"
 #include "bench/mount/passes.h"
+#include "bench/mount/peers.h"
 #include "bench/mount/tree.h"
 #include "bench/mount/writes.h"
 #include "bench/parts.h"
@@ -55,22 +56,21 @@ void drop_caches() {
   std::ofstream("/proc/sys/vm/drop_caches") << "3" << std::flush;
 }
 
-// Whether bindfs is here and shows `from` at `to`.
-bool bind_over(const std::string& from, const std::string& to) {
-  std::filesystem::create_directories(to);
-  return tests::run({"/bin/sh", "-c", "command -v bindfs && bindfs " + from + " " + to},
-                    tests::ChildOptions{.user = {}, .environment = {}, .output = "/dev/null"}) == 0;
-}
-
-void unbind(const std::string& at) {
-  tests::run({"/bin/sh", "-c", "fusermount3 -u " + at + " || umount " + at},
-             tests::ChildOptions{.user = {}, .environment = {}, .output = "/dev/null"});
-}
-
 // The sides of reading: each holds the same tree.
 struct Sides {
-  std::string tmpfs, disk, bound, state;
+  std::string tmpfs, disk, state;
+  std::vector<std::unique_ptr<PeerMount>> peers;
 };
+
+// A peer without a cache takes minutes for what the others do in seconds: fewer rounds tell enough.
+constexpr int kPeerRounds = 3;
+
+void read_peers(const Pass& pass, const Sides& sides, Figures& figures) {
+  for (const auto& peer : sides.peers) {
+    figures.add("warm " + pass.name + ": " + peer->name() + ", ms",
+                run_pass_ms(pass, peer->path(), sides.state + "/" + peer->name()));
+  }
+}
 
 void read_warm(const Options& options, const Sides& sides, const Mounted& mount, Figures& figures) {
   const auto passes = all_passes();
@@ -78,7 +78,7 @@ void read_warm(const Options& options, const Sides& sides, const Mounted& mount,
   for (const Pass& pass : passes) {  // each side once, so that it is warm
     run_pass_ms(pass, mount.path(), state("mount"));
     run_pass_ms(pass, sides.tmpfs, state("tmpfs"));
-    if (!sides.bound.empty()) run_pass_ms(pass, sides.bound, state("bound"));
+    for (const auto& peer : sides.peers) run_pass_ms(pass, peer->path(), state(peer->name()));
   }
   stat_us(mount.path());
   open_read_close_us(mount.path());
@@ -93,17 +93,16 @@ void read_warm(const Options& options, const Sides& sides, const Mounted& mount,
       figures.add("warm " + pass.name + ": ours / tmpfs", ours / floor);
       figures.add("warm " + pass.name + ": requests", static_cast<double>(asked));
       figures.add("M4", static_cast<double>(asked));
-      if (sides.bound.empty()) continue;
-      figures.add("warm " + pass.name + ": bindfs, ms",
-                  run_pass_ms(pass, sides.bound, state("bound")));
+      if (round < kPeerRounds) read_peers(pass, sides, figures);
     }
     const double stats = stat_us(mount.path()) / stat_us(sides.tmpfs);
     const double reads = open_read_close_us(mount.path());
     const double reads_floor = open_read_close_us(sides.tmpfs);
     figures.add("open+read+close: ours, µs", reads);
     figures.add("open+read+close: tmpfs, µs", reads_floor);
-    if (!sides.bound.empty()) {
-      figures.add("open+read+close: bindfs, µs", open_read_close_us(sides.bound));
+    for (const auto& peer : sides.peers) {
+      if (round >= kPeerRounds) break;
+      figures.add("open+read+close: " + peer->name() + ", µs", open_read_close_us(peer->path()));
     }
     figures.add("M2", stats);
     figures.add("M3", reads / reads_floor);
@@ -150,13 +149,13 @@ void reads(const Options& options, Figures& figures) {
   std::cout << site.settings() << "\n" << std::flush;
   const Scratch in_memory(options.memory);
   const Scratch on_disk(options.directory);
-  Sides sides{in_memory.at("tree"), on_disk.at("tree"), on_disk.at("bound"), on_disk.at("state")};
+  Sides sides{in_memory.at("tree"), on_disk.at("tree"), on_disk.at("state"), {}};
   const TreeSize size = make_tree(sides.tmpfs, 8'000);
   std::cout << size.files << " files, " << size.bytes / 1'000'000 << " MB\n" << std::flush;
   make_tree(sides.disk, 8'000);
-  if (!bind_over(sides.disk, sides.bound)) {
-    std::cout << "no bindfs here (apt-get install bindfs): that side is left out\n";
-    sides.bound.clear();
+  for (const PeerKind& kind : peers_here()) {
+    const std::string at = on_disk.at("peer" + std::to_string(sides.peers.size()));
+    sides.peers.push_back(std::make_unique<PeerMount>(kind, sides.disk, at));
   }
   site.volume("tree");
   push(site, sides.tmpfs, "acme/tree");
@@ -166,12 +165,33 @@ void reads(const Options& options, Figures& figures) {
     read_warm(options, sides, mount, figures);
   }
   read_first(options, site, sides, figures);
-  if (!sides.bound.empty()) unbind(sides.bound);
+}
+
+// The same work in two mounts of one directory, which nobody makes durable.
+void write_peer(const PeerKind& kind, const std::string& where, const std::string& called,
+                Figures& figures) {
+  constexpr int kWrites = 300;
+  const Scratch scratch(where);
+  const PeerMount one(kind, scratch.at("shared"), scratch.at("one"));
+  const PeerMount other(kind, scratch.at("shared"), scratch.at("other"));
+  const auto add = [&](const std::string& name, double value) {
+    figures.add(called + ": " + kind.name + ": " + name, value);
+  };
+  const std::string root = one.path() + "/work";
+  add("create+write+close of 1 KiB, p50 ms", quantile(creates_ms(root, kWrites), 0.5));
+  add("the same by 8 writers, /s", creates_per_second(root, 8, kWrites / 2));
+  add("append+close, p50 ms", quantile(appends_ms(root, kWrites), 0.5));
+  add("open+read+close, warm, µs", open_read_close_us(root));
+  add("close until read elsewhere, p50 ms",
+      quantile(until_read_ms(one.path(), other.path(), kind.looks), 0.5));
+  add("close until listed elsewhere, p50 ms",
+      quantile(until_listed_ms(one.path(), other.path(), kind.looks), 0.5));
 }
 
 void write_through(const Options& options, const std::string& where, const std::string& called,
                    bool is_promised, Figures& figures) {
   constexpr int kWrites = 300;
+  const std::vector<PeerKind> peers = peers_here();
   Site site(where, 0);
   std::cout << called << ": " << site.settings() << "\n" << std::flush;
   site.volume("notes");
@@ -194,6 +214,8 @@ void write_through(const Options& options, const std::string& where, const std::
     add("M13", "close until read elsewhere, p99 ms", quantile(read, 0.99));
     add("M14", "close until listed elsewhere, p50 ms", quantile(listed, 0.5));
     std::filesystem::remove_all(one.path() + "/listed");
+    if (round >= kPeerRounds) continue;
+    for (const PeerKind& kind : peers) write_peer(kind, where, called, figures);
   }
 }
 

@@ -139,7 +139,7 @@ constexpr std::initializer_list<std::uint32_t> kServing = {
 
 constexpr std::initializer_list<std::uint32_t> kMounting = {
     __NR_mount,     __NR_umount2, __NR_clone,  __NR_sendmsg, __NR_recvmsg,
-    __NR_setitimer, __NR_prctl,   __NR_capget, __NR_capset,
+    __NR_setitimer, __NR_prctl,   __NR_capget, __NR_capset,  __NR_openat2,
 #if defined(__x86_64__)
     __NR_alarm,     __NR_fork,
 #endif

@@ -1,4 +1,4 @@
-// ControlServer: the daemon's local socket: barrier, status, token. Serves mount.proto.
+// ControlServer: the daemon's local socket: barrier, status, views, token. Serves mount.proto.
 //
 // outer layer of the sandbox → unix socket (0600) → here → MountedVolume. Few callers, so gRPC's
 // own threads may wait in a barrier; they are at most kControlCallsMax. The socket is listened on
@@ -15,17 +15,32 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/view_spec.h"
 #include "fusefs/volume/activity.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
 
+// A view that leaves the tree while somebody holds this lives on until they are done.
 struct ControlledView {
   std::string path;  // mountpoint
   MountedVolume& volume;
+  std::shared_ptr<const void> kept = nullptr;
   std::function<Activity()> activity = [] { return Activity{}; };
   // Whether no program waits for an answer; waits for that until the moment.
   std::function<bool(Moment until)> idle = [](Moment) { return true; };
+  // Brings what is at and below `place`, a path within the view, near to programs.
+  std::function<Result<Prewarmed>(const std::string& place, std::uint64_t bytes_max,
+                                  Moment deadline)>
+      prewarm = nullptr;
+};
+
+// What the set of views shall be: exactly `views`; or, where `amends`, besides what is there.
+struct WantedViews {
+  bool amends = false;
+  std::vector<ViewSpec> views;
+  std::vector<std::string> going = {};  // mountpoints; of an amendment
+  bool force = false;
 };
 
 class ControlServer;
@@ -33,18 +48,15 @@ class ControlServer;
 // What the daemon lets its socket see and do. The functions may be called from any thread.
 struct ControlledDaemon {
   std::string version;
-  std::string server;  // its address
-  std::vector<ControlledView> views;
-  std::function<Moment()> current_as_of;  // when the server was last heard
+  std::string server;                                  // its address
+  std::function<std::vector<ControlledView>()> views;  // as of now
+  std::function<Moment()> current_as_of;               // when the server was last heard
   std::function<bool()> connected;
   // The server need not wait for this mount's acknowledgements, or has to again. [S7]
   std::function<void(bool frozen)> set_frozen = [](bool) {};
   // Takes the token into use; refuses one that the server does not accept, and keeps the old.
   std::function<Result<Timestamp>(const std::string& token)> renew_token;
-  // Brings what is at and below `place`, a path within the view of that number, near to programs.
-  std::function<Result<Prewarmed>(std::size_t view, const std::string& place,
-                                  std::uint64_t bytes_max, Moment deadline)>
-      prewarm;
+  std::function<Status(const WantedViews& wanted)> set_views;
   // Another daemon has connected, to take over: its connection, which is the function's. It comes
   // back when nothing came of that. [S59]
   std::function<void(ControlServer& control, int connection)> hand_over = {};

@@ -43,14 +43,22 @@ class ControlServerTest : public ::testing::Test {
   Result<std::unique_ptr<ControlServer>> start(const std::string& where) {
     ControlledDaemon daemon;
     daemon.version = "test";
-    daemon.views.push_back({"/memory", *volume_});
-    daemon.views.back().activity = [] { return Activity{{{"LOOKUP", 3}}, 1}; };
-    daemon.prewarm = [this](std::size_t view, const std::string& place, std::uint64_t bytes_max,
+    daemon.views = [this] {
+      ControlledView view{"/memory", *volume_};
+      view.activity = [] { return Activity{{{"LOOKUP", 3}}, 1}; };
+      view.prewarm = [this](const std::string& place, std::uint64_t bytes_max,
                             Moment) -> Result<Prewarmed> {
-      warmed_ = std::to_string(view) + " " + place + " " + std::to_string(bytes_max);
-      return Prewarmed{2, 10};
+        warmed_ = place + " " + std::to_string(bytes_max);
+        return Prewarmed{2, 10};
+      };
+      view.idle = [this](Moment) { return requests_in_flight_ == 0; };
+      return std::vector{view};
     };
-    daemon.views.back().idle = [this](Moment) { return requests_in_flight_ == 0; };
+    daemon.set_views = [this](const WantedViews& wanted) -> outboard::Status {
+      wanted_ = wanted;
+      if (wanted.force) return success();
+      return Error{Code::conflict, "/memory is in use"};
+    };
     daemon.set_frozen = [this](bool frozen) { frozen_ = frozen; };
     daemon.connected = [] { return true; };
     daemon.current_as_of = [this] { return clock_.now(); };
@@ -106,6 +114,7 @@ class ControlServerTest : public ::testing::Test {
   std::string directory_;
   std::string token_;
   std::string warmed_;
+  WantedViews wanted_;
   std::unique_ptr<MountedVolume> volume_;
   std::unique_ptr<ControlServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -225,9 +234,9 @@ TEST_F(ControlServerTest, S58_WhatIsToBeWarmIsAPlaceInAView) {
     return done.ok() ? std::to_string(response.files()) : done.error_message();
   };
   EXPECT_EQ(warm("/memory/notes"), "2");
-  EXPECT_EQ(warmed_, "0 /notes 100");
+  EXPECT_EQ(warmed_, "/notes 100");
   EXPECT_EQ(warm("/"), "2");
-  EXPECT_EQ(warmed_, "0 / 100");
+  EXPECT_EQ(warmed_, "/ 100");
   EXPECT_EQ(warm(""), "2");
   EXPECT_NE(warm("/skills").find("/skills"), std::string::npos);
   warmed_.clear();
@@ -235,12 +244,31 @@ TEST_F(ControlServerTest, S58_WhatIsToBeWarmIsAPlaceInAView) {
   EXPECT_EQ(warmed_, "");
 }
 
-TEST_F(ControlServerTest, WhatIsNotBuiltSaysSo) {
-  grpc::ClientContext context;
+TEST_F(ControlServerTest, S62_ViewsAreSetOrAmended) {
+  const auto set = [&](const v1::SetViewsRequest& request, v1::SetViewsResponse& response) {
+    grpc::ClientContext context;
+    return stub_->SetViews(&context, request, &response).error_code();
+  };
+  v1::SetViewsRequest request;
   v1::SetViewsResponse response;
-  const grpc::Status refused = stub_->SetViews(&context, {}, &response);
-  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_NE(refused.error_message().find("--mount"), std::string::npos);
+  v1::MountView& view = *request.add_views();
+  view.set_path("/skills");
+  view.set_volume("acme/skills");
+  EXPECT_EQ(set(request, response), grpc::StatusCode::ABORTED);
+  EXPECT_FALSE(wanted_.amends);
+  EXPECT_EQ(wanted_.views, (std::vector<ViewSpec>{{"/skills", "acme/skills", true}}));
+  request.add_remove("/memory");
+  EXPECT_EQ(set(request, response), grpc::StatusCode::INVALID_ARGUMENT);
+  view.set_writable(true);
+  *request.add_add() = view;
+  request.clear_views();
+  request.set_force(true);
+  EXPECT_EQ(set(request, response), grpc::StatusCode::OK);
+  EXPECT_TRUE(wanted_.amends);
+  EXPECT_EQ(wanted_.views, (std::vector<ViewSpec>{{"/skills", "acme/skills", false}}));
+  EXPECT_EQ(wanted_.going, std::vector<std::string>{"/memory"});
+  ASSERT_EQ(response.views_size(), 1) << "what stands now, whatever was asked for";
+  EXPECT_EQ(response.views(0).path(), "/memory");
 }
 
 TEST_F(ControlServerTest, OnlyItsOwnUserMayOpenTheSocket) {

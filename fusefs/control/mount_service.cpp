@@ -31,8 +31,10 @@ grpc::Status refuse(Code code, std::string message, std::string subject = {}) {
   return wire::to_status(error);
 }
 
-grpc::Status unbuilt(const std::string& verb, const std::string& way_out) {
-  return refuse(Code::unsupported, "this daemon has no " + verb + " yet; " + way_out);
+void describe(const ControlledView& view, v1::MountView& to) {
+  to.set_path(view.path);
+  to.set_volume(view.volume.volume().name);
+  to.set_writable(!view.volume.view().read_only);
 }
 
 }  // namespace
@@ -76,21 +78,21 @@ void MountService::resume() {
 }
 
 bool MountService::is_mounted(const std::string& volume) const {
-  return std::any_of(daemon_.views.begin(), daemon_.views.end(), [&](const ControlledView& view) {
+  return std::ranges::any_of(daemon_.views(), [&](const ControlledView& view) {
     return view.volume.volume().name == volume;
   });
 }
 
 Seq MountService::shown(const std::string& volume) const {
   Seq lowest{~0ULL};
-  for (const ControlledView& view : daemon_.views) {
+  for (const ControlledView& view : daemon_.views()) {
     if (view.volume.volume().name == volume) lowest = std::min(lowest, view.volume.seq());
   }
   return lowest;
 }
 
 grpc::Status MountService::reach_head(Moment deadline) const {
-  for (const ControlledView& view : daemon_.views) {
+  for (const ControlledView& view : daemon_.views()) {
     const outboard::Status reached = view.volume.reach_head(deadline);
     if (!reached) return wire::to_status(reached.error());
   }
@@ -103,7 +105,7 @@ grpc::Status MountService::reach(const google::protobuf::Map<std::string, std::u
     if (is_mounted(volume)) continue;
     return refuse(Code::not_found, "the volume \"" + volume + "\" is not mounted here", volume);
   }
-  for (const ControlledView& view : daemon_.views) {
+  for (const ControlledView& view : daemon_.views()) {
     const std::string& name = view.volume.volume().name;
     const auto wanted = seqs.find(name);
     if (wanted == seqs.end()) continue;
@@ -126,7 +128,7 @@ grpc::Status MountService::Barrier(grpc::ServerContext* context, const v1::Barri
   }
   if (!request->head()) return grpc::Status::OK;
   if (auto reached = reach_head(deadline); !reached.ok()) return reached;
-  for (const ControlledView& view : daemon_.views) {
+  for (const ControlledView& view : daemon_.views()) {
     const std::string& name = view.volume.volume().name;
     (*response->mutable_seqs())[name] = shown(name).value;
   }
@@ -148,11 +150,9 @@ grpc::Status MountService::Status(grpc::ServerContext*, const v1::MountStatusReq
     const auto since = clock_.now() - daemon_.current_as_of();
     response->set_disconnected_ms(duration_cast<milliseconds>(since).count());
   }
-  for (const ControlledView& controlled : daemon_.views) {
+  for (const ControlledView& controlled : daemon_.views()) {
     v1::ViewStatus* view = response->add_views();
-    view->mutable_view()->set_path(controlled.path);
-    view->mutable_view()->set_volume(controlled.volume.volume().name);
-    view->mutable_view()->set_writable(!controlled.volume.view().read_only);
+    describe(controlled, *view->mutable_view());
     view->set_seq(controlled.volume.seq().value);
     view->set_stale(controlled.volume.stale());
     const Census census = controlled.volume.census();
@@ -180,9 +180,24 @@ grpc::Status MountService::RenewToken(grpc::ServerContext*, const v1::RenewToken
   return grpc::Status::OK;
 }
 
-grpc::Status MountService::SetViews(grpc::ServerContext*, const v1::SetViewsRequest*,
-                                    v1::SetViewsResponse*) {
-  return unbuilt("SetViews", "stop it and start one with the wanted --mount options");
+grpc::Status MountService::SetViews(grpc::ServerContext*, const v1::SetViewsRequest* request,
+                                    v1::SetViewsResponse* response) {
+  const Turn turn(*this);
+  WantedViews wanted;
+  wanted.amends = request->add_size() > 0 || request->remove_size() > 0;
+  if (wanted.amends && request->views_size() > 0) {
+    return refuse(Code::invalid,
+                  "send either `views`, all that shall be there, or `add` and `remove`");
+  }
+  for (const v1::MountView& view : wanted.amends ? request->add() : request->views()) {
+    wanted.views.push_back({view.path(), view.volume(), !view.writable()});
+  }
+  wanted.going = {request->remove().begin(), request->remove().end()};
+  wanted.force = request->force();
+  const outboard::Status set = daemon_.set_views(wanted);
+  if (!set) return wire::to_status(set.error());
+  for (const ControlledView& view : daemon_.views()) describe(view, *response->add_views());
+  return grpc::Status::OK;
 }
 
 grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::PrewarmRequest* request,
@@ -191,16 +206,16 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
   const Moment deadline = deadline_of(*context, clock_.now(), kPrewarmDeadline);
   std::uint64_t left = request->bytes_max() > 0 ? request->bytes_max() : kPrewarmBytesDefault;
   bool found = false;
+  const auto views = daemon_.views();
   const auto shown_by = [&](const ControlledView& view) {
     const ControlledView* innermost = nullptr;
-    for (const ControlledView& other : daemon_.views) {
+    for (const ControlledView& other : views) {
       if (!is_within(request->path(), other.path)) continue;
       if (innermost == nullptr || innermost->path.size() < other.path.size()) innermost = &other;
     }
     return innermost == &view;
   };
-  for (std::size_t number = 0; number < daemon_.views.size(); ++number) {
-    const ControlledView& view = daemon_.views[number];
+  for (const ControlledView& view : views) {
     std::string place = "/";
     if (!request->path().empty() && !is_within(view.path, request->path())) {
       if (!shown_by(view)) continue;
@@ -209,7 +224,7 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
     // Its ".." would leave the view.
     if (auto good = check_path(place); !good) return wire::to_status(good.error());
     found = true;
-    const auto done = daemon_.prewarm(number, place, left, deadline);
+    const auto done = view.prewarm(place, left, deadline);
     if (!done) return wire::to_status(done.error());
     response->set_files(response->files() + done->files);
     response->set_bytes(response->bytes() + done->bytes);
@@ -222,12 +237,12 @@ grpc::Status MountService::Prewarm(grpc::ServerContext* context, const v1::Prewa
 }
 
 bool MountService::idle(Moment until) const {
-  return std::all_of(daemon_.views.begin(), daemon_.views.end(),
-                     [&](const ControlledView& view) { return view.idle(until); });
+  return std::ranges::all_of(daemon_.views(),
+                             [&](const ControlledView& view) { return view.idle(until); });
 }
 
 void MountService::set_frozen(bool frozen) const {
-  for (const ControlledView& view : daemon_.views) view.volume.set_frozen(frozen);
+  for (const ControlledView& view : daemon_.views()) view.volume.set_frozen(frozen);
   daemon_.set_frozen(frozen);
 }
 
@@ -244,7 +259,7 @@ grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendReques
     return grpc::Status::OK;
   };
   if (!idle(until)) return defer();
-  for (const ControlledView& view : daemon_.views) {
+  for (const ControlledView& view : daemon_.views()) {
     const outboard::Status kept = view.volume.publish_unsaved();
     if (!kept) return wire::to_status(kept.error());
   }
@@ -253,7 +268,7 @@ grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendReques
     set_frozen(false);
     return defer();
   }
-  for (const ControlledView& view : daemon_.views) {
+  for (const ControlledView& view : daemon_.views()) {
     const std::string& name = view.volume.volume().name;
     (*response->mutable_seqs())[name] = shown(name).value;
   }
@@ -272,7 +287,7 @@ grpc::Status MountService::Resume(grpc::ServerContext* context, const v1::Resume
     set_frozen(true);
     return reached;
   }
-  for (const ControlledView& view : daemon_.views) {
+  for (const ControlledView& view : daemon_.views()) {
     const std::string& name = view.volume.volume().name;
     (*response->mutable_seqs())[name] = shown(name).value;
   }

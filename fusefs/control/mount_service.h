@@ -33,11 +33,12 @@ class MountService final : public v1::MountService::Service {
   bool pause(Moment until);
   void resume();
 
-  // Not built yet; each says what to do instead.
+  // [S62]
   grpc::Status SetViews(grpc::ServerContext* context, const v1::SetViewsRequest* request,
                         v1::SetViewsResponse* response) override;
   grpc::Status Prewarm(grpc::ServerContext* context, const v1::PrewarmRequest* request,
                        v1::PrewarmResponse* response) override;
+  // Says what to do instead: a daemon takes over by itself.
   grpc::Status Handover(
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::HandoverResponse, v1::HandoverRequest>* stream) override;

@@ -15,8 +15,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <map>
+#include <optional>
 
 #include "core/log.h"
+#include "core/path.h"
 #include "fusefs/confinement/privileges.h"
 #include "fusefs/confinement/syscall_filter.h"
 #include "fusefs/kernel/kernel_probe.h"
@@ -30,6 +33,8 @@ using std::chrono::milliseconds;
 
 // Each is a process: a daemon that was taken over must not fill the machine with them.
 constexpr std::size_t kWalkersMax = 16;
+// Of one sandbox; each is some threads of the daemon's and a row here.
+constexpr std::size_t kViewsMax = 64;
 constexpr int kSocket = 3;  // the mounter's end, once all else is closed
 // For a kernel that lets nobody unmount; the daemon does not wait for it for ever.
 constexpr int kEndWait_ms = 5'000;
@@ -50,9 +55,9 @@ Error gone() {
 // The mounter's own life, in its process.
 class Attendant {
  public:
-  Attendant(const Mounter::Config& config, pid_t prober) : config_(config), prober_(prober) {
-    if (!config.mounts) return;
-    for (const MountPlan& plan : config.views) views_.push_back(std::make_unique<OwnMount>(plan));
+  Attendant(const Mounter::Config& config, pid_t prober)
+      : config_(config), places_(config.allowed), prober_(prober) {
+    for (const MountPlan& plan : config.views) keep(plan, nullptr);
   }
 
   void live() {
@@ -66,7 +71,7 @@ class Attendant {
       if (socket >= 0) ::close(socket);
       reap();
     }
-    for (const auto& view : views_) view->clear_away();
+    for (const auto& [number, view] : views_) view->clear_away();
   }
 
  private:
@@ -96,9 +101,18 @@ class Attendant {
 
   void serve(const Question& question, int socket) {
     if (question.wish == Wish::verdict) return answer(socket, verdict());
-    if (question.view >= views_.size()) return;
-    OwnMount& view = *views_[question.view];
+    if (!config_.mounts) return;
+    if (question.wish == Wish::add) return answer(socket, add(question));
+    if (!views_.contains(question.view)) return;
+    OwnMount& view = *views_.at(question.view);
     Answer made;
+    if (question.wish == Wish::forget) {
+      view.unmount();
+      views_.erase(question.view);
+    }
+    if (question.wish == Wish::leave) {
+      if (auto left = view.leave(); !left) made.refused = left.error();
+    }
     if (question.wish == Wish::unmount) view.unmount();
     if (question.wish == Wish::abort) view.abort();
     if (question.wish == Wish::mount) {
@@ -110,10 +124,55 @@ class Attendant {
     if (made.descriptor >= 0) ::close(made.descriptor);
   }
 
+  std::uint32_t keep(const MountPlan& plan, OpenParent parent) {
+    views_[next_] = std::make_unique<OwnMount>(plan, std::move(parent));
+    return next_++;
+  }
+
+  // What asks may have been taken over: whatever it says is a path and a name, and the place one
+  // that this process was told of at its start, or where nobody but the daemon's views is covered.
+  Answer add(const Question& question) {
+    const MountPlan plan{question.place, question.volume, question.read_only};
+    if (!is_plain_path(plan.path) || !is_plain_volume(plan.volume)) {
+      return {Error{Code::invalid, plan.path + " = " + plan.volume + " is no place and volume"}};
+    }
+    if (views_.size() >= kViewsMax) {
+      return {Error{Code::no_space,
+                    "a daemon shows " + std::to_string(kViewsMax) + " views at most", plan.path}};
+    }
+    auto parent = where(plan.path);
+    // fusermount3 looks the place up by itself, with no more rights than this user has.
+    if (parent && !may_mount_) parent = OpenParent{};
+    if (parent) return {std::nullopt, -1, keep(plan, *std::move(parent))};
+    return {Error{Code::no_access,
+                  "no view may stand at " + plan.path +
+                      ": start the daemon with --allow-mounts for a directory above it",
+                  plan.path}};
+  }
+
+  // Without a function where the path is the command line's; nothing: nowhere.
+  std::optional<OpenParent> where(const std::string& path) const {
+    const auto is_it = [&](const MountPlan& plan) { return plan.path == path; };
+    if (std::ranges::any_of(config_.views, is_it)) return OpenParent{};
+    const std::string outer(split_last(path).first);
+    const auto shows_outer = [&](const auto& view) { return view.second->plan().path == outer; };
+    if (std::ranges::any_of(views_, shows_outer)) return [this, outer] { return root_of(outer); };
+    return places_.parent_of(path);
+  }
+
+  // Of the view that stands at `path`.
+  int root_of(const std::string& path) const {
+    for (const auto& [number, view] : views_) {
+      const int root = view->plan().path == path ? view->open_root() : -1;
+      if (root >= 0) return root;
+    }
+    return -1;
+  }
+
   void walk(const Question& question, int socket) {
     const std::string& place = question.place;
     const bool inside = place.starts_with('/') && ("/" + place + "/").find("/../") == place.npos;
-    if (question.view >= config_.views.size() || !inside) return;
+    if (!views_.contains(question.view) || !inside) return;
     reap();
     if (walkers_ >= kWalkersMax) {
       return answer(socket, {Error{Code::unavailable, "too many walks are under way; try later"}});
@@ -126,7 +185,7 @@ class Attendant {
     std::signal(SIGALRM, SIG_DFL);
     ::alarm(static_cast<unsigned>(std::min<std::uint64_t>(question.seconds, 3600)) + 1);
     if (!drop_privileges(std::nullopt, kToLook)) ::_exit(EXIT_FAILURE);
-    const std::string& path = config_.views[question.view].path;
+    const std::string& path = views_.at(question.view)->plan().path;
     const int how = config_.look(place == "/" ? path : path + place);
     Answer found;
     if (how == config_.nothing_there) {
@@ -140,10 +199,13 @@ class Attendant {
   }
 
   const Mounter::Config& config_;
+  const MountPlaces places_;
+  const bool may_mount_ = (permitted_capabilities() & 1ULL << CAP_SYS_ADMIN) != 0;
   pid_t prober_;  // -1: it has ended, or there was none
   KernelVerdict verdict_ = KernelVerdict::untried;
   std::size_t walkers_ = 0;
-  std::vector<std::unique_ptr<OwnMount>> views_;
+  std::map<std::uint32_t, std::unique_ptr<OwnMount>> views_;
+  std::uint32_t next_ = 0;
 };
 
 // What the daemon inherited and will open is its own; a view's descriptor here would keep the view
@@ -195,6 +257,11 @@ class DistantMount final : public Mounting {
     if (!done.refused) return;
     log(Severity::error, "this view stays where it is, without a daemon",
         {{"why", done.refused->message}});
+  }
+  Status leave() override {
+    const auto done = say(Wish::leave);
+    if (done.refused) return *done.refused;
+    return success();
   }
   void abort() override { say(Wish::abort); }
 
@@ -268,6 +335,17 @@ Mounter::~Mounter() {
 
 std::unique_ptr<Mounting> Mounter::view(std::size_t number) const {
   return std::make_unique<DistantMount>(socket_, static_cast<std::uint32_t>(number));
+}
+
+Result<std::size_t> Mounter::add(const MountPlan& plan) const {
+  const auto added =
+      exchange(socket_, {Wish::add, 0, 0, plan.path, plan.volume, plan.read_only}, kWishWait_ms);
+  if (added.refused) return *added.refused;
+  return added.number;
+}
+
+void Mounter::forget(std::size_t number) const {
+  exchange(socket_, {Wish::forget, static_cast<std::uint32_t>(number), 0, {}}, kWishWait_ms);
 }
 
 Status Mounter::check_kernel() const {

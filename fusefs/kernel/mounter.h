@@ -1,10 +1,11 @@
 // Mounter: the process beside the daemon that may still mount, once the daemon may nothing.
 //
 // main → start(), while there is one thread → a view's Mounting, walk() → a datagram → the mounter.
-// It mounts, unmounts and aborts the views of the command line and looks at what they show, and
-// nothing else: no path comes from the daemon but places within a view. It holds no descriptor of
-// any view, so that a view ends with its daemon. When the daemon is gone, however it went, it takes
-// out of the tree what is left of it there, and ends. [S60, D35]
+// It mounts, unmounts and aborts the views of the command line, and those that come later at the
+// same places, in the root of a view or beneath the directories that were allowed; it looks at what
+// they show, and does nothing else. It holds no descriptor of any view, so that a view ends with
+// its daemon. When the daemon is gone, however it went, it takes out of the tree what is left of it
+// there, and ends. [S60, D35]
 //
 // Any thread may ask. Each question has a socket of its own for its answer, so none waits for
 // another's; only walks last.
@@ -27,11 +28,12 @@ namespace outboard::fusefs {
 class Mounter {
  public:
   // Of the words between it and its daemon; raised when they change.
-  static constexpr std::uint32_t kFormat = 1;
+  static constexpr std::uint32_t kFormat = 2;
 
   struct Config {
     std::vector<MountPlan> views;
-    bool mounts = true;  // false: whoever started us has; it only looks
+    bool mounts = true;                // false: whoever started us has; it only looks
+    std::vector<std::string> allowed;  // directories beneath which later views may stand
     // Looks at all at and below a place, in a child of the mounter: an exit code for walk().
     std::function<int(const std::string& place)> look;
     int nothing_there = 3;  // what it says of a place where nothing stands
@@ -50,6 +52,11 @@ class Mounter {
   // What adopt() wants.
   int socket() const { return socket_; }
   pid_t process() const { return process_; }
+  // One more view's number; the first have those of Config::views. no_access: it may not stand
+  // there; invalid: no path or no volume; no_space: there are too many. [S62]
+  Result<std::size_t> add(const MountPlan& plan) const;
+  // It is unmounted by now, and its number means nothing any more.
+  void forget(std::size_t number) const;
   // Of the view with that number; the Mounter must outlive it.
   std::unique_ptr<Mounting> view(std::size_t number) const;
   // Whether this kernel forgets what it is told to, which was tried at the start. unsupported: it

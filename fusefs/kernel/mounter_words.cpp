@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -17,9 +18,10 @@ struct Head {
   std::uint32_t wish = 0;  // of an answer: 0, or 1 + its code
   std::uint32_t view = 0;
   std::uint64_t seconds = 0;
+  std::uint64_t read_only = 0;
 };
 
-// A message says its input, which may be a path, and its rule.
+// A message says its input, which may be a path, and its rule; a question two texts.
 constexpr std::size_t kTextBytesMax = 2 * kPathBytesMax;
 
 struct Datagram {
@@ -82,21 +84,28 @@ std::optional<Datagram> receive(int socket) {
 }  // namespace
 
 bool ask(int socket, const Question& question, int answer_socket) {
-  const Head head{static_cast<std::uint32_t>(question.wish), question.view, question.seconds};
-  return send(socket, {head, question.place, answer_socket});
+  const Head head{static_cast<std::uint32_t>(question.wish), question.view, question.seconds,
+                  question.read_only ? 1U : 0U};
+  return send(socket, {head, question.place + '\0' + question.volume, answer_socket});
 }
 
 std::optional<std::pair<Question, int>> next_question(int socket) {
   auto datagram = receive(socket);
   if (!datagram) return std::nullopt;
-  const Question question{static_cast<Wish>(datagram->head.wish), datagram->head.view,
-                          datagram->head.seconds, std::move(datagram->text)};
+  const std::size_t end = std::min(datagram->text.find('\0'), datagram->text.size());
+  const Question question{static_cast<Wish>(datagram->head.wish),
+                          datagram->head.view,
+                          datagram->head.seconds,
+                          datagram->text.substr(0, end),
+                          datagram->text.substr(std::min(end + 1, datagram->text.size())),
+                          datagram->head.read_only != 0};
   return std::pair{question, datagram->descriptor};
 }
 
 void answer(int answer_socket, const Answer& answer) {
   Datagram datagram;
   datagram.descriptor = answer.descriptor;
+  datagram.head.view = answer.number;
   if (answer.refused) {
     datagram.head.wish = 1 + static_cast<std::uint32_t>(answer.refused->code);
     datagram.text = answer.refused->message;
@@ -109,6 +118,7 @@ std::optional<Answer> await_answer(int answer_socket) {
   if (!datagram) return std::nullopt;
   Answer answer;
   answer.descriptor = datagram->descriptor;
+  answer.number = datagram->head.view;
   if (datagram->head.wish > 0) {
     answer.refused = Error{static_cast<Code>(datagram->head.wish - 1), std::move(datagram->text)};
   }

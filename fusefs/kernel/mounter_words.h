@@ -9,18 +9,21 @@
 
 namespace outboard::fusefs {
 
-enum class Wish : std::uint32_t { mount, unmount, abort, walk, verdict };
+enum class Wish : std::uint32_t { mount, unmount, abort, walk, verdict, leave, add, forget };
 
 struct Question {
   Wish wish = Wish::mount;
   std::uint32_t view = 0;
   std::uint64_t seconds = 0;  // how long a walk may take
-  std::string place;          // of a walk, within the view
+  std::string place;          // of a walk, within the view; of a view to add, where it is to stand
+  std::string volume = {};    // of a view to add
+  bool read_only = true;
 };
 
 struct Answer {
   std::optional<Error> refused;
-  int descriptor = -1;  // what mount() gives; the receiver's
+  int descriptor = -1;       // what mount() gives; the receiver's
+  std::uint32_t number = 0;  // of the view that was added
 };
 
 // With the socket for its answer, which stays the caller's. False: nobody is there.

@@ -28,9 +28,10 @@ std::string reason(int number) {
   return strerror_r(number, text, sizeof text);
 }
 
-Status check_mountpoint(const std::string& path) {
+// `path` as people write it, reached by `place`.
+Status check_mountpoint(const std::string& path, const std::string& place) {
   struct stat found {};
-  if (stat(path.c_str(), &found) != 0) {
+  if (stat(place.c_str(), &found) != 0) {
     const int number = errno;
     if (number == ENOTCONN) {
       return Error{Code::invalid,
@@ -40,7 +41,8 @@ Status check_mountpoint(const std::string& path) {
     }
     return Error{Code::invalid,
                  "the mountpoint " + path + " cannot be used: " + reason(number) +
-                     "; it must be an existing directory",
+                     "; it must be an existing directory" +
+                     (place == path ? "" : ", and no symbolic link may lead there"),
                  path};
   }
   if (S_ISDIR(found.st_mode)) return success();
@@ -105,19 +107,53 @@ struct OwnMount::Libfuse {
   fuse_session* session = nullptr;
 };
 
-OwnMount::OwnMount(MountPlan plan) : plan_(std::move(plan)) {}
+// How system calls reach the place, for as long as this lives. An empty path: it is gone.
+class OwnMount::Place {
+ public:
+  explicit Place(const OwnMount& view) : path_(view.plan_.path) {
+    if (!view.parent_) return;
+    parent_ = view.parent_();
+    path_ = parent_ < 0 ? "" : by_descriptor(parent_) + path_.substr(path_.rfind('/'));
+  }
+  ~Place() {
+    if (directory_ >= 0) close(directory_);
+    if (parent_ >= 0) close(parent_);
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  const std::string& path() const { return path_; }
+  // For mount(2), which would follow a link in the name's place.
+  std::string to_mount_on() {
+    if (parent_ < 0) return path_;
+    directory_ = open(path_.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return directory_ < 0 ? "" : by_descriptor(directory_);
+  }
+
+ private:
+  static std::string by_descriptor(int number) { return "/proc/self/fd/" + std::to_string(number); }
+
+  std::string path_;
+  int parent_ = -1;
+  int directory_ = -1;
+};
+
+OwnMount::OwnMount(MountPlan plan, OpenParent parent)
+    : plan_(std::move(plan)), parent_(std::move(parent)) {}
 OwnMount::~OwnMount() = default;
 
 Result<int> OwnMount::mount() {
   if (libfuse_) {
     return Error{Code::exists, "this view is mounted on " + plan_.path + " already", plan_.path};
   }
-  if (auto good = check_mountpoint(plan_.path); !good) return std::move(good).error();
+  Place place(*this);
+  const std::string onto = place.to_mount_on();
+  if (auto good = check_mountpoint(plan_.path, onto); !good) return std::move(good).error();
   auto libfuse = std::make_unique<Libfuse>(plan_);
   if (libfuse->session == nullptr) {
     return Error{Code::invalid, "libfuse refused the mount options", plan_.path};
   }
-  if (fuse_session_mount(libfuse->session, plan_.path.c_str()) != 0) {
+  if (fuse_session_mount(libfuse->session, onto.c_str()) != 0) {
     return Error{Code::unavailable,
                  "could not mount on " + plan_.path + ": " + reason(errno) +
                      "; it needs /dev/fuse, and root or fusermount3",
@@ -125,7 +161,7 @@ Result<int> OwnMount::mount() {
   }
   const int descriptor = libfuse->take();
   libfuse_ = std::move(libfuse);
-  const struct statx found = look_at(plan_.path);
+  const struct statx found = look_at(place.path());
   mount_id_ = found.stx_mnt_id;
   connection_ = found.stx_dev_minor;
   mounted_ = true;
@@ -134,28 +170,64 @@ Result<int> OwnMount::mount() {
   return Error{Code::unavailable, "no descriptor is left for " + plan_.path, plan_.path};
 }
 
-bool OwnMount::stands() const {
-  const struct statx found = look_at(plan_.path);
+bool OwnMount::stands(const std::string& place) const {
+  const struct statx found = look_at(place);
   return mounted_ && found.stx_dev_major == 0 && found.stx_dev_minor == connection_ &&
          found.stx_mnt_id == mount_id_ && shows(connection_, plan_.volume);
 }
 
+int OwnMount::open_root() const {
+  const Place place(*this);
+  if (!stands(place.path())) return -1;
+  const int root = open(place.path().c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  struct statx found {};
+  const bool good = root >= 0 &&
+                    statx(root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+                          STATX_MNT_ID | kMountIdUnique, &found) == 0 &&
+                    found.stx_mnt_id == mount_id_;
+  if (good) return root;
+  if (root >= 0) close(root);
+  return -1;
+}
+
+Status OwnMount::leave() {
+  const Place place(*this);
+  if (stands(place.path())) {
+    if (umount2(place.path().c_str(), UMOUNT_NOFOLLOW) != 0) {
+      if (errno == EBUSY) {
+        return Error{Code::conflict,
+                     plan_.path + " is in use: a program has a file open in it, or stands in it",
+                     plan_.path};
+      }
+      return Error{
+          Code::unsupported,
+          "whether " + plan_.path + " is in use can only be told by root: " + reason(errno),
+          plan_.path};
+    }
+    ended_ = true;
+  }
+  mounted_ = false;
+  libfuse_ = nullptr;
+  return success();
+}
+
 void OwnMount::unmount() {
-  const bool there = stands();
+  const Place place(*this);
+  const bool there = stands(place.path());
   mounted_ = false;
   const auto libfuse = std::exchange(libfuse_, nullptr);
   if (!there) return;
-  ended_ = umount2(plan_.path.c_str(), UMOUNT_NOFOLLOW) == 0;
+  ended_ = umount2(place.path().c_str(), UMOUNT_NOFOLLOW) == 0;
   if (ended_) return;
   if (errno == EPERM) return fuse_session_unmount(libfuse->session);  // by fusermount3, lazily
   if (errno != EBUSY) return;
   log(Severity::info, "the view is in use: it is taken out of the tree and ends with its daemon",
       {{"mountpoint", plan_.path}});
-  umount2(plan_.path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  umount2(place.path().c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 void OwnMount::clear_away() {
-  if (!stands()) return;
+  if (!stands(Place(*this).path())) return;
   abort();
   unmount();
 }
@@ -164,10 +236,11 @@ void OwnMount::abort() {
   if (ended_ || connection_ == 0) return;
   std::ofstream file("/sys/fs/fuse/connections/" + std::to_string(connection_) + "/abort");
   if (file << "1" << std::flush) return;
-  if (!stands()) return;
+  const Place place(*this);
+  if (!stands(place.path())) return;
   // Without the control filesystem: what an unmount by force does first. Held, it stays.
-  const int held = open(plan_.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  umount2(plan_.path.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW);
+  const int held = open(place.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  umount2(place.path().c_str(), MNT_FORCE | UMOUNT_NOFOLLOW);
   if (held >= 0) close(held);
 }
 
@@ -181,6 +254,10 @@ Result<int> HandedMount::mount() {
                "--fuse-fd " + number + ": descriptor " + number +
                    " is not open on /dev/fuse; hand in the one that was given to mount(2) as fd=",
                number};
+}
+
+Status HandedMount::leave() {
+  return Error{Code::unsupported, "only who mounted this view can unmount it: it was handed in"};
 }
 
 void HandedMount::abort() {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/result.h"
+#include "fusefs/kernel/mount_places.h"
 
 namespace outboard::fusefs {
 
@@ -32,6 +33,9 @@ class Mounting {
   // Takes the view out of the tree, lazily when it is in use; whatever else stands at its path by
   // then stays. Nothing when it is not there.
   virtual void unmount() = 0;
+  // The same, but of a view that no program uses. conflict: one does, and nothing has happened;
+  // unsupported: this process cannot find out.
+  virtual Status leave() = 0;
   // Ends the connection to the kernel, and no other's: programs that wait hear an error. The view
   // stays in its place: nobody shall write into the directory below it.
   virtual void abort() = 0;
@@ -39,23 +43,31 @@ class Mounting {
 
 class OwnMount final : public Mounting {
  public:
-  explicit OwnMount(MountPlan plan);
+  // With `parent` the place is the last name of the path in that directory, wherever the rest of
+  // the path leads by then.
+  explicit OwnMount(MountPlan plan, OpenParent parent = nullptr);
   ~OwnMount() override;
   OwnMount(const OwnMount&) = delete;
   OwnMount& operator=(const OwnMount&) = delete;
 
   Result<int> mount() override;
   void unmount() override;
+  Status leave() override;
   void abort() override;
+  const MountPlan& plan() const { return plan_; }
+  // Its root, with O_PATH; the caller's. Negative: it does not stand.
+  int open_root() const;
   // Its daemon is gone: programs that wait hear an error, and it goes.
   void clear_away();
 
  private:
   struct Libfuse;
+  class Place;
   // What stands at the path is what mount() has put there.
-  bool stands() const;
+  bool stands(const std::string& place) const;
 
   const MountPlan plan_;
+  const OpenParent parent_;
   std::unique_ptr<Libfuse> libfuse_;  // of who mounts and unmounts; abort() may come meanwhile
   std::atomic<bool> mounted_ = false;
   std::atomic<bool> ended_ = false;  // by unmount(): its number may be another's by now
@@ -70,6 +82,7 @@ class HandedMount final : public Mounting {
   // invalid: the descriptor is none of /dev/fuse.
   Result<int> mount() override;
   void unmount() override {}
+  Status leave() override;
   void abort() override;
 
  private:

@@ -57,7 +57,8 @@ struct KernelSession::Parts {
   fuse_lowlevel_ops ops = make_ops();
   fuse_session* session = nullptr;
   std::atomic<bool> stopping = false;
-  std::atomic<bool> parked = false;  // workers stand still
+  std::atomic<bool> leaving = false;  // by leave(): its end is not one from outside
+  std::atomic<bool> parked = false;   // workers stand still
   Mutex mutex;
   Condition ended;    // a worker has, or stands still
   Condition resumed;  // no longer parked
@@ -165,7 +166,7 @@ void KernelSession::Parts::work(std::size_t number) {
     last = --running == 0;
     ended.notify_all();
   }
-  if (last && !stopping && config.on_ended) config.on_ended();
+  if (last && !stopping && !leaving && config.on_ended) config.on_ended();
 }
 
 void KernelSession::Parts::serve() {
@@ -311,6 +312,16 @@ void KernelSession::measure(Figures& to, const Labels& view) const {
 
 bool KernelSession::idle(Moment until) {
   return parts_->watch.idle(until);
+}
+
+Status KernelSession::leave() {
+  parts_->leaving = true;
+  if (auto left = parts_->mounting->leave(); !left) {
+    parts_->leaving = false;
+    return left;
+  }
+  stop();
+  return success();
 }
 
 void KernelSession::stop() {

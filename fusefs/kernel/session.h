@@ -81,6 +81,9 @@ class KernelSession {
   // Whether no program waits for an answer; waits for that until `until`. Any thread.
   bool idle(Moment until);
 
+  // As stop(), unless a program uses the view. conflict: one does, and nothing has happened;
+  // unsupported: that cannot be found out here. From any thread, one at a time. [S62]
+  Status leave();
   // For a successor [S59]: no request is read from here on, and none is being answered but those
   // that wait for other programs. False: one still is at `until`, the kernel has not greeted yet,
   // or the view was unmounted; all goes on.
@@ -90,7 +93,7 @@ class KernelSession {
   HandedSession handed() const;
 
   // Takes the view out of the tree (lazily when it is in use), answers what is under way, publishes
-  // what is unsaved, ends the workers. From the main thread; a second call does nothing.
+  // what is unsaved, ends the workers. A second call does nothing.
   void stop();
 
  private:

@@ -50,6 +50,7 @@ std::string Parking::tables(RequestNumbers& numbers) const {
     HandedView one;
     one.number = view.number;
     one.view = view.volume.view();
+    one.view.mountpoints = view.volume.mountpoints();
     one.tables = view.volume.tables();
     one.notices = view.notifier.pending();  // behind the tables, which they belong to
     one.session = view.session.handed();

@@ -2,15 +2,18 @@
 //
 // Each is an empty directory of this mount's own, whatever the volume has under that name: shown to
 // all, changed by nobody, and never announced to the kernel, which would take the mount away with
-// the name. Fixed from the start on.
+// the name. Any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/guarded.h"
 #include "core/result.h"
+#include "fusefs/volume/invalidator.h"
 #include "fusefs/volume/view.h"
 
 namespace outboard::fusefs {
@@ -21,12 +24,27 @@ class Mountpoints {
 
   static bool owns(NodeId id);
   // By the name in the root, by the id; nothing when it is none.
-  const Shown* find(std::string_view name) const;
-  const Shown* find(NodeId id) const;
-  const std::vector<std::pair<std::string, Shown>>& all() const { return all_; }
+  std::optional<Shown> find(std::string_view name) const;
+  std::optional<Shown> find(NodeId id) const;
+  // In the order of their ids.
+  std::vector<std::pair<std::string, Shown>> all() const;
+  // View::mountpoints of a daemon that goes on with the same ids.
+  std::vector<std::string> names() const;
+
+  // False: it is one already.
+  bool add(std::string_view name);
+  void remove(std::string_view name);
+  // What is told of other names, to whom it concerns; nobody adds a name meanwhile.
+  void post(std::vector<Notice> notices, Invalidator& to) const;
 
  private:
-  std::vector<std::pair<std::string, Shown>> all_;
+  struct Rows {
+    std::vector<std::pair<std::string, Shown>> all;
+    std::uint64_t next = 0;  // id, of those that are still to come
+  };
+
+  const Attributes attributes_;
+  Guarded<Rows> rows_;
 };
 
 // no_access: what a change of a mountpoint is answered.

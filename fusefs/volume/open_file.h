@@ -37,6 +37,7 @@ struct Parcel {
   WriteBuffer buffer;
   std::optional<Version> landed;  // an append that is committed, but whose place the feed must tell
   bool merged = false;  // landed as part of a merge, or beside the file: no version has these bytes
+  std::optional<Timestamp> modified = {};  // when these bytes were written
 };
 
 struct OpenFile {
@@ -52,9 +53,7 @@ struct OpenFile {
   bool times_set = false;             // by utimens: published with the bytes
   Moment dirty_since;                 // of the oldest byte in `top`
 
-  bool dirty() const {
-    return !top.empty() || times_set || (!parcels.empty() && !parcels.back().landed);
-  }
+  bool dirty() const { return !top.empty() || times_set || on_its_way(); }
   // Holds bytes with a fixed place: another's append must not slip under them.
   bool overlays() const {
     if (!top.empty() && !top.appends_only()) return true;
@@ -66,6 +65,11 @@ struct OpenFile {
   std::uint64_t size_below_top(std::uint64_t base) const {
     for (const Parcel& parcel : parcels) base = parcel.buffer.size(base);
     return base;
+  }
+  bool on_its_way() const { return !parcels.empty() && !parcels.back().landed; }
+  // Of the newest bytes, as long as they are not published.
+  std::optional<Timestamp> modified_here() const {
+    return modified || !on_its_way() ? modified : parcels.back().modified;
   }
   std::uint64_t size(std::uint64_t base) const { return top.size(size_below_top(base)); }
   std::uint64_t bytes_held() const {

@@ -37,9 +37,9 @@ SleepWatch::~SleepWatch() {
   CHECK(!thread_.joinable());
 }
 
-void SleepWatch::add(MountedVolume& volume) {
+void SleepWatch::add(const std::shared_ptr<MountedVolume>& volume) {
   Lock lock(mutex_);
-  volumes_.push_back(&volume);
+  volumes_.push_back(volume);
 }
 
 void SleepWatch::stop() {
@@ -64,22 +64,24 @@ bool SleepWatch::slept() const {
 void SleepWatch::run() {
   pthread_setname_np(pthread_self(), "wake");
   for (;;) {
-    std::vector<MountedVolume*> volumes;
+    Volumes volumes;
     {
       Lock lock(mutex_);
       const Moment next = std::chrono::steady_clock::now() + kSleepTick;
       while (!stop_ && changed_.wait_until(mutex_, next)) {
       }
       if (stop_) return;
-      volumes = volumes_;
+      std::erase_if(volumes_, [](const auto& volume) { return volume.expired(); });
+      for (const auto& volume : volumes_) volumes.push_back(volume.lock());
+      std::erase(volumes, nullptr);
     }
     look(volumes);
   }
 }
 
-void SleepWatch::look(const std::vector<MountedVolume*>& volumes) {
+void SleepWatch::look(const Volumes& volumes) {
   note_sleep(volumes);
-  for (MountedVolume* volume : volumes) {
+  for (const auto& volume : volumes) {
     if (!volume->doubtful()) continue;
     // In good time for the next look, or waiting for the server would be taken for a sleep.
     (void)volume->reach_head(std::chrono::steady_clock::now() + kSleptAfter / 2);
@@ -88,10 +90,10 @@ void SleepWatch::look(const std::vector<MountedVolume*>& volumes) {
 }
 
 // First the doubt, then what would hide the sleep from requests.
-void SleepWatch::note_sleep(const std::vector<MountedVolume*>& volumes) {
+void SleepWatch::note_sleep(const Volumes& volumes) {
   if (slept()) {
     log(Severity::info, "this daemon has slept: it asks the server how things stand");
-    for (MountedVolume* volume : volumes) volume->doubt();
+    for (const auto& volume : volumes) volume->doubt();
   }
   const Clocks now = read_();
   for (std::size_t i = 0; i < now.size(); ++i) seen_[i] = now[i];

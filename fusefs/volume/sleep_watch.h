@@ -5,7 +5,7 @@
 // runs first; a view is doubted until a barrier that began behind the sleep has been passed.
 // A busy machine may be taken for a sleep: that costs a barrier.
 //
-// slept() from any thread; add() and stop() from main's. The thread "wake" ends with stop(). One
+// slept() and add() from any thread; stop() from main's. The thread "wake" ends with stop(). One
 // lock, a leaf; the views are called without it.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -33,8 +34,8 @@ class SleepWatch {
   SleepWatch(const SleepWatch&) = delete;
   SleepWatch& operator=(const SleepWatch&) = delete;
 
-  // `volume` must stay until stop() has returned.
-  void add(MountedVolume& volume);
+  // Until the volume's last other holder lets it go.
+  void add(const std::shared_ptr<MountedVolume>& volume);
   // Nothing is a sleep from here on. Waits for a barrier under way, a second at most.
   void stop();
 
@@ -42,15 +43,17 @@ class SleepWatch {
   bool slept() const;
 
  private:
+  using Volumes = std::vector<std::shared_ptr<MountedVolume>>;
+
   void run();
-  void look(const std::vector<MountedVolume*>& volumes);
-  void note_sleep(const std::vector<MountedVolume*>& volumes);
+  void look(const Volumes& volumes);
+  void note_sleep(const Volumes& volumes);
 
   const std::function<Clocks()> read_;
   std::array<std::atomic<std::int64_t>, 3> seen_;
   Mutex mutex_;
   Condition changed_;
-  std::vector<MountedVolume*> volumes_ GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<MountedVolume>> volumes_ GUARDED_BY(mutex_);
   bool stop_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -25,7 +25,9 @@ struct View {
   bool kernel_forgets = true;  // false: not what it is told to forget, so it may remember nothing
   std::chrono::milliseconds read_deadline = kReadDeadline;
   std::chrono::milliseconds write_deadline = kWriteDeadline;
-  std::vector<std::string> mountpoints = {};  // names in its root at which other views stand [S56]
+  // Names in its root at which other views stand, in the order of their ids; an empty one is an id
+  // that is used no more. [S56]
+  std::vector<std::string> mountpoints = {};
 };
 
 // A node as stat shows it.

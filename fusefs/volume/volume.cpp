@@ -79,9 +79,10 @@ Shown MountedVolume::shown_of(const Binding& binding, const Node& node) const {
   if (file == state_.files.end()) return shown;
   shown.attributes.size = file->second.size(node.attributes.size);
   shown.settled = !file->second.dirty() && file->second.parcels.empty();
-  if (file->second.modified && !shown.settled) {
-    shown.attributes.modified = *file->second.modified;
-    shown.attributes.changed = std::max(shown.attributes.changed, *file->second.modified);
+  const auto modified = file->second.modified_here();
+  if (modified && !shown.settled) {
+    shown.attributes.modified = *modified;
+    shown.attributes.changed = std::max(shown.attributes.changed, *modified);
   }
   return shown;
 }
@@ -121,8 +122,8 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
   }
   if (Mountpoints::owns(directory))
     return Error{Code::not_found, "no such name", std::string(name)};
-  if (const Shown* found = mountpoints_.find(name); found != nullptr && directory == kRootId) {
-    return *found;
+  if (directory == kRootId) {
+    if (const auto found = mountpoints_.find(name)) return *found;
   }
   if (auto current = prove_current(); !current) return std::move(current).error();
   if (HistoryTable::owns(directory) || (directory == kRootId && name == kHistoryName)) {

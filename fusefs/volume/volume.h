@@ -166,6 +166,15 @@ class MountedVolume {
   // For the end: answers all that wait for a lock, and refuses those that come.
   void end_waits();
 
+  // ── For views inside this one: volume_names.cpp [S56] ──
+  // A name in the root belongs to the view that is to stand there, from its return on for the
+  // kernel, too. timed_out: the kernel has not dropped what it knew of the name; it is as before.
+  Status keep_for_view(std::string_view name, Moment deadline);
+  // View::mountpoints as they are by now.
+  std::vector<std::string> mountpoints() const { return mountpoints_.names(); }
+  // No view stands there any more: the volume's own shows again.
+  void give_back(std::string_view name);
+
   // ── For a quick start: volume_prewarm.cpp ──
   // Brings small files at and below `path` ("/": all) where reading them asks nobody, up to
   // `bytes_max`: into this daemon's memory, and where nobody can write into the kernel's, too, as
@@ -318,6 +327,7 @@ class MountedVolume {
   // A name that is to be made, removed or moved.
   Result<NameRef> name_to_change(NodeId directory, std::string_view name) const;
   bool is_mountpoint_name(const Dentry& name) const;
+  void announce_place(std::string_view name);
   std::vector<std::pair<NodeId, std::string>> known_names(Inode inode) const REQUIRES_LOCK(mutex_);
 
   // volume_current.cpp [S7]
@@ -501,7 +511,7 @@ class MountedVolume {
   const Clock& clock_;
   const View view_;
   const Volume volume_;
-  const Mountpoints mountpoints_;
+  Mountpoints mountpoints_;
   BlockCache blocks_;
   PublishCounts publishes_;
   std::atomic<bool> strict_;

@@ -65,7 +65,7 @@ Status check_settable(std::string_view name) {
 
 Result<Shown> MountedVolume::attributes(NodeId node) {
   if (HistoryTable::owns(node)) return attributes_past(node);
-  if (const Shown* found = mountpoints_.find(node)) return *found;
+  if (const auto found = mountpoints_.find(node)) return *found;
   Lock lock(mutex_);
   const Binding* binding = state_.inodes.find(node);
   const Node* found = binding == nullptr ? nullptr : node_of(*binding);
@@ -146,7 +146,11 @@ bool MountedVolume::keep_times(NodeId node, const AttributeChange& change) {
   if (!change.modified) return false;
   Lock lock(mutex_);
   const auto file = state_.files.find(node);
-  if (file == state_.files.end() || file->second.top.empty()) return false;
+  if (file == state_.files.end()) return false;
+  if (file->second.top.empty()) {
+    if (file->second.on_its_way()) file->second.parcels.back().modified = change.modified;
+    return false;
+  }
   file->second.modified = change.modified;
   file->second.times_set = true;
   return true;

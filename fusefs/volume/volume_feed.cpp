@@ -183,7 +183,7 @@ std::vector<std::pair<NodeId, std::string>> MountedVolume::known_names(Inode ino
 }
 
 void MountedVolume::post(Notices notices) {
-  if (!notices.empty()) invalidator_.post(std::move(notices));
+  if (!notices.empty()) mountpoints_.post(std::move(notices), invalidator_);
 }
 
 Status MountedVolume::resynchronise(Moment deadline) {

@@ -116,7 +116,32 @@ Result<Shown> MountedVolume::make(const Op& op) {
 }
 
 bool MountedVolume::is_mountpoint_name(const Dentry& name) const {
-  return name.parent == kRootInode && mountpoints_.find(name.name) != nullptr;
+  return name.parent == kRootInode && mountpoints_.find(name.name).has_value();
+}
+
+Status MountedVolume::keep_for_view(std::string_view name, Moment deadline) {
+  if (!mountpoints_.add(name)) return success();
+  announce_place(name);
+  if (invalidator_.flushed(deadline)) return success();
+  give_back(name);
+  return Error{Code::timed_out,
+               "the kernel did not forget " + std::string(name) +
+                   " in time: is a program busy in the directory it is to stand in?",
+               std::string(name)};
+}
+
+void MountedVolume::give_back(std::string_view name) {
+  mountpoints_.remove(name);
+  announce_place(name);
+}
+
+// What stands there is another node than before; past the filter that lets nobody say so.
+void MountedVolume::announce_place(std::string_view name) {
+  Notice notice;
+  notice.kind = NoticeKind::name_new;
+  notice.directory = kRootId;
+  notice.name = name;
+  invalidator_.post({std::move(notice)});
 }
 
 Result<NameRef> MountedVolume::name_to_change(NodeId directory, std::string_view name) const {

@@ -155,8 +155,8 @@ bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
     batch->steps.push_back({times, {}});
   }
   state_.publishers[batch->request.number] = node;
-  file.parcels.push_back({std::move(batch), std::exchange(file.top, {}), std::nullopt});
-  file.modified.reset();
+  file.parcels.push_back({std::move(batch), std::exchange(file.top, {}), std::nullopt, false,
+                          std::exchange(file.modified, std::nullopt)});
   file.times_set = false;
   return true;
 }
@@ -220,7 +220,7 @@ void MountedVolume::take_back(NodeId node, OpenFile& file) {
   const std::uint64_t below = file.size_below_top(base == nullptr ? 0 : base->attributes.size);
   parcel.buffer.absorb(below, file.top);
   file.top = std::move(parcel.buffer);
-  if (!file.modified) file.modified = clock_.wall();
+  if (!file.modified) file.modified = parcel.modified;
   if (parcel.batch->steps.size() > 1) {
     file.modified = std::get<SetAttributes>(parcel.batch->steps.back().op).modified;
     file.times_set = true;

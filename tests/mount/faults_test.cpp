@@ -62,6 +62,24 @@ TEST_F(FrozenServer, BytesThatReleaseCouldNotPublishArePublishedLater) {
   EXPECT_EQ(get(b().at("f")), "new");
 }
 
+// [S10] RELEASE publishes it, and nobody waits for that.
+TEST_F(FrozenServer, ABareTruncationHasItsTimesBeforeItIsPublished) {
+  put(a().at("f"), "old");
+  const timespec long_ago[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, a().at("f").c_str(), long_ago, 0), 0);
+  Mount mount(frozen_, clock_);
+  frozen_.freeze();
+  const int fd = open(mount.at("f").c_str(), O_WRONLY | O_TRUNC);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(close(fd), 0);
+  ASSERT_TRUE(frozen_.wait_for_callers(1, clock_.now() + std::chrono::seconds(10)));
+  struct stat found {};
+  ASSERT_EQ(stat(mount.at("f").c_str(), &found), 0);
+  EXPECT_EQ(found.st_size, 0);
+  EXPECT_GT(found.st_mtime, 1'000'000'000);
+  frozen_.thaw();
+}
+
 // [S8] The append happened, its answer was lost, fsync mostly says so, and is called again.
 TEST_F(FrozenServer, ALostAnswerNeverDoublesAnAppend) {
   put(a().at("log"), "one\n");

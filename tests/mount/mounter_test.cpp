@@ -1,4 +1,5 @@
 // The process that mounts for a daemon: what it does when it is asked, and what it does not.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/mount.h>
@@ -131,6 +132,78 @@ TEST_F(MounterTest, S60_ItLooksWithinAViewOnly) {
     EXPECT_EQ(refused.error().code, Code::unavailable) << outside;
   }
   EXPECT_FALSE(mounter->view(0)->mount()) << "who started it has mounted already";
+}
+
+// What a daemon that was taken over could say.
+TEST_F(MounterTest, S62_LaterViewsStandOnlyWhereTheStartAllowedThem) {
+  const std::string& root = directory_.path();
+  for (const char* name : {"/free", "/free/c", "/freely"}) ::mkdir((root + name).c_str(), 0755);
+  ASSERT_EQ(::symlink(root.c_str(), (root + "/free/up").c_str()), 0);
+  config_.allowed = {root + "/free", root + "/nowhere"};
+  const auto mounter = start();
+  const auto code_of = [&](const std::string& place, const std::string& volume = "acme/c") {
+    const auto added = mounter->add({place, volume, true});
+    return added ? std::nullopt : std::optional(added.error().code);
+  };
+  for (const std::string place : {"/freely", "/free", "", "/nowhere/c"}) {
+    EXPECT_EQ(code_of(root + place), Code::no_access) << place;
+  }
+  for (const std::string place : {"/free/../a", "/free//c", "/free/./c", "/free/c/"}) {
+    EXPECT_EQ(code_of(root + place), Code::invalid) << place;
+  }
+  EXPECT_EQ(code_of("free/c"), Code::invalid);
+  for (const std::string volume : {"", "acme/c,suid", "acme/c\\,dev", "acme c", "a\nb"}) {
+    EXPECT_EQ(code_of(root + "/free/c", volume), Code::invalid) << volume;
+  }
+  const auto linked = mounter->add({root + "/free/up/a", "acme/c", true}).value();
+  EXPECT_FALSE(mounter->view(linked)->mount());
+  EXPECT_EQ(standing(0), "");
+
+  config_.views.push_back({root + "/free/c", "acme/c", true});
+  const auto number = mounter->add(config_.views.back()).value();
+  const int descriptor = mounter->view(number)->mount().value();
+  EXPECT_EQ(standing(2), "acme/c fuse.outboard");
+  const auto view = mounter->view(number);
+  EXPECT_TRUE(view->leave());
+  EXPECT_EQ(standing(2), "");
+  ::close(descriptor);
+}
+
+TEST_F(MounterTest, S62_ViewsAreCountedAndForgotten) {
+  const auto mounter = start();
+  std::vector<std::size_t> added;
+  for (;;) {
+    const auto number = mounter->add(config_.views[0]);
+    if (!number) {
+      EXPECT_EQ(number.error().code, Code::no_space);
+      break;
+    }
+    added.push_back(*number);
+  }
+  EXPECT_EQ(added.size() + config_.views.size(), 64U);
+  const int first = mounter->view(added.front())->mount().value();
+  mounter->forget(added.front());
+  EXPECT_EQ(standing(0), "") << "what is forgotten stands no more";
+  EXPECT_FALSE(mounter->view(added.front())->mount());
+  EXPECT_TRUE(mounter->add(config_.views[0]));
+  ::close(first);
+}
+
+TEST_F(MounterTest, S62_WhatIsInUseDoesNotLeave) {
+  const auto mounter = start();
+  (void)mounter->check_kernel();  // what it is tried with is in a namespace that had these mounts
+  const auto view = mounter->view(0);
+  const int first = view->mount().value();
+  const int inside = ::open(path(0).c_str(), O_PATH | O_CLOEXEC);
+  const auto busy = view->leave();
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().code, Code::conflict);
+  EXPECT_EQ(standing(0), "acme/a fuse.outboard");
+  ::close(inside);
+  const auto left = view->leave();
+  EXPECT_TRUE(left) << left.error().message;
+  EXPECT_EQ(standing(0), "");
+  ::close(first);
 }
 
 TEST_F(MounterTest, S60_AViewIsMountedOnce) {
