@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from deployment import BIN, Deployment, Mount, Program  # noqa: E402
@@ -367,6 +368,16 @@ class Unnoticed(HandoverCase):
             while heard.count("READY=1") < 2 or f"MAINPID={mount.program.process.pid}" not in heard:
                 heard += manager.recv(256).decode().split()
             self.assertEqual(manager.recv(256), b"WATCHDOG=1\n")
+
+    def test_S59_figures_are_shown_where_they_were(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        mount = self.mount("figures", "--metrics", str(port))
+        for _ in range(3):
+            self.hand_over(mount)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as said:
+                self.assertIn("outboard_mount_connected 1", said.read().decode())
 
     def test_S59_the_end_is_as_ever(self):
         mount = self.mount("ending")
