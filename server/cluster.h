@@ -51,7 +51,7 @@ Status make_cluster(const Binaries& binaries, const std::string& cluster,
 struct ClusterSettings {
   std::string cluster;
   std::string socket_directory;
-  std::size_t connections = 100;
+  std::size_t connections = 200;  // a server has up to 60; the rest is for other servers and psql
   std::uint64_t shared_buffers_mib = 128;
 };
 
