@@ -308,6 +308,9 @@ inline constexpr std::uint64_t kHandleDirtyBytesMax = 64ULL << 20U;
 inline constexpr std::chrono::milliseconds kAppendAge = 1s;
 // File content the daemon keeps in memory for its views.
 inline constexpr std::uint64_t kBlockCacheBytesMax = 256ULL << 20U;
+// Nodes whose names a view holds: a volume with more is loaded directory by directory. 0.6 KiB each
+// make 30 MiB, and a snapshot of so many takes about a second.
+inline constexpr std::uint64_t kTreeNodesMax = 50'000;
 // What a prewarming brings in where nobody said how much, and the largest file that it takes: big
 // ones are read in parts anyway.
 inline constexpr std::uint64_t kPrewarmBytesDefault = 64ULL << 20U;

@@ -77,6 +77,8 @@ View view_of(const FuseConfig& config, const MountSpec& mount, bool kernel_forge
       view.mountpoints.emplace_back(split_last(other.path).second);
     }
   }
+  view.tree_nodes_max = config.tree_nodes_max;
+  view.kernel_forgets_all = kernel_forgets_all();
   view.read_deadline = config.read_deadline;
   view.write_deadline = config.write_deadline;
   return view;
@@ -266,9 +268,12 @@ struct Daemon {
   // Names, attributes and small files where the first command asks nobody for them. [S58]
   Result<Prewarmed> prewarm(std::size_t number, const std::string& place, std::uint64_t bytes_max,
                             Moment deadline) {
-    auto walked = mounter.walk(number, place, deadline);
-    if (!walked) return std::move(walked).error();
-    return views[number]->volume->prewarm(place, bytes_max, deadline);
+    MountedVolume& volume = *views[number]->volume;
+    if (volume.began_whole()) {  // of a larger volume the kernel is not shown all names [S61]
+      auto walked = mounter.walk(number, place, deadline);
+      if (!walked) return std::move(walked).error();
+    }
+    return volume.prewarm(place, bytes_max, deadline);
   }
 
   void prewarm_all() {

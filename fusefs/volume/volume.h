@@ -1,7 +1,8 @@
 // MountedVolume: one volume as a filesystem: verbs in, the kernel's caches told what to drop.
 //
-// kernel/ops → a verb here → tree (answers at once), or Store::apply (names, attributes), or the
-// write buffers (content, published at flush). follower → absorb_feed() → tree → Invalidator.
+// kernel/ops → a verb here → tree (answers at once, or once the directory is here), or Store::apply
+// (names, attributes), or the write buffers (content, published at flush). follower → absorb_feed()
+// → tree → Invalidator.
 //
 // What always holds:
 //  - A verb answers by its deadline; the store is never called with the lock held.
@@ -17,6 +18,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -94,7 +96,12 @@ class MountedVolume {
   const View& view() const { return view_; }
   const Volume& volume() const { return volume_; }
   // Whether the kernel may remember names, listings and bytes until it is told to forget them. [S7]
-  bool lasting() const { return !volume_.strict && view_.kernel_forgets; }
+  bool lasting() const {
+    return !volume_.strict && view_.kernel_forgets && (view_.kernel_forgets_all || !on_demand_);
+  }
+  // Whether it began with all names; else with none, each directory being loaded when somebody
+  // looks into it. [S61]
+  bool began_whole() const { return !on_demand_; }
 
   // ── Names: volume.cpp, volume_names.cpp ──
   // Counts one lookup of what it answers. name_too_long before not_found. `.history` is found in
@@ -126,7 +133,8 @@ class MountedVolume {
   Result<std::vector<std::string>> xattr_names(NodeId node);
   Status set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode);
   Status remove_xattr(NodeId node, std::string_view name);
-  Space space() const;
+  // With a question to the store where not all names are here; it may be as of an earlier one.
+  Space space();
 
   // ── Content: volume_io.cpp ──
   Result<Opened> open_file(NodeId node, const OpenMode& mode);
@@ -248,6 +256,12 @@ class MountedVolume {
     Moment owed_due = Moment::max();  // when the store is told of locks that it may have missed
     bool ending = false;
     Moment current_until{};  // of a strict volume: until then nobody's publish is done without us
+    std::uint64_t uses = 0;  // counts looks into directories, and verbs that keep them
+    std::multiset<std::uint64_t> verbs;  // since which use each Stay keeps what came
+    // Since which use no directory names it, as far as is known.
+    std::deque<std::pair<std::uint64_t, Inode>> unlisted;
+    std::size_t shrink_at = 0;                     // nodes
+    std::uint64_t used_bytes = 0, used_nodes = 0;  // of the volume, as the store last said
   };
   using Notices = std::vector<Notice>;
 
@@ -266,6 +280,44 @@ class MountedVolume {
     return std::min(clock_.now() + view_.write_deadline, end_by_.load());
   }
   Status load(TreeCache& tree, Moment deadline);
+
+  // volume_directories.cpp
+  // While it lives, nothing that came since is dropped again.
+  class Stay {
+   public:
+    explicit Stay(MountedVolume& volume);
+    ~Stay();
+    Stay(const Stay&) = delete;
+    Stay& operator=(const Stay&) = delete;
+
+   private:
+    MountedVolume& volume_;
+    std::uint64_t since_ = 0;
+  };
+  // Whether so much is in it that it is not loaded whole.
+  bool too_large(const Volume& volume) const { return volume.used_nodes >= view_.tree_nodes_max; }
+  bool drops_names() const { return on_demand_ || view_.kernel_forgets_all; }
+  // The root alone, as of at least tree.seq().
+  Status begin(TreeCache& tree, Moment deadline);
+  // What stands at the name is known from here on, or, without a name, all that the directory
+  // holds, for as long as a Stay lives that began before. not_found: the directory was removed.
+  // REQUIRES: no lock is held.
+  Status know(Inode directory, std::string_view name = {});
+  Status load_directory(Inode directory);
+  Result<At<std::vector<Entry>>> list_whole(Inode directory, ReadAt at, Moment deadline);
+  // Of nodes that nobody lists and the kernel does not know.
+  void drop_unlisted() REQUIRES_LOCK(mutex_);
+  // Drops names above the view's budget.
+  void shrink(Notices& notices) REQUIRES_LOCK(mutex_);
+  // After a gap in the news: nothing is here but what is in use.
+  using Answers = std::map<Inode, std::optional<Node>>;
+  Status begin_again(Moment deadline);
+  Result<Answers> ask_again(Seq as_of, Moment deadline);
+  // Directories that the kernel knows, and open files.
+  std::vector<Inode> in_use() const REQUIRES_LOCK(mutex_);
+  void forget_all(const TreeCache& before, Notices& notices) REQUIRES_LOCK(mutex_);
+  // Up to here the kernel is being told.
+  void note_posted(Seq seq);
   // Waits for changed_. False: `deadline` has passed, or nobody waits for the answer any more.
   bool wait_for_change(Moment deadline) const REQUIRES_LOCK(mutex_);
 
@@ -274,6 +326,9 @@ class MountedVolume {
   const Node* node_of(const Binding& binding) const REQUIRES_LOCK(mutex_);
   Shown shown_of(const Binding& binding, const Node& node) const REQUIRES_LOCK(mutex_);
   Shown look_up(Inode inode) REQUIRES_LOCK(mutex_);
+  // Of list(), when all that the directory holds is here.
+  std::vector<Listed> list_here(NodeId directory, Inode inode, std::uint64_t cookie,
+                                std::size_t limit, bool plus) REQUIRES_LOCK(mutex_);
   Result<Inode> directory_of(NodeId id) const REQUIRES_LOCK(mutex_);
   Result<Inode> inode_of(NodeId id) const REQUIRES_LOCK(mutex_);
   // A name that is to be made, removed or moved.
@@ -327,7 +382,8 @@ class MountedVolume {
   // Another's content came: the current id keeps `old`, its names are dropped. [S1]
   void retire(const Node& old, Notices& notices) REQUIRES_LOCK(mutex_);
   void compare(const TreeCache& before, Notices& notices) REQUIRES_LOCK(mutex_);
-  void compare_names(const TreeNode& before, Notices& notices) REQUIRES_LOCK(mutex_);
+  void compare_names(const TreeCache& before, const TreeNode& directory, Notices& notices)
+      REQUIRES_LOCK(mutex_);
   void post(Notices notices);
 
   // volume_history.cpp: of the verbs of the same names what is below `.history` [S11]
@@ -339,6 +395,8 @@ class MountedVolume {
                                            std::size_t limit, bool plus);
   Result<Shown> attributes_past(NodeId node);
   Result<std::string> read_symlink_past(NodeId node);
+  // Of one that shows what a directory holds now: that is here, as long as a Stay lives.
+  Status know_listed(NodeId directory);
   Result<NamedVersions> versions_shown(NodeId directory);
   // Asks the store until `upto` entries of a directory of the past are here, or all.
   Status load_past(NodeId directory, std::uint64_t upto);
@@ -388,7 +446,10 @@ class MountedVolume {
 
   // volume_prewarm.cpp
   // Small files of one directory, behind those that are there; its directories to `further`.
-  void collect_files(Inode directory, std::vector<VersionRef>& files, std::vector<Inode>& further);
+  Status collect_files(Inode directory, std::vector<VersionRef>& files,
+                       std::vector<Inode>& further);
+  // The node at `path`. not_found: nothing stands there.
+  Result<Node> node_at(std::string_view path);
   Status prewarm_files(const std::vector<VersionRef>& files, Moment deadline, Prewarmed& done);
   // What changed while the kernel was given its bytes is dropped again.
   void take_back_stale(const Notices& stored, const std::vector<VersionRef>& given,
@@ -439,6 +500,7 @@ class MountedVolume {
   const Clock& clock_;
   const View view_;
   const Volume volume_;
+  bool on_demand_;  // from before any verb on
   const Mountpoints mountpoints_;
   BlockCache blocks_;
   PublishCounts publishes_;

@@ -55,6 +55,7 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::take_over(
     return Error{Code::corrupt, "the tables of the running daemon cannot be read",
                  taken->volume_.name};
   }
+  taken->on_demand_ = taken->on_demand_ || !state.tree.whole();
   state.stale = taken->volume_.strict;  // until the feed is followed
   state.owed_due = clock.now();
   taken->locks_held_ = !state.locks.empty();

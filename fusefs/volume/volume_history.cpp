@@ -63,6 +63,8 @@ HistoryRow& MountedVolume::look_up_version(const HistoryRow& of, const VersionIn
 }
 
 Result<Shown> MountedVolume::lookup_history(NodeId directory, std::string_view name) {
+  const Stay stay(*this);
+  if (auto known = know_listed(directory); !known) return std::move(known).error();
   HistoryKey key;
   {
     Lock lock(mutex_);
@@ -85,6 +87,19 @@ Result<Shown> MountedVolume::lookup_history(NodeId directory, std::string_view n
     case HistoryShape::bytes: break;
   }
   return Error{Code::not_directory, "a version has no names in it", std::string(name)};
+}
+
+Status MountedVolume::know_listed(NodeId directory) {
+  Inode inode;
+  {
+    Lock lock(mutex_);
+    const HistoryRow* row = state_.history.find(directory);
+    if (row == nullptr || row->key.shape != HistoryShape::names) return success();
+    inode = row->key.inode;
+  }
+  auto known = know(inode);
+  const bool removed = !known && known.error().code == Code::not_found;
+  return removed ? success() : known;
 }
 
 Result<Shown> MountedVolume::lookup_moment(std::string_view name) {
@@ -177,6 +192,8 @@ Status MountedVolume::load_past(NodeId directory, std::uint64_t upto) {
 
 Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::uint64_t cookie,
                                                         std::size_t limit, bool plus) {
+  const Stay stay(*this);
+  if (auto known = know_listed(directory); !known) return std::move(known).error();
   HistoryShape shape{};
   {
     Lock lock(mutex_);
@@ -211,12 +228,13 @@ Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::u
   if (shape == HistoryShape::names) {
     const TreeNode* now = state_.tree.find(row->key.inode);
     if (now == nullptr || !now->children) return found;  // removed meanwhile
-    const Children& children = *now->children;
-    auto next = children.order.upper_bound(cookie);
-    for (; next != children.order.end() && found.size() < limit; ++next) {
-      const Inode child = children.names.find(next->second)->second.inode;
+    const Places& places = now->children->places;
+    auto next = places.upper_bound(cookie);
+    for (; next != places.end() && found.size() < limit; ++next) {
+      const Inode child = next->second.inode;
       if (!has_history(state_.tree.find(child)->node)) continue;
-      add(next->second, next->first, [&]() -> HistoryRow& { return look_up_now(child); });
+      add(next->second.name, cookie_of(places, next, cookie),
+          [&]() -> HistoryRow& { return look_up_now(child); });
     }
     return found;
   }

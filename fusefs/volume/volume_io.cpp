@@ -265,6 +265,7 @@ void MountedVolume::release(HandleId handle) {
   give_up(locks);
   Lock lock(mutex_);
   state_.inodes.release(closed.node);
+  drop_unlisted();
 }
 
 }  // namespace outboard::fusefs
