@@ -153,7 +153,7 @@ TEST_F(FrozenServer, AMountWithManyUnsavedFilesEndsInTime) {
 // [S9] Forty programs wait for the store in close(); who reads what is cached does not wait with
 // them.
 TEST_F(FrozenServer, WhoWaitsKeepsNobodyFromWhatIsCached) {
-  fusefs::View patient = hasty();
+  fusefs::View patient = roomy(hasty());
   patient.write_deadline = std::chrono::seconds(20);
   put(a().at("cached"), "cached");
   Mount mount(frozen_, clock_, patient);
