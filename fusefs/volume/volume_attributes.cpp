@@ -264,8 +264,8 @@ std::optional<Status> MountedVolume::change_removed(NodeId node,
   if (!whole) {  // what is not here may stand all the same
     auto stands = store_.attributes(RequestScope::call(read_deadline()), volume_.id,
                                     NodeRef{removed.inode}, {});
-    if (stands) return std::nullopt;
-    if (stands.error().code != Code::not_found) return Status(std::move(stands).error());
+    if (!stands && stands.error().code != Code::not_found) return std::move(stands).error();
+    if (stands && !stands->value.removed()) return std::nullopt;
   }
   Xattrs had;
   if (removed.xattr_bytes > 0) {

@@ -177,7 +177,7 @@ Result<MountedVolume::Answers> MountedVolume::ask_again(Seq as_of, Moment deadli
   at.as_of = as_of;
   for (auto& [inode, answer] : answers) {
     auto node = store_.attributes(RequestScope::call(deadline), volume_.id, inode, at);
-    if (node) answer = std::move(node->value);
+    if (node && !node->value.removed()) answer = std::move(node->value);
     if (!node && node.error().code != Code::not_found) return std::move(node).error();
   }
   return answers;

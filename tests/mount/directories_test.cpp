@@ -245,6 +245,100 @@ TEST_F(DirectoriesTest, S61_AfterAGapInTheNewsAllIsAskedForAgain) {
   seat->release(open_changed.handle);
 }
 
+// A file that is open, was overwritten and is not here any more was not removed for that: what is
+// changed about it is changed for all. [S10]
+TEST_F(DirectoriesTest, S61_WhatIsNotHereIsNotTakenForRemoved) {
+  const NodeId there = make("d", 2);
+  Seat seat(watched_, clock_, kVolumeName, with_room_for(0));
+  const NodeId directory = seat.id("d");
+  const NodeId kept = seat->lookup(directory, "f0").value().id;
+  const NodeId gone = seat->lookup(directory, "f1").value().id;
+  ASSERT_TRUE(seat->open_file(kept, {true, false, false, false}));
+  ASSERT_TRUE(seat->open_file(gone, {true, false, false, false}));
+  overwrite(there, "f0", "newer");
+  seat.pump();
+  ASSERT_TRUE(writer_->remove(there, "f1", false));
+  ASSERT_TRUE(seat->resynchronise(Moment::max()));
+  EXPECT_TRUE(seat->set_xattr(kept, "user.of", "all", XattrMode::create_or_replace));
+  EXPECT_TRUE(seat->set_xattr(gone, "user.of", "mine", XattrMode::create_or_replace));
+  EXPECT_EQ(seat->xattr(gone, "user.of").value(), "mine");
+  writer_.pump();
+  EXPECT_EQ(writer_->xattr(writer_->lookup(there, "f0").value().id, "user.of").value(), "all");
+}
+
+// [S11] Versions end as their file's name does, though nothing is known of it by then; what
+// stands is not taken for removed, nor the other way round.
+TEST_F(DirectoriesTest, S61_HistoryDoesNotRestOnWhatIsHere) {
+  const NodeId there = make("d", 3);
+  make("other", 3);
+  create(there, "n.md");
+  overwrite(there, "n.md", "x");
+  ASSERT_TRUE(writer_->remove(there, "f0", false));
+  Seat seat(watched_, clock_, kVolumeName, with_room_for(0));
+  const auto drop = [&] {
+    EXPECT_TRUE(seat->lookup(seat.id("other"), "f0"));
+    overwrite(there, "f2", "y");
+    seat.pump();
+  };
+  const NodeId history = seat->lookup(kRootId, ".history").value().id;
+  const NodeId directory = seat->lookup(history, "d").value().id;
+  const NodeId file = seat->lookup(directory, "n.md").value().id;
+  drop();
+  const auto versions = names(seat, file);
+  ASSERT_FALSE(versions.empty());
+  for (const std::string& name : versions) EXPECT_TRUE(name.ends_with(".md")) << name;
+  drop();
+  const auto listed = names(seat, directory);
+  EXPECT_EQ(std::set<std::string>(listed.begin(), listed.end()),
+            (std::set<std::string>{"f0", "f1", "f2", "n.md"}));
+  EXPECT_EQ(listed.size(), 4U);
+  drop();
+  EXPECT_TRUE(seat->lookup(directory, "f0")) << "it was removed";
+  EXPECT_EQ(seat->lookup(directory, "none").error().code, Code::not_found);
+}
+
+// [S62] Whoever tells the kernel to look up every name again takes out what stands in the view: so
+// that one of a volume that is not here whole remembers no names.
+TEST_F(DirectoriesTest, S61_AViewInWhichOthersStandIsNotToldToForgetAll) {
+  make("d", 3);
+  Seat seat(watched_, clock_, kVolumeName, with_room_for(0));
+  EXPECT_TRUE(seat->lookup(kRootId, "d").value().lasting);
+  ASSERT_TRUE(seat->keep_for_view("inner", Moment::max()));
+  EXPECT_EQ(seat.notices.forgets, 1) << "before it stands there";
+  ASSERT_TRUE(seat->keep_for_view("second", Moment::max()));
+  EXPECT_EQ(seat.notices.forgets, 1);
+  EXPECT_FALSE(seat->lookup(kRootId, "d").value().lasting);
+  ASSERT_TRUE(seat->resynchronise(Moment::max()));
+  EXPECT_EQ(seat.notices.count(NoticeKind::all_names), 0U);
+  seat->set_strict(true);
+  EXPECT_FALSE(seat->remembers());
+  EXPECT_EQ(seat.notices.forgets, 1);
+  seat->set_strict(false);
+  seat->give_back("inner");
+  seat->give_back("second");
+  EXPECT_TRUE(seat->lookup(kRootId, "d").value().lasting);
+  ASSERT_TRUE(seat->resynchronise(Moment::max()));
+  EXPECT_EQ(seat.notices.count(NoticeKind::all_names), 1U);
+}
+
+// One that began whole stays so while others stand in it.
+TEST_F(DirectoriesTest, S61_AViewInWhichOthersStandDropsNothingOfAWholeVolume) {
+  Seat seat(watched_, clock_, kVolumeName, with_room_for(10));
+  ASSERT_TRUE(seat->keep_for_view("inner", Moment::max()));
+  make("one", 20);
+  seat.pump();
+  EXPECT_TRUE(seat->is_whole());
+  EXPECT_EQ(seat->census().nodes, 22U);
+  EXPECT_TRUE(seat->lookup(kRootId, "one").value().lasting);
+  seat->give_back("inner");
+  make("two", 20);
+  seat.pump();
+  EXPECT_FALSE(seat->is_whole());
+  ASSERT_TRUE(seat->keep_for_view("inner", Moment::max()));
+  EXPECT_EQ(seat.notices.forgets, 1);
+  EXPECT_FALSE(seat->lookup(kRootId, "one").value().lasting);
+}
+
 // Through the kernel: its caches hold names of directories that this view has long dropped.
 TEST_F(TwoMounts, S61_AViewWithNoRoomShowsWhatOthersDo) {
   for (const char* name : {"from", "to", "home"}) {

@@ -25,7 +25,10 @@ class Remembering final : public Invalidator {
     }
   }
   bool flushed(Moment) override { return arrives; }
-  bool forget_names() override { return has_epochs; }
+  bool forget_names() override {
+    ++forgets;
+    return has_epochs;
+  }
 
   std::size_t count(NoticeKind kind) const {
     std::size_t found = 0;
@@ -36,6 +39,7 @@ class Remembering final : public Invalidator {
   std::vector<Notice> seen;
   bool arrives = true;
   bool has_epochs = true;
+  int forgets = 0;
 };
 
 // Keeps what the feed tells until the test pumps it.
