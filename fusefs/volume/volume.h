@@ -33,6 +33,7 @@
 #include "core/clock.h"
 #include "core/guarded.h"
 #include "core/store.h"
+#include "fusefs/volume/answers.h"
 #include "fusefs/volume/block_cache.h"
 #include "fusefs/volume/held_locks.h"
 #include "fusefs/volume/history_table.h"
@@ -48,41 +49,6 @@
 #include "fusefs/volume/view.h"
 
 namespace outboard::fusefs {
-
-struct AttributeChange {
-  std::optional<std::uint32_t> mode;
-  std::optional<std::uint32_t> uid;
-  std::optional<std::uint32_t> gid;
-  std::optional<std::uint64_t> size;
-  std::optional<Timestamp> accessed;
-  std::optional<Timestamp> modified;
-};
-
-struct Listed {
-  std::string name;
-  std::uint64_t cookie = 0;
-  Shown shown;  // id 0: listed without attributes, nothing was looked up
-};
-
-struct Opened {
-  HandleId handle;
-  bool keep_cache = true;
-  bool locked = false;  // programs of this mount hold locks in the file
-};
-
-// What the daemon holds of the volume, for those who look in.
-struct Census {
-  std::uint64_t nodes = 0, cached_bytes = 0, unsaved_bytes = 0, open_handles = 0;
-  std::uint64_t waiting_locks = 0, held_locks = 0;
-};
-
-struct Prewarmed {
-  std::uint64_t files = 0, bytes = 0;
-};
-
-struct Space {
-  std::uint64_t bytes = 0, bytes_free = 0, nodes = 0, nodes_free = 0;
-};
 
 class MountedVolume {
  public:
