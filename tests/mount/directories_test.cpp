@@ -249,6 +249,7 @@ TEST_F(DirectoriesTest, S61_AfterAGapInTheNewsAllIsAskedForAgain) {
 // changed about it is changed for all. [S10]
 TEST_F(DirectoriesTest, S61_WhatIsNotHereIsNotTakenForRemoved) {
   const NodeId there = make("d", 2);
+  overwrite(there, "f0", "old");
   Seat seat(watched_, clock_, kVolumeName, with_room_for(0));
   const NodeId directory = seat.id("d");
   const NodeId kept = seat->lookup(directory, "f0").value().id;
