@@ -373,19 +373,19 @@ class Unnoticed(HandoverCase):
     def test_S61_a_successor_holds_no_more_names(self):
         mount = self.mount("small", "--tree-nodes", "0")
         memory = mount.at("memory")
-        for name in ("few", "many"):
+        for name in ("a few", "a lot"):
             os.mkdir(f"{memory}/{name}")
         for number in range(30):
-            put(f"{memory}/many/{number}", "x")
+            put(f"{memory}/a lot/{number}", "x")
         self.hand_over(mount)
-        self.assertEqual(len(os.listdir(f"{memory}/many")), 30)
+        self.assertEqual(len(os.listdir(f"{memory}/a lot")), 30)
         for verb, view in (("remove", memory), ("add", f"{memory}=acme/memory:rw")):
             done = subprocess.run([os.path.join(BIN, "outboard"), "mount", verb, view, "--control", mount.control],
                                   capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
         nodes = {view["path"]: view["nodes"] for view in self.status(mount)["views"]}
         self.assertLess(nodes[memory], 10)
-        self.assertEqual(get(f"{memory}/many/7"), "x")
+        self.assertEqual(get(f"{memory}/a lot/7"), "x")
 
     def test_S59_the_end_is_as_ever(self):
         mount = self.mount("ending")
