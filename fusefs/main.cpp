@@ -326,9 +326,13 @@ int show_and_wait(Daemon& daemon, const sigset_t& ends, int listener) {
   if (!config.metrics.empty()) {
     auto shown =
         program::Exporter::start(config.metrics, {[&daemon](Figures& to) { daemon.measure(to); }});
-    if (!shown) return refuse("no figures", shown.error());
-    exporter = *std::move(shown);
-    log(Severity::info, "figures", {{"address", "http://" + exporter->address() + "/metrics"}});
+    if (!shown && listener < 0) return refuse("no figures", shown.error());
+    if (shown) {
+      exporter = *std::move(shown);
+      log(Severity::info, "figures", {{"address", "http://" + exporter->address() + "/metrics"}});
+    } else {  // views that programs use do not go for that
+      log(Severity::error, "no figures", {{"why", shown.error().message}});
+    }
   }
   std::vector<std::string> paths;
   for (const ViewSpec& view : daemon.views->specs()) paths.push_back(view.path);
@@ -444,6 +448,7 @@ int take_over_and_wait(FuseConfig line) {
   }
   daemon.store->set_frozen(daemon.views->serve(std::move(views)));
   log(Severity::info, "taken over", {{"handovers", std::to_string(daemon.handovers)}});
+  (void)parley->await_end(daemon.clock.now() + kHandoverPause);  // its figures' address is free
   return show_and_wait(daemon, ends, *listener);
 }
 

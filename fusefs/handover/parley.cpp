@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -188,6 +189,14 @@ bool Parley::await_taken(Moment deadline) const {
   if (ready(socket_, POLLIN, deadline) && hear(Word::taken, deadline)) return true;
   ::shutdown(socket_, SHUT_RD);
   return bool(hear(Word::taken, std::chrono::steady_clock::now()));
+}
+
+bool Parley::await_end(Moment deadline) const {
+  const int handle = static_cast<int>(::syscall(SYS_pidfd_open, peer().process, 0));
+  if (handle < 0) return errno == ESRCH;
+  const bool over = ready(handle, POLLIN, deadline);
+  ::close(handle);
+  return over;
 }
 
 }  // namespace outboard::fusefs

@@ -63,6 +63,8 @@ class Parley {
   Result<Said> hear(Word word, Moment deadline) const;
   // The daemon's last step. False: it came too late or never will, and cannot come any more.
   bool await_taken(Moment deadline) const;
+  // The other process has ended, and what only one may have at a time is free. False: not by then.
+  bool await_end(Moment deadline) const;
 
  private:
   int socket_;
