@@ -78,6 +78,12 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
       ->check(CLI::IsMember({"view", "stored"}))
       ->capture_default_str();
   add_deadlines(app, texts);
+  app.add_option("--tree-nodes", config.tree_nodes_max,
+                 "Names that a view holds in memory. A volume with more is not loaded at the "
+                 "start: each directory is when somebody looks into it")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("N")
+      ->capture_default_str();
   app.add_flag("--prewarm", config.prewarm,
                "Before it is ready, bring all names and small files into the kernel's caches");
   app.add_flag("--inotify", config.inotify,

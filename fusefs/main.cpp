@@ -58,6 +58,8 @@ View common_view(const FuseConfig& config, bool kernel_forgets) {
   view.uid = config.uid;
   view.gid = config.gid;
   view.umask = config.umask;
+  view.tree_nodes_max = config.tree_nodes_max;
+  view.kernel_forgets_all = kernel_forgets_all();
   view.read_deadline = config.read_deadline;
   view.write_deadline = config.write_deadline;
   return view;
@@ -188,8 +190,10 @@ struct Daemon {
   // Names, attributes and small files where the first command asks nobody for them. [S58]
   Result<Prewarmed> prewarm(const MountedView& view, const std::string& place,
                             std::uint64_t bytes_max, Moment deadline) const {
-    auto walked = mounter.walk(view.number, place, deadline);
-    if (!walked) return std::move(walked).error();
+    if (view.volume->is_whole()) {  // of a larger volume the kernel is not shown all names [S61]
+      auto walked = mounter.walk(view.number, place, deadline);
+      if (!walked) return std::move(walked).error();
+    }
     return view.volume->prewarm(place, bytes_max, deadline);
   }
 

@@ -14,9 +14,17 @@ namespace outboard::fusefs {
 namespace {
 
 constexpr std::size_t kThreads = 3;
-// FUSE_NOTIFY_INC_EPOCH of linux/fuse.h: every cached name is looked up again. libfuse 3.14 has no
-// call for it, and the header may be older than the kernel.
+// FUSE_NOTIFY_INC_EPOCH of linux/fuse.h, which may be older than the kernel: every cached name is
+// looked up again.
 constexpr std::int32_t kNotifyIncEpoch = 8;
+// FUSE_NOTIFY_PRUNE: nodes that nobody uses go from the kernel's memory. An older kernel refuses
+// it, and forgets them when it is short of memory.
+constexpr std::int32_t kNotifyPrune = 9;
+struct PruneOut {
+  std::uint32_t count = 0;
+  std::uint32_t padding = 0;
+  std::uint64_t spare = 0;
+};
 
 void drop_name(fuse_session* session, NodeId directory, const std::string& name) {
   fuse_lowlevel_notify_inval_entry(session, directory.value, name.c_str(), name.size());
@@ -40,9 +48,38 @@ void deliver_bytes(fuse_session* session, const Notice& notice) {
   fuse_lowlevel_notify_store(session, notice.node.value, 0, &whole, fuse_buf_copy_flags{});
 }
 
+// What libfuse 3.14 has no call for. False: the kernel does not know it.
+bool write_notice(fuse_session* session, std::int32_t code, std::string_view body) {
+  fuse_out_header header{};
+  header.len = static_cast<std::uint32_t>(sizeof header + body.size());
+  header.error = code;
+  std::string message(reinterpret_cast<const char*>(&header), sizeof header);
+  message.append(body);
+  const ssize_t sent = write(fuse_session_fd(session), message.data(), message.size());
+  return sent == static_cast<ssize_t>(message.size());
+}
+
+void deliver_unused(fuse_session* session, const Notice& notice) {
+  PruneOut prune;
+  prune.count = static_cast<std::uint32_t>(notice.unused.size());
+  std::string body(reinterpret_cast<const char*>(&prune), sizeof prune);
+  for (const NodeId node : notice.unused) {
+    body.append(reinterpret_cast<const char*>(&node.value), sizeof node.value);
+  }
+  write_notice(session, kNotifyPrune, body);
+}
+
+void deliver_everything(fuse_session* session, const Notice& notice) {
+  write_notice(session, kNotifyIncEpoch, {});
+  const NodeId node = notice.directory ? notice.directory : notice.node;
+  fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0);
+}
+
 void deliver(fuse_session* session, const Notice& notice) {
   switch (notice.kind) {
     case NoticeKind::store: return deliver_bytes(session, notice);
+    case NoticeKind::unused: return deliver_unused(session, notice);
+    case NoticeKind::all_names: return deliver_everything(session, notice);
     case NoticeKind::name_gone: [[fallthrough]];
     case NoticeKind::name_new: return deliver_name(session, notice);
     case NoticeKind::content: [[fallthrough]];
@@ -56,20 +93,6 @@ void deliver(fuse_session* session, const Notice& notice) {
   // The kernel does not know the node yet: a lookup may be on its way with the old attributes. It
   // holds its directory's lock, so dropping the name waits for it and then takes its answer away.
   for (const auto& [directory, name] : notice.names) drop_name(session, directory, name);
-}
-
-// False: the kernel does not know of epochs.
-bool raise_epoch(fuse_session* session) {
-  fuse_out_header header{};
-  header.len = sizeof header;
-  header.error = kNotifyIncEpoch;
-  return write(fuse_session_fd(session), &header, sizeof header) == sizeof header;
-}
-
-void deliver_everything(fuse_session* session, const Notice& notice) {
-  raise_epoch(session);
-  const NodeId node = notice.directory ? notice.directory : notice.node;
-  fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0);
 }
 
 }  // namespace
@@ -164,7 +187,7 @@ bool Notifier::forget_names() {
     session = session_;
     ++active_;
   }
-  const bool raised = raise_epoch(session);
+  const bool raised = write_notice(session, kNotifyIncEpoch, {});
   Lock lock(mutex_);
   --active_;
   done_.notify_all();

@@ -2,17 +2,21 @@
 
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "core/check.h"
 #include "core/guarded.h"
 #include "core/log.h"
 #include "fusefs/kernel/notifier.h"
@@ -37,6 +41,15 @@ Invalidator& KernelNotifier::invalidator() {
 }
 std::vector<Notice> KernelNotifier::pending() const {
   return notifier_->pending();
+}
+
+bool kernel_forgets_all() {
+  constexpr std::pair<unsigned, unsigned> kSince{6, 16};
+  utsname name{};
+  std::pair<unsigned, unsigned> release;
+  CHECK(uname(&name) == 0);
+  return std::sscanf(name.release, "%u.%u", &release.first, &release.second) == 2 &&
+         release >= kSince;
 }
 
 struct KernelSession::Parts {

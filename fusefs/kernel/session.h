@@ -39,6 +39,9 @@ class KernelNotifier {
   std::unique_ptr<Notifier> notifier_;
 };
 
+// Whether this kernel can be told to look up every name again (FUSE_NOTIFY_INC_EPOCH, Linux 6.16).
+bool kernel_forgets_all();
+
 struct SessionConfig {
   std::string mountpoint;         // an existing directory
   Mounting* mounting = nullptr;   // unset: this process mounts it; else it outlives the session

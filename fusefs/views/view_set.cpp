@@ -1,6 +1,8 @@
 #include "fusefs/views/view_set.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "core/log.h"
@@ -56,8 +58,8 @@ Status ViewSet::start(const std::vector<ViewSpec>& specs) {
   const Lock turn(turn_);
   for (std::size_t number = 0; number < specs.size(); ++number) {
     auto view = std::make_shared<MountedView>(specs[number], mounter_, number);
-    if (auto filled = fill(*view, specs); !filled) return filled;
     if (!tellers_.empty()) view->teller = std::move(tellers_[number]);
+    if (auto filled = fill(*view, specs); !filled) return filled;
     if (view->teller) view->volume->set_teller(view->teller->process());
     if (auto stood = stand(view); !stood) return stood;
   }
@@ -173,6 +175,8 @@ Result<std::shared_ptr<MountedView>> ViewSet::open(const ViewSpec& spec,
 Status ViewSet::fill(MountedView& view, const std::vector<ViewSpec>& all) {
   View shown = config_.common;
   shown.read_only = view.spec.read_only;
+  // Of what is not here nobody can be told. [S12]
+  if (view.teller) shown.tree_nodes_max = std::numeric_limits<std::uint64_t>::max();
   for (const ViewSpec& other : all) {
     const ViewSpec* around = view_around(all, other.path);
     if (around == nullptr || around->path != view.spec.path) continue;

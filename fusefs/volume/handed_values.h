@@ -49,21 +49,23 @@ void describe(Pack& pack, VersionInfo& v) {
 }
 template <class Pack>
 void describe(Pack& pack, View& v) {
-  pack(v.read_only, v.owners, v.uid, v.gid, v.umask, v.kernel_forgets, v.read_deadline,
-       v.write_deadline, v.mountpoints);
+  pack(v.read_only, v.owners, v.uid, v.gid, v.umask, v.kernel_forgets, v.kernel_forgets_all,
+       v.tree_nodes_max, v.read_deadline, v.write_deadline, v.mountpoints);
 }
 
 // ── The tree ─────────────────────────────────────────────────────────────────────────────────────
 
 template <class Pack>
 void describe(Pack& pack, Child& child) {
-  pack(child.inode, child.cookie);
+  pack(child.name, child.inode);
 }
 template <class Pack>
 void describe(Pack& pack, Children& children) {
-  pack(children.names, children.next_cookie);
+  std::vector<Child> names;
+  for (const auto& [place, child] : children.places) names.push_back(child);
+  pack(names, children.complete);
   if constexpr (Pack::kReads) {
-    for (const auto& [name, child] : children.names) children.order[child.cookie] = name;
+    for (Child& child : names) children.places.emplace(place_of(child.name), std::move(child));
   }
 }
 template <class Pack>
@@ -100,7 +102,7 @@ void describe(Pack& pack, HistoryRow& row) {
 }
 template <class Pack>
 void describe(Pack& pack, Notice& n) {
-  pack(n.kind, n.node, n.directory, n.name, n.from, n.names, n.everything);
+  pack(n.kind, n.node, n.directory, n.name, n.from, n.names, n.unused, n.everything);
 }
 
 // ── Open files ───────────────────────────────────────────────────────────────────────────────────

@@ -50,7 +50,7 @@ struct HistoryRow {
   std::uint64_t lookups = 0;
   std::optional<VersionInfo> made;  // of bytes that were come by as a version
   NamedVersions versions;           // of versions, once they were asked for; oldest first
-  std::string name;                 // of versions of a file that was removed: what it was called
+  std::string name;                 // of versions: what the file was called when it was found
   RemovedNames removed;             // of names, once they were asked for; newest first
   // Of past: as far as was listed.
   std::vector<Entry> listed;

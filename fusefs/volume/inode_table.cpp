@@ -21,7 +21,7 @@ InodeTable::InodeTable() {
   root.inode = kRootInode;
   root.lookups = 1;
   root.holds = 1;  // never forgotten
-  bindings_[kRootId] = root;
+  add(std::move(root));
   current_[kRootInode] = kRootId;
 }
 
@@ -38,8 +38,8 @@ NodeId InodeTable::look_up(Inode inode, std::uint32_t generation) {
     Binding binding;
     binding.id = id;
     binding.inode = inode;
-    binding.generation = generation;
-    bindings_[id] = std::move(binding);
+    binding.generation = std::max(generation, inodes_[inode].generation);
+    add(std::move(binding));
   }
   ++bindings_[id].lookups;
   return id;
@@ -86,6 +86,7 @@ Binding* InodeTable::retire(Inode inode, Node pinned) {
   if (found == current_.end() || inode == kRootInode) return nullptr;
   Binding* binding = find(found->second);
   CHECK(binding != nullptr);
+  inodes_[inode].generation = binding->generation + 1;
   pinned.attributes.links = 0;
   binding->pinned = std::move(pinned);
   binding->announced = std::make_shared<std::atomic<bool>>(false);
@@ -111,12 +112,21 @@ std::vector<Binding> InodeTable::rows() const {
 
 void InodeTable::restore(const std::vector<Binding>& rows, NodeId next) {
   bindings_.clear();
+  inodes_.clear();
   current_.clear();
   for (const Binding& row : rows) {
-    bindings_[row.id] = row;
+    add(row);
+    std::uint32_t& generation = inodes_[row.inode].generation;
+    if (row.pinned) generation = std::max(generation, row.generation + 1);
     if (!row.pinned) current_[row.inode] = row.id;
   }
   next_ = next;
+}
+
+void InodeTable::add(Binding binding) {
+  ++inodes_[binding.inode].ids;
+  const NodeId id = binding.id;
+  bindings_[id] = std::move(binding);
 }
 
 void InodeTable::drop_if_unused(NodeId id) {
@@ -124,6 +134,10 @@ void InodeTable::drop_if_unused(NodeId id) {
   if (binding->lookups > 0 || binding->holds > 0) return;
   const auto found = current_.find(binding->inode);
   if (found != current_.end() && found->second == id) current_.erase(found);
+  if (--inodes_[binding->inode].ids == 0) {
+    unused_.push_back(binding->inode);
+    inodes_.erase(binding->inode);
+  }
   bindings_.erase(id);
 }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/entry.h"
@@ -43,7 +44,12 @@ class InodeTable {
 
   // 0: the kernel does not know the inode.
   NodeId current(Inode inode) const;
-  // The inode's current id, made if there is none, with one more lookup.
+  // Whether any id stands for it, be it retired or current.
+  bool refers(Inode inode) const { return inodes_.contains(inode); }
+  // Inodes for which no id stands any more, since the last call.
+  std::vector<Inode> take_unused() { return std::exchange(unused_, {}); }
+  // The inode's current id, made if there is none, with one more lookup. Its generation is at
+  // least the given one, and higher than that of a retired id that is still here.
   NodeId look_up(Inode inode, std::uint32_t generation);
   // One more lookup of that id, current or retired; false: the kernel does not know it any more.
   bool look_up_again(NodeId id);
@@ -63,9 +69,17 @@ class InodeTable {
   NodeId next() const { return next_; }
 
  private:
+  // While an id stands for the inode.
+  struct Known {
+    std::uint32_t ids = 0;
+    std::uint32_t generation = 0;  // the least that a new id may have
+  };
+  void add(Binding binding);
   void drop_if_unused(NodeId id);
 
   std::unordered_map<NodeId, Binding> bindings_;
+  std::unordered_map<Inode, Known> inodes_;
+  std::vector<Inode> unused_;
   std::unordered_map<Inode, NodeId> current_;
   NodeId next_{2};
 };

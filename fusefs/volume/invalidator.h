@@ -29,6 +29,8 @@ enum class NoticeKind : std::uint8_t {
   content,     // bytes of `node` from `from` on, and its attributes
   attributes,  // of `node`
   store,       // nothing to drop: `bytes` are the whole content of `node`, to be kept
+  unused,      // `unused`, in this order, as far as nobody uses them: they need not be remembered
+  all_names,   // every name: what stood there may be another node, or none
 };
 
 struct Notice {
@@ -38,6 +40,7 @@ struct Notice {
   std::string name;
   std::uint64_t from = 0;
   std::shared_ptr<const std::string> bytes;
+  std::vector<NodeId> unused;
   // Of content and attributes: the names under which a lookup may be under way that read the old
   // attributes and whose answer the kernel has not seen yet.
   std::vector<std::pair<NodeId, std::string>> names;

@@ -63,6 +63,10 @@ std::vector<std::string> Mountpoints::names() const {
   });
 }
 
+bool Mountpoints::any() const {
+  return rows_.with([](const Rows& rows) { return !rows.all.empty(); });
+}
+
 bool Mountpoints::add(std::string_view name) {
   return rows_.with([&](Rows& rows) {
     if (find_in(rows.all, name, &Row::first)) return false;
@@ -84,6 +88,10 @@ void Mountpoints::post(std::vector<Notice> notices, Invalidator& to) const {
       return directory == kRootId && find_in(rows.all, name, &Row::first);
     };
     std::erase_if(notices, [&](const Notice& notice) {
+      if (notice.kind == NoticeKind::all_names && !rows.all.empty()) {
+        if (notice.delivered) notice.delivered->store(true);
+        return true;
+      }
       return notice.directory && is_place(notice.directory, notice.name);
     });
     for (Notice& notice : notices) {

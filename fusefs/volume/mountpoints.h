@@ -28,13 +28,15 @@ class Mountpoints {
   std::optional<Shown> find(NodeId id) const;
   // In the order of their ids.
   std::vector<std::pair<std::string, Shown>> all() const;
+  bool any() const;
   // View::mountpoints of a daemon that goes on with the same ids.
   std::vector<std::string> names() const;
 
   // False: it is one already.
   bool add(std::string_view name);
   void remove(std::string_view name);
-  // What is told of other names, to whom it concerns; nobody adds a name meanwhile.
+  // What is told of other names, to whom it concerns; nobody adds a name meanwhile. While one
+  // stands nobody is told to look up every name again.
   void post(std::vector<Notice> notices, Invalidator& to) const;
 
  private:

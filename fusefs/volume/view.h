@@ -23,6 +23,10 @@ struct View {
   std::uint32_t gid = 0;
   std::uint32_t umask = 022;
   bool kernel_forgets = true;  // false: not what it is told to forget, so it may remember nothing
+  // It can be told to look up every name again. False: of a volume that is loaded directory by
+  // directory it may remember nothing.
+  bool kernel_forgets_all = true;
+  std::uint64_t tree_nodes_max = kTreeNodesMax;  // held at once; 0: no more than is in use [S61]
   std::chrono::milliseconds read_deadline = kReadDeadline;
   std::chrono::milliseconds write_deadline = kWriteDeadline;
   // Names in its root at which other views stand, in the order of their ids; an empty one is an id

@@ -17,9 +17,13 @@ MountedVolume::MountedVolume(Store& store, RequestNumbers& numbers, Invalidator&
       clock_(clock),
       view_(view),
       volume_(std::move(volume)),
+      on_demand_(too_large(volume_)),
       mountpoints_(view, clock.wall()),
       blocks_(store, volume_.id),
-      strict_(volume_.strict) {}
+      strict_(volume_.strict) {
+  state_.used_bytes = volume_.used_bytes;
+  state_.used_nodes = volume_.used_nodes;
+}
 
 Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, RequestNumbers& numbers,
                                                            Invalidator& invalidator,
@@ -37,7 +41,9 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, Request
   std::unique_ptr<MountedVolume> mounted(
       new MountedVolume(store, numbers, invalidator, clock, shown, *std::move(volume)));
   TreeCache tree;
-  if (auto loaded = mounted->load(tree, deadline); !loaded) return std::move(loaded).error();
+  const auto loaded =
+      mounted->on_demand_ ? mounted->begin(tree, deadline) : mounted->load(tree, deadline);
+  if (!loaded) return loaded.error();
   Lock lock(mounted->mutex_);
   mounted->state_.posted = tree.seq();
   mounted->state_.tree = std::move(tree);
@@ -88,9 +94,11 @@ Shown MountedVolume::shown_of(const Binding& binding, const Node& node) const {
 }
 
 Shown MountedVolume::look_up(Inode inode) {
-  const TreeNode* node = state_.tree.find(inode);
+  TreeNode* node = state_.tree.find(inode);
   const NodeId id = state_.inodes.look_up(inode, node->generation);
-  return shown_of(*state_.inodes.find(id), node->node);
+  const Binding& binding = *state_.inodes.find(id);
+  node->generation = binding.generation;
+  return shown_of(binding, node->node);
 }
 
 Result<Inode> MountedVolume::directory_of(NodeId id) const {
@@ -129,12 +137,23 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
   if (HistoryTable::owns(directory) || (directory == kRootId && name == kHistoryName)) {
     return lookup_history(directory, name);
   }
-  Lock lock(mutex_);
-  const auto parent = directory_of(directory);
-  if (!parent) return parent.error();
-  const Child* child = state_.tree.child(*parent, name);
-  if (child == nullptr) return Error{Code::not_found, "no such name", std::string(name)};
-  return look_up(child->inode);
+  const Stay stay(*this);
+  for (;;) {
+    Inode parent;
+    {
+      Lock lock(mutex_);
+      const auto found = directory_of(directory);
+      if (!found) return found.error();
+      parent = *found;
+      state_.tree.use(parent, ++state_.uses);
+      const Child* child = state_.tree.child(parent, name);
+      if (child != nullptr) return look_up(child->inode);
+      if (state_.tree.complete(parent)) {
+        return Error{Code::not_found, "no such name", std::string(name)};
+      }
+    }
+    if (auto known = know(parent, name); !known) return std::move(known).error();
+  }
 }
 
 void MountedVolume::forget(NodeId node, std::uint64_t lookups) {
@@ -143,36 +162,56 @@ void MountedVolume::forget(NodeId node, std::uint64_t lookups) {
   if (HistoryTable::owns(node)) return state_.history.forget(node, lookups);
   state_.inodes.forget(node, lookups);
   drop_removed(node);
+  drop_unlisted();
 }
 
 Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t cookie,
                                                 std::size_t limit, bool plus) {
   if (auto current = prove_current(); !current) return std::move(current).error();
   if (HistoryTable::owns(directory)) return list_history(directory, cookie, limit, plus);
-  Lock lock(mutex_);
+  if (Mountpoints::owns(directory)) return std::vector<Listed>{};  // another view covers it
+  const Stay stay(*this);
+  for (;;) {
+    Inode parent;
+    {
+      Lock lock(mutex_);
+      const auto found = directory_of(directory);
+      if (!found) return std::vector<Listed>{};  // removed while open: empty, as on a local disk
+      parent = *found;
+      state_.tree.use(parent, ++state_.uses);
+      if (state_.tree.complete(parent)) return list_here(directory, parent, cookie, limit, plus);
+    }
+    if (auto known = know(parent); !known) return std::move(known).error();
+  }
+}
+
+std::vector<Listed> MountedVolume::list_here(NodeId directory, Inode inode, std::uint64_t cookie,
+                                             std::size_t limit, bool plus) {
   std::vector<Listed> found;
-  if (Mountpoints::owns(directory)) return found;  // seen by nobody: another view covers it
-  const auto inode = directory_of(directory);
-  if (!inode) return found;  // removed while open: an empty listing, as on a local disk
   const auto bare = [&](const std::string& name, Inode of, std::uint64_t place) {
     const TreeNode* node = state_.tree.find(of);
-    Shown shown = show(view_, node->node, NodeId{}, node->generation);
+    Node unknown;  // the directory above, of one that was moved to where nobody looks
+    unknown.inode = of;
+    unknown.kind = Kind::directory;
+    Shown shown = show(view_, node == nullptr ? unknown : node->node, NodeId{},
+                       node == nullptr ? 0 : node->generation);
     found.push_back({name, place, shown});
   };
-  if (cookie < 1) bare(".", *inode, 1);
-  if (cookie < 2) bare("..", state_.tree.parent(*inode), 2);
-  const Children& children = *state_.tree.find(*inode)->children;
-  auto next = children.order.upper_bound(cookie);
-  for (; next != children.order.end() && found.size() < limit; ++next) {
-    const Inode child = children.names.find(next->second)->second.inode;
-    if (is_mountpoint_name({*inode, next->second})) continue;
+  if (cookie < 1) bare(".", inode, 1);
+  if (cookie < 2) bare("..", state_.tree.parent(inode), 2);
+  const auto& places = state_.tree.find(inode)->children->places;
+  auto next = places.upper_bound(cookie);
+  for (; next != places.end() && found.size() < limit; ++next) {
+    const Child& child = next->second;
+    if (is_mountpoint_name({inode, child.name})) continue;
+    const std::uint64_t place = cookie_of(places, next, cookie);
     if (plus) {
-      found.push_back({next->second, next->first, look_up(child)});
+      found.push_back({child.name, place, look_up(child.inode)});
     } else {
-      bare(next->second, child, next->first);
+      bare(child.name, child.inode, place);
     }
   }
-  if (directory != kRootId || next != children.order.end()) return found;
+  if (directory != kRootId || next != places.end()) return found;
   for (const auto& [name, shown] : mountpoints_.all()) {
     if (found.size() == limit) break;
     if (shown.id.value > cookie) found.push_back({name, shown.id.value, shown});
@@ -180,15 +219,27 @@ Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t 
   return found;
 }
 
-Space MountedVolume::space() const {
+Space MountedVolume::space() {
   constexpr std::uint64_t kUnlimited = 1ULL << 50U;  // what df shows where there is no quota
+  bool whole = false;
+  {
+    Lock lock(mutex_);
+    whole = state_.tree.whole();
+  }
+  auto asked = whole ? Result<Volume>(volume_)
+                     : store_.describe(RequestScope::call(read_deadline()), volume_.id);
   Lock lock(mutex_);
+  if (!whole && asked) {
+    state_.used_bytes = asked->used_bytes;
+    state_.used_nodes = asked->used_nodes;
+  }
   Space space;
-  const std::uint64_t used = state_.tree.content_bytes();
+  const std::uint64_t used = whole ? state_.tree.content_bytes() : state_.used_bytes;
+  const std::uint64_t nodes = whole ? state_.tree.nodes() : state_.used_nodes;
   space.bytes = volume_.quota_bytes > 0 ? volume_.quota_bytes : kUnlimited;
   space.bytes_free = space.bytes - std::min(space.bytes, used);
   space.nodes = volume_.quota_nodes > 0 ? volume_.quota_nodes : kUnlimited;
-  space.nodes_free = space.nodes - std::min<std::uint64_t>(space.nodes, state_.tree.nodes());
+  space.nodes_free = space.nodes - std::min(space.nodes, nodes);
   return space;
 }
 

@@ -1,7 +1,8 @@
 // MountedVolume: one volume as a filesystem: verbs in, the kernel's caches told what to drop.
 //
-// kernel/ops → a verb here → tree (answers at once), or Store::apply (names, attributes), or the
-// write buffers (content, published at flush). follower → absorb_feed() → tree → Invalidator.
+// kernel/ops → a verb here → tree (answers at once, or once the directory is here), or Store::apply
+// (names, attributes), or the write buffers (content, published at flush). follower → absorb_feed()
+// → tree → Invalidator.
 //
 // What always holds:
 //  - A verb answers by its deadline; the store is never called with the lock held.
@@ -32,6 +33,7 @@
 #include "core/clock.h"
 #include "core/guarded.h"
 #include "core/store.h"
+#include "fusefs/volume/answers.h"
 #include "fusefs/volume/block_cache.h"
 #include "fusefs/volume/held_locks.h"
 #include "fusefs/volume/history_table.h"
@@ -48,41 +50,6 @@
 
 namespace outboard::fusefs {
 
-struct AttributeChange {
-  std::optional<std::uint32_t> mode;
-  std::optional<std::uint32_t> uid;
-  std::optional<std::uint32_t> gid;
-  std::optional<std::uint64_t> size;
-  std::optional<Timestamp> accessed;
-  std::optional<Timestamp> modified;
-};
-
-struct Listed {
-  std::string name;
-  std::uint64_t cookie = 0;
-  Shown shown;  // id 0: listed without attributes, nothing was looked up
-};
-
-struct Opened {
-  HandleId handle;
-  bool keep_cache = true;
-  bool locked = false;  // programs of this mount hold locks in the file
-};
-
-// What the daemon holds of the volume, for those who look in.
-struct Census {
-  std::uint64_t nodes = 0, cached_bytes = 0, unsaved_bytes = 0, open_handles = 0;
-  std::uint64_t waiting_locks = 0, held_locks = 0;
-};
-
-struct Prewarmed {
-  std::uint64_t files = 0, bytes = 0;
-};
-
-struct Space {
-  std::uint64_t bytes = 0, bytes_free = 0, nodes = 0, nodes_free = 0;
-};
-
 class MountedVolume {
  public:
   // Loads the tree. `store`, `numbers`, `invalidator` and `clock` must outlive it.
@@ -97,7 +64,11 @@ class MountedVolume {
   const Volume& volume() const { return volume_; }
   // Whether the kernel may remember names, listings and bytes until it is told to forget them. [S7]
   bool strict() const { return strict_; }
-  bool lasting() const { return !strict_ && view_.kernel_forgets; }
+  bool lasting() const {
+    return !strict_ && view_.kernel_forgets && (!on_demand_ || forgets_all());
+  }
+  // Whether all names are here; else each directory is loaded when somebody looks into it. [S61]
+  bool is_whole() const { return !on_demand_; }
 
   // ── Names: volume.cpp, volume_names.cpp ──
   // Counts one lookup of what it answers. name_too_long before not_found. `.history` is found in
@@ -129,7 +100,8 @@ class MountedVolume {
   Result<std::vector<std::string>> xattr_names(NodeId node);
   Status set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode);
   Status remove_xattr(NodeId node, std::string_view name);
-  Space space() const;
+  // With a question to the store where not all names are here; it may be as of an earlier one.
+  Space space();
 
   // ── Content: volume_io.cpp ──
   Result<Opened> open_file(NodeId node, const OpenMode& mode);
@@ -296,6 +268,12 @@ class MountedVolume {
     std::uint64_t doubts = 0;
     Moment doubted_until{};  // whoever waits for a doubt's end waits so long
     Moment current_until{};  // of a strict volume: until then nobody's publish is done without us
+    std::uint64_t uses = 0;  // counts looks into directories, and verbs that keep them
+    std::multiset<std::uint64_t> verbs;  // since which use each Stay keeps what came
+    // Since which use no directory names it, as far as is known.
+    std::deque<std::pair<std::uint64_t, Inode>> unlisted;
+    std::size_t shrink_at = 0;                     // nodes
+    std::uint64_t used_bytes = 0, used_nodes = 0;  // of the volume, as the store last said
   };
   using Notices = std::vector<Notice>;
 
@@ -314,6 +292,47 @@ class MountedVolume {
     return std::min(clock_.now() + view_.write_deadline, end_by_.load());
   }
   Status load(TreeCache& tree, Moment deadline);
+
+  // volume_directories.cpp
+  // While it lives, nothing that came since is dropped again.
+  class Stay {
+   public:
+    explicit Stay(MountedVolume& volume);
+    ~Stay();
+    Stay(const Stay&) = delete;
+    Stay& operator=(const Stay&) = delete;
+
+   private:
+    MountedVolume& volume_;
+    std::uint64_t since_ = 0;
+  };
+  // Whether so much is in it that it is not loaded whole.
+  bool too_large(const Volume& volume) const { return volume.used_nodes >= view_.tree_nodes_max; }
+  // Whether the kernel can be told to look up every name again: it would take out of the tree the
+  // views that stand in this one.
+  bool forgets_all() const { return view_.kernel_forgets_all && !mountpoints_.any(); }
+  bool drops_names() const { return on_demand_ || forgets_all(); }
+  // The root alone, as of at least tree.seq().
+  Status begin(TreeCache& tree, Moment deadline);
+  // What stands at the name is known from here on, or, without a name, all that the directory
+  // holds, for as long as a Stay lives that began before. not_found: the directory was removed.
+  // REQUIRES: no lock is held.
+  Status know(Inode directory, std::string_view name = {});
+  Status load_directory(Inode directory);
+  Result<At<std::vector<Entry>>> list_whole(Inode directory, ReadAt at, Moment deadline);
+  // Of nodes that nobody lists and the kernel does not know.
+  void drop_unlisted() REQUIRES_LOCK(mutex_);
+  // Drops names above the view's budget.
+  void shrink(Notices& notices) REQUIRES_LOCK(mutex_);
+  // After a gap in the news: nothing is here but what is in use.
+  using Answers = std::map<Inode, std::optional<Node>>;
+  Status begin_again(Moment deadline);
+  Result<Answers> ask_again(Seq as_of, Moment deadline);
+  // Directories that the kernel knows, and open files.
+  std::vector<Inode> in_use() const REQUIRES_LOCK(mutex_);
+  void announce_anew(const TreeCache& before, Notices& notices) REQUIRES_LOCK(mutex_);
+  // Up to here the kernel is being told.
+  void note_posted(Seq seq);
   // Waits for changed_. False: `deadline` has passed, or nobody waits for the answer any more.
   bool wait_for_change(Moment deadline) const REQUIRES_LOCK(mutex_);
 
@@ -322,12 +341,16 @@ class MountedVolume {
   const Node* node_of(const Binding& binding) const REQUIRES_LOCK(mutex_);
   Shown shown_of(const Binding& binding, const Node& node) const REQUIRES_LOCK(mutex_);
   Shown look_up(Inode inode) REQUIRES_LOCK(mutex_);
+  // Of list(), when all that the directory holds is here.
+  std::vector<Listed> list_here(NodeId directory, Inode inode, std::uint64_t cookie,
+                                std::size_t limit, bool plus) REQUIRES_LOCK(mutex_);
   Result<Inode> directory_of(NodeId id) const REQUIRES_LOCK(mutex_);
   Result<Inode> inode_of(NodeId id) const REQUIRES_LOCK(mutex_);
   // A name that is to be made, removed or moved.
   Result<NameRef> name_to_change(NodeId directory, std::string_view name) const;
   bool is_mountpoint_name(const Dentry& name) const;
   void announce_place(std::string_view name);
+  void forget_for_views();
   std::vector<std::pair<NodeId, std::string>> known_names(Inode inode) const REQUIRES_LOCK(mutex_);
 
   // volume_current.cpp [S7]
@@ -383,7 +406,8 @@ class MountedVolume {
   // Another's content came: the current id keeps `old`, its names are dropped. [S1]
   void retire(const Node& old, Notices& notices) REQUIRES_LOCK(mutex_);
   void compare(const TreeCache& before, Notices& notices) REQUIRES_LOCK(mutex_);
-  void compare_names(const TreeNode& before, Notices& notices) REQUIRES_LOCK(mutex_);
+  void compare_names(const TreeCache& before, const TreeNode& directory, Notices& notices)
+      REQUIRES_LOCK(mutex_);
   void post(Notices notices);
 
   // volume_history.cpp: of the verbs of the same names what is below `.history` [S11]
@@ -393,8 +417,17 @@ class MountedVolume {
   Result<Shown> lookup_past(const HistoryKey& directory, std::string_view name);
   Result<std::vector<Listed>> list_history(NodeId directory, std::uint64_t cookie,
                                            std::size_t limit, bool plus);
+  // What a listing has to be asked for.
+  Status load_listed(NodeId directory, std::uint64_t upto);
+  std::vector<Listed> list_past(const HistoryRow& row, std::uint64_t cookie, std::size_t limit,
+                                bool plus) REQUIRES_LOCK(mutex_);
   Result<Shown> attributes_past(NodeId node);
   Result<std::string> read_symlink_past(NodeId node);
+  // Of one that shows what a directory holds now: that is here, as long as a Stay lives. False:
+  // there is nothing to know, or no longer.
+  Result<bool> know_listed(NodeId directory);
+  // As far as it stands where know_listed() said `known`.
+  bool is_known(const HistoryRow& row, bool known) const REQUIRES_LOCK(mutex_);
   Result<NamedVersions> versions_shown(NodeId directory);
   // What was removed from a directory, with `name` only that, as it was then.
   Result<RemovedNames> ask_removed(const HistoryKey& directory, std::string_view name);
@@ -408,7 +441,7 @@ class MountedVolume {
   // Asks the store until `upto` entries of a directory of the past are here, or all.
   Status load_past(NodeId directory, std::uint64_t upto);
   Shown shown_past(const HistoryRow& row) const;
-  HistoryRow& look_up_now(Inode inode) REQUIRES_LOCK(mutex_);
+  HistoryRow& look_up_now(Inode inode, std::string_view name) REQUIRES_LOCK(mutex_);
   HistoryRow& look_up_version(const HistoryRow& of, const VersionInfo& version)
       REQUIRES_LOCK(mutex_);
 
@@ -453,7 +486,10 @@ class MountedVolume {
 
   // volume_prewarm.cpp
   // Small files of one directory, behind those that are there; its directories to `further`.
-  void collect_files(Inode directory, std::vector<VersionRef>& files, std::vector<Inode>& further);
+  Status collect_files(Inode directory, std::vector<VersionRef>& files,
+                       std::vector<Inode>& further);
+  // The node at `path`. not_found: nothing stands there.
+  Result<Node> node_at(std::string_view path);
   Status prewarm_files(const std::vector<VersionRef>& files, Moment deadline, Prewarmed& done);
   // What changed while the kernel was given its bytes is dropped again.
   void take_back_stale(const Notices& stored, const std::vector<VersionRef>& given,
@@ -511,6 +547,7 @@ class MountedVolume {
   const Clock& clock_;
   const View view_;
   const Volume volume_;
+  std::atomic<bool> on_demand_;  // once true for ever
   Mountpoints mountpoints_;
   BlockCache blocks_;
   PublishCounts publishes_;

@@ -252,12 +252,20 @@ Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
 std::optional<Status> MountedVolume::change_removed(NodeId node,
                                                     const std::function<Status(Xattrs&)>& change) {
   Node removed;
+  bool whole = false;
   {
     Lock lock(mutex_);
     const Binding* binding = state_.inodes.find(node);
     if (binding == nullptr || !binding->pinned) return std::nullopt;
     if (state_.tree.find(binding->inode) != nullptr) return std::nullopt;
     removed = *binding->pinned;
+    whole = state_.tree.whole();
+  }
+  if (!whole) {  // what is not here may stand all the same
+    auto stands = store_.attributes(RequestScope::call(read_deadline()), volume_.id,
+                                    NodeRef{removed.inode}, {});
+    if (!stands && stands.error().code != Code::not_found) return std::move(stands).error();
+    if (stands && !stands->value.removed()) return std::nullopt;
   }
   Xattrs had;
   if (removed.xattr_bytes > 0) {

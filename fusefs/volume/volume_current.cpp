@@ -87,7 +87,7 @@ bool MountedVolume::remembers() {
 // absent the kernel goes on knowing, and a read-only view it opens no file of (recipe R): there
 // each change has to arrive before it is acknowledged.
 bool MountedVolume::forget_all() {
-  const bool names = view_.mountpoints.empty() && invalidator_.forget_names();
+  const bool names = !mountpoints_.any() && invalidator_.forget_names();
   keeps_names_ = !names || view_.read_only;
   std::vector<Binding> rows;
   {

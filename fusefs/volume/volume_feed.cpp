@@ -1,6 +1,7 @@
 // Changes into the tree, and what the kernel must hear of them.
 #include <algorithm>
 
+#include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
@@ -28,10 +29,16 @@ void MountedVolume::absorb_feed(const FeedItem& item) {
       absorb(change, source, notices);
     }
     state_.tree.feed_passed(item.upto);
+    shrink(notices);
+    changed_.notify_all();
   }
   post(std::move(notices));
+  note_posted(item.upto);
+}
+
+void MountedVolume::note_posted(Seq seq) {
   Lock lock(mutex_);
-  state_.posted = std::max(state_.posted, item.upto);
+  state_.posted = std::max(state_.posted, seq);
   changed_.notify_all();
 }
 
@@ -43,7 +50,7 @@ void MountedVolume::absorb(const Change& change, const Source& source, Notices& 
     displaced = state_.inodes.current(change.other->inode);
     if (const TreeNode* node = state_.tree.find(change.other->inode)) displaced_old = node->node;
   }
-  const TreeEffect effect = state_.tree.apply(change, source.from_feed);
+  const TreeEffect effect = state_.tree.apply(change, source.from_feed, source.own);
   if (effect.node && effect.old) {
     if (change.node.removed()) {
       absorb_removed(*effect.old, change.before.value_or(Dentry{}), source);
@@ -187,6 +194,9 @@ void MountedVolume::post(Notices notices) {
 }
 
 Status MountedVolume::resynchronise(Moment deadline) {
+  auto now = store_.describe(RequestScope::call(deadline), volume_.id);
+  if (!now) return std::move(now).error();
+  if (on_demand_ || (drops_names() && too_large(*now))) return begin_again(deadline);
   for (;;) {
     TreeCache fresh;
     if (auto loaded = load(fresh, deadline); !loaded) return loaded;
@@ -204,9 +214,7 @@ Status MountedVolume::resynchronise(Moment deadline) {
       seq = state_.tree.seq();
     }
     post(std::move(notices));
-    Lock lock(mutex_);
-    state_.posted = std::max(state_.posted, seq);
-    changed_.notify_all();
+    note_posted(seq);
     return success();
   }
 }
@@ -225,7 +233,7 @@ void MountedVolume::compare(const TreeCache& before, Notices& notices) {
     const TreeNode* old = before.find(binding.inode);
     const TreeNode* now = state_.tree.find(binding.inode);
     if (old == nullptr) continue;
-    if (old->children) compare_names(*old, notices);
+    if (old->children) compare_names(before, *old, notices);
     if (now == nullptr) {
       absorb_removed(old->node, old->names.empty() ? Dentry{} : old->names.front(), {});
     } else if (now->node.version != old->node.version && !shared_in_place(binding.id)) {
@@ -237,19 +245,20 @@ void MountedVolume::compare(const TreeCache& before, Notices& notices) {
   }
 }
 
-void MountedVolume::compare_names(const TreeNode& before, Notices& notices) {
-  const Inode directory = before.node.inode;
-  const TreeNode* now = state_.tree.find(directory);
-  for (const auto& [name, child] : before.children->names) {
-    const Child* stands = state_.tree.child(directory, name);
+void MountedVolume::compare_names(const TreeCache& before, const TreeNode& directory,
+                                  Notices& notices) {
+  const Inode inode = directory.node.inode;
+  const TreeNode* now = state_.tree.find(inode);
+  for (const auto& [place, child] : directory.children->places) {
+    const Child* stands = state_.tree.child(inode, child.name);
     if (stands != nullptr && stands->inode == child.inode) continue;
-    announce_name(NoticeKind::name_gone, {directory, name}, {}, notices);
+    announce_name(NoticeKind::name_gone, {inode, child.name}, {}, notices);
   }
   if (now == nullptr || !now->children) return;
-  for (const auto& [name, child] : now->children->names) {
-    const auto stood = before.children->names.find(name);
-    if (stood != before.children->names.end() && stood->second.inode == child.inode) continue;
-    announce_name(NoticeKind::name_new, {directory, name}, {}, notices);
+  for (const auto& [place, child] : now->children->places) {
+    const Child* stood = before.child(inode, child.name);
+    if (stood != nullptr && stood->inode == child.inode) continue;
+    announce_name(NoticeKind::name_new, {inode, child.name}, {}, notices);
   }
 }
 

@@ -55,6 +55,7 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::take_over(
     return Error{Code::corrupt, "the tables of the running daemon cannot be read",
                  taken->volume_.name};
   }
+  taken->on_demand_ = taken->on_demand_ || !state.tree.whole();
   state.stale = taken->strict_;  // until the feed is followed
   // Whether the volume was strict before, and the kernel has forgotten, is not known. [S7]
   taken->forget_due_ = taken->strict_ && view.kernel_forgets;

@@ -36,9 +36,11 @@ Shown MountedVolume::shown_past(const HistoryRow& row) const {
   return shown;
 }
 
-HistoryRow& MountedVolume::look_up_now(Inode inode) {
+HistoryRow& MountedVolume::look_up_now(Inode inode, std::string_view name) {
   const Node& node = state_.tree.find(inode)->node;
-  return state_.history.look_up({shape_now(node), inode, {}, state_.tree.ahead()}, node);
+  HistoryRow& row = state_.history.look_up({shape_now(node), inode, {}, state_.tree.ahead()}, node);
+  row.name = name;
+  return row;
 }
 
 HistoryRow& MountedVolume::look_up_version(const HistoryRow& of, const VersionInfo& version) {
@@ -57,17 +59,22 @@ HistoryRow& MountedVolume::look_up_version(const HistoryRow& of, const VersionIn
 }
 
 Result<Shown> MountedVolume::lookup_history(NodeId directory, std::string_view name) {
+  const Stay stay(*this);
   HistoryKey key;
-  {
+  for (bool here = false; !here;) {
+    auto known = know_listed(directory);
+    if (!known) return std::move(known).error();
     Lock lock(mutex_);
-    if (directory == kRootId) return shown_past(look_up_now(kRootInode));
+    if (directory == kRootId) return shown_past(look_up_now(kRootInode, {}));
     const HistoryRow* row = state_.history.find(directory);
     if (row == nullptr) return no_longer(directory);
+    here = is_known(*row, *known);
+    if (!here) continue;
     key = row->key;
     if (key.shape == HistoryShape::names) {
       const Child* child = state_.tree.child(key.inode, name);
       if (child != nullptr && has_history(state_.tree.find(child->inode)->node)) {
-        return shown_past(look_up_now(child->inode));
+        return shown_past(look_up_now(child->inode, name));
       }
       if (child != nullptr) return no_name(name);
     }
@@ -80,6 +87,24 @@ Result<Shown> MountedVolume::lookup_history(NodeId directory, std::string_view n
     case HistoryShape::bytes: break;
   }
   return Error{Code::not_directory, "a version has no names in it", std::string(name)};
+}
+
+Result<bool> MountedVolume::know_listed(NodeId directory) {
+  Inode inode;
+  {
+    Lock lock(mutex_);
+    const HistoryRow* row = state_.history.find(directory);
+    if (row == nullptr || row->key.shape != HistoryShape::names) return false;
+    inode = row->key.inode;
+  }
+  auto known = know(inode);
+  if (known) return true;
+  if (known.error().code == Code::not_found) return false;  // it was removed
+  return std::move(known).error();
+}
+
+bool MountedVolume::is_known(const HistoryRow& row, bool known) const {
+  return !known || state_.tree.complete(row.key.inode);
 }
 
 Result<Shown> MountedVolume::lookup_moment(std::string_view name) {
@@ -185,27 +210,27 @@ void MountedVolume::list_names(const HistoryRow& row, std::uint64_t cookie, std:
                                bool plus, std::vector<Listed>& found) {
   const Seq as_of = row.key.as_of;
   const RemovedNames removed = row.removed;
-  const TreeNode* now = state_.tree.find(row.key.inode);
-  const Children* children = now != nullptr && now->children ? &*now->children : nullptr;
-  if (children != nullptr) {
-    auto next = children->order.upper_bound(cookie);
-    for (; next != children->order.end() && found.size() < limit; ++next) {
-      const Inode child = children->names.find(next->second)->second.inode;
+  const Inode inode = row.key.inode;
+  const TreeNode* now = state_.tree.find(inode);
+  if (now != nullptr && now->children) {
+    const Places& places = now->children->places;
+    auto next = places.upper_bound(cookie);
+    for (; next != places.end() && found.size() < limit; ++next) {
+      const auto& [name, child] = next->second;
       if (!has_history(state_.tree.find(child)->node)) continue;
-      add_past(found, next->second, next->first, look_up_now(child), plus);
+      add_past(found, name, cookie_of(places, next, cookie), look_up_now(child, name), plus);
     }
   }
   for (std::size_t i = cookie < kRemovedCookie ? 0 : cookie - kRemovedCookie + 1;
        removed && i < removed->size() && found.size() < limit; ++i) {
     const RemovedName& gone = (*removed)[i];
     // Another stands there by now.
-    if (children != nullptr && children->names.contains(gone.first)) continue;
+    if (state_.tree.child(inode, gone.first) != nullptr) continue;
     add_past(found, gone.first, kRemovedCookie + i, look_up_removed(gone, as_of), plus);
   }
 }
 
-Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::uint64_t cookie,
-                                                        std::size_t limit, bool plus) {
+Status MountedVolume::load_listed(NodeId directory, std::uint64_t upto) {
   HistoryShape shape{};
   {
     Lock lock(mutex_);
@@ -215,34 +240,48 @@ Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::u
   }
   if (shape == HistoryShape::versions) {
     if (auto versions = versions_shown(directory); !versions) return std::move(versions).error();
-  } else if (shape == HistoryShape::past) {
-    if (auto loaded = load_past(directory, cookie + limit); !loaded) return loaded.error();
-  } else if (shape == HistoryShape::names) {
-    if (auto loaded = load_removed(directory); !loaded) return loaded.error();
   }
-  Lock lock(mutex_);
-  const HistoryRow* row = state_.history.find(directory);
-  if (row == nullptr) return no_longer(directory);
+  if (shape == HistoryShape::past) return load_past(directory, upto);
+  if (shape == HistoryShape::names) return load_removed(directory);
+  return success();
+}
+
+Result<std::vector<Listed>> MountedVolume::list_history(NodeId directory, std::uint64_t cookie,
+                                                        std::size_t limit, bool plus) {
+  const Stay stay(*this);
+  if (auto loaded = load_listed(directory, cookie + limit); !loaded) return loaded.error();
+  for (;;) {
+    auto known = know_listed(directory);
+    if (!known) return std::move(known).error();
+    Lock lock(mutex_);
+    const HistoryRow* row = state_.history.find(directory);
+    if (row == nullptr) return no_longer(directory);
+    if (is_known(*row, *known)) return list_past(*row, cookie, limit, plus);
+  }
+}
+
+std::vector<Listed> MountedVolume::list_past(const HistoryRow& row, std::uint64_t cookie,
+                                             std::size_t limit, bool plus) {
   std::vector<Listed> found;
   for (const std::uint64_t place : {1, 2}) {
     if (cookie >= place) continue;
-    Shown self = shown_past(*row);
+    Shown self = shown_past(row);
     self.id = {};
     found.push_back({place == 1 ? "." : "..", place, self});
   }
-  if (shape == HistoryShape::names) {
-    list_names(*row, cookie, limit, plus, found);
+  if (row.key.shape == HistoryShape::names) {
+    list_names(row, cookie, limit, plus, found);
     return found;
   }
-  const NamedVersions versions = row->versions;
-  const std::vector<Entry>& listed = row->listed;
+  const NamedVersions versions = row.versions;
+  const std::vector<Entry>& listed = row.listed;
   const std::size_t size = versions ? versions->size() : listed.size();
-  const Seq as_of = row->key.as_of;
+  const Seq as_of = row.key.as_of;
   for (std::size_t i = std::max(cookie + 1, kFirstCookie) - kFirstCookie;
        i < size && found.size() < limit; ++i) {
     if (versions) {
       const auto& [name, version] = (*versions)[i];
-      add_past(found, name, i + kFirstCookie, look_up_version(*row, version), plus);
+      add_past(found, name, i + kFirstCookie, look_up_version(row, version), plus);
     } else {
       const auto& [dentry, node] = listed[i];
       add_past(found, dentry.name, i + kFirstCookie,

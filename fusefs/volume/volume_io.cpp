@@ -266,6 +266,7 @@ void MountedVolume::release(HandleId handle) {
   Lock lock(mutex_);
   state_.inodes.release(closed.node);
   drop_removed(closed.node);
+  drop_unlisted();
 }
 
 }  // namespace outboard::fusefs

@@ -8,6 +8,16 @@ namespace {
 
 constexpr std::uint32_t kModeBits = 07777;
 
+// In which an op makes a name.
+Inode directory_in(const Op& op) {
+  return std::visit(
+      [](const auto& any) {
+        if constexpr (requires { any.at; }) return std::get<Inode>(any.at.parent);
+        return Inode{};
+      },
+      op);
+}
+
 bool is_in_doubt(const Error& error) {
   return error.code == Code::timed_out || error.code == Code::unavailable;
 }
@@ -99,17 +109,28 @@ void MountedVolume::announce_doubt(const Op& op) {
 }
 
 Result<Shown> MountedVolume::await_node(const Outcome& outcome, Moment deadline) {
-  Lock lock(mutex_);
-  // An existing file was answered that the feed has yet to tell of: it is on its way.
-  while (state_.tree.find(outcome.node.inode) == nullptr) {
-    if (outcome.created || !wait_for_change(deadline)) {
-      return Error{Code::not_found, "it was removed again at once", outcome.dentry.name};
+  for (;;) {
+    {
+      Lock lock(mutex_);
+      // An existing file was answered that the feed has yet to tell of: it is on its way.
+      while (state_.tree.find(outcome.node.inode) == nullptr) {
+        if (!outcome.created && !state_.tree.complete(outcome.dentry.parent)) break;
+        if (outcome.created || !wait_for_change(deadline)) {
+          return Error{Code::not_found, "it was removed again at once", outcome.dentry.name};
+        }
+      }
+      if (state_.tree.find(outcome.node.inode) != nullptr) return look_up(outcome.node.inode);
     }
+    if (auto known = know(outcome.dentry.parent); !known) return std::move(known).error();
   }
-  return look_up(outcome.node.inode);
 }
 
 Result<Shown> MountedVolume::make(const Op& op) {
+  const Stay stay(*this);
+  {
+    Lock lock(mutex_);
+    state_.tree.use(directory_in(op), ++state_.uses);  // what comes into it stays until it is found
+  }
   auto outcome = commit(op);
   if (!outcome) return std::move(outcome).error();
   return await_node(*outcome, read_deadline());
@@ -122,12 +143,23 @@ bool MountedVolume::is_mountpoint_name(const Dentry& name) const {
 Status MountedVolume::keep_for_view(std::string_view name, Moment deadline) {
   if (!mountpoints_.add(name)) return success();
   announce_place(name);
+  forget_for_views();
   if (invalidator_.flushed(deadline)) return success();
   give_back(name);
   return Error{Code::timed_out,
                "the kernel did not forget " + std::string(name) +
                    " in time: is a program busy in the directory it is to stand in?",
                std::string(name)};
+}
+
+// Of a volume that is not here whole the kernel is to be told, after a gap, to look up every name
+// again. From here on it cannot be, so that it may remember none.
+void MountedVolume::forget_for_views() {
+  {
+    Lock lock(mutex_);  // who drops names has seen that a view stands here, or has said so
+    if (!on_demand_ || !view_.kernel_forgets_all) return;
+  }
+  if (mountpoints_.all().size() == 1) invalidator_.forget_names();
 }
 
 void MountedVolume::give_back(std::string_view name) {
@@ -214,6 +246,8 @@ Status MountedVolume::rename(NodeId directory, std::string_view name, NodeId to_
   op.from = *std::move(from);
   op.to = *std::move(to);
   op.mode = mode;
+  const Stay stay(*this);
+  if (auto known = know(std::get<Inode>(op.to.parent), to_name); !known) return known;
   {
     Lock lock(mutex_);
     const Child* stood = state_.tree.child(std::get<Inode>(op.to.parent), to_name);

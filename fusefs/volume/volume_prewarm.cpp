@@ -10,44 +10,57 @@ constexpr std::uint64_t kGivenBytes = 8U << 20U;
 
 }  // namespace
 
-void MountedVolume::collect_files(Inode directory, std::vector<VersionRef>& files,
-                                  std::vector<Inode>& further) {
+Status MountedVolume::collect_files(Inode directory, std::vector<VersionRef>& files,
+                                    std::vector<Inode>& further) {
+  const Stay stay(*this);
+  const auto known = know(directory);
+  if (!known && known.error().code != Code::not_found) return known;
   Lock lock(mutex_);
   const TreeNode* node = state_.tree.find(directory);
-  if (node == nullptr || !node->children) return;  // removed meanwhile
-  for (const auto& [name, child] : node->children->names) {
+  if (node == nullptr || !node->children) return success();  // removed meanwhile
+  for (const auto& [place, child] : node->children->places) {
     const Node& found = state_.tree.find(child.inode)->node;
     if (found.is(Kind::directory)) further.push_back(child.inode);
     if (!found.is(Kind::file) || found.attributes.size > kPrewarmFileBytesMax) continue;
     files.push_back({found.inode, found.version, found.attributes.size, found.digest});
   }
+  return success();
+}
+
+Result<Node> MountedVolume::node_at(std::string_view path) {
+  const Stay stay(*this);
+  Inode at = kRootInode;
+  for (const std::string_view name : components_of(path)) {
+    if (auto known = know(at, name); !known) return std::move(known).error();
+    Lock lock(mutex_);
+    const Child* child = state_.tree.child(at, name);
+    if (child == nullptr) return Error{Code::not_found, "nothing stands there", std::string(path)};
+    at = child->inode;
+  }
+  Lock lock(mutex_);
+  return Node(state_.tree.find(at)->node);
 }
 
 Result<Prewarmed> MountedVolume::prewarm(std::string_view path, std::uint64_t bytes_max,
                                          Moment deadline) {
   if (auto good = check_path(path); !good) return std::move(good).error();
   Prewarmed done;
-  std::vector<Inode> directories{kRootInode};
+  auto first = node_at(path);
+  if (!first) return std::move(first).error();
+  std::vector<Inode> directories;
   std::vector<VersionRef> files;
-  {
-    Lock lock(mutex_);
-    for (const std::string_view name : components_of(path)) {
-      const Child* child = state_.tree.child(directories.back(), name);
-      if (child == nullptr)
-        return Error{Code::not_found, "nothing stands there", std::string(path)};
-      directories.back() = child->inode;
-    }
-    const Node& first = state_.tree.find(directories.back())->node;
-    if (first.is(Kind::file)) {
-      files.push_back({first.inode, first.version, first.attributes.size, first.digest});
-    }
+  if (first->is(Kind::directory)) directories.push_back(first->inode);
+  if (first->is(Kind::file)) {
+    files.push_back({first->inode, first->version, first->attributes.size, first->digest});
   }
   std::uint64_t left = std::min(bytes_max, kBlockCacheBytesMax / 2);
   while (!directories.empty() || !files.empty()) {
     if (!directories.empty()) {
       const Inode next = directories.back();
       directories.pop_back();
-      collect_files(next, files, directories);
+      if (auto known = collect_files(next, files, directories); !known) {
+        return std::move(known).error();
+      }
     }
     std::vector<VersionRef> some;
     std::uint64_t bytes = 0;

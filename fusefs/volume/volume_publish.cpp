@@ -271,7 +271,7 @@ void MountedVolume::land_append(NodeId node, OpenFile& file, const Change& chang
     const bool next = tree != nullptr && file.parcels.size() == 1 &&
                       change.node.version.value == tree->node.version.value + 1;
     if (next || (tree != nullptr && tree->node.version >= change.node.version)) {
-      state_.tree.apply(change, false);
+      state_.tree.apply(change, false, true);
       file.parcels.clear();
       return;
     }

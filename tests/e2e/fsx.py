@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Random system calls in the mounts of one volume, compared with a model; on a real server and real daemons.
 
-    fsx.py [--minutes M] [--operations N] [--seed S] [--mounts N] [--no-shrink]
+    fsx.py [--minutes M] [--operations N] [--seed S] [--mounts N] [--tree-nodes N] [--no-shrink]
 
 One mount acts at a time; before another acts or is looked at, all have passed a barrier. Each answer is compared with what the
 model says, and every so often all names, attributes and bytes in all mounts. A mount that does not act may show of a file
@@ -95,13 +95,15 @@ def main():
     parser.add_argument("--operations", type=int)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--mounts", type=int, default=2)
+    parser.add_argument("--tree-nodes", type=int, help="names that a mount holds; 0: no more than are in use [50000]")
     parser.add_argument("--no-shrink", action="store_true")
     arguments = parser.parse_args()
     if not 1 <= arguments.mounts <= 16:
         parser.error(f"--mounts {arguments.mounts}: between 1 and 16 mounts")
     until = time.monotonic() + (arguments.minutes * 60 if arguments.operations is None else 1e9)
     seed, total, seeds, failures = arguments.seed, 0, 0, 0
-    with Site(arguments.mounts) as site:
+    options = [] if arguments.tree_nodes is None else ["--tree-nodes", str(arguments.tree_nodes)]
+    with Site(arguments.mounts, *options) as site:
         while time.monotonic() < until:
             print(f"seed {seed}", flush=True)
             done, difference = attempt(site, seed, arguments.mounts, arguments.operations or OPERATIONS_A_SEED, until)

@@ -45,10 +45,11 @@ class Difference(Exception):
 
 
 class Site:
-    """The deployment that runs share, each in a folder of its own."""
+    """The deployment that runs share, each in a folder of its own. `options` are the daemons'."""
 
-    def __init__(self, mounts):
+    def __init__(self, mounts, *options):
         self.deployment = Deployment()
+        self.options = options
         self.folders = 0
         self.count = mounts
 
@@ -60,7 +61,7 @@ class Site:
             site.outboard("user", "create", "acme/ada")
             site.outboard("volume", "create", f"acme/{VOLUME}")
             for number in range(self.count):
-                site.add_mount(f"m{number}", "ada", [VOLUME], "--owners", "stored")
+                site.add_mount(f"m{number}", "ada", [VOLUME], "--owners", "stored", *self.options)
             with open(site.site_token, encoding="utf-8") as token:
                 self.metadata = (("authorization", f"Bearer {token.read().strip()}"),)
             self.store = site.store_grpc.StoreServiceStub(grpc.insecure_channel(site.address))

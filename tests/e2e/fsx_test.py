@@ -30,6 +30,14 @@ class FsxCase(unittest.TestCase):
         self.assertIsNone(difference, f"./dev fsx --seed {SEED} --operations {len(done)} --mounts {MOUNTS}")
         self.assertEqual(len(done), OPERATIONS)
 
+    def test_S61_the_same_in_mounts_that_begin_without_names_and_hold_few(self):
+        for nodes in (0, 8):
+            with Site(MOUNTS, "--tree-nodes", str(nodes)) as small:
+                done, difference = fsx.attempt(small, SEED, MOUNTS, OPERATIONS, float("inf"))
+            self.assertIsNone(difference, f"./dev fsx --seed {SEED} --operations {len(done)} --mounts {MOUNTS} "
+                                          f"--tree-nodes {nodes}")
+            self.assertEqual(len(done), OPERATIONS)
+
     def test_the_same_seed_chooses_the_same(self):
         def first(count):
             run = Run(site, MOUNTS)

@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from deployment import BIN, Deployment, Mount, Program  # noqa: E402
 
 OFFER, TERMS, BEGIN, TABLES, TAKEN, REFUSAL = range(1, 7)
-FORMAT = 1
+FORMAT = 2
 PAUSE_SECONDS = 5  # kHandoverPause
 HANDOVERS = 10
 site = None
@@ -368,6 +368,23 @@ class Unnoticed(HandoverCase):
             while heard.count("READY=1") < 2 or f"MAINPID={mount.program.process.pid}" not in heard:
                 heard += manager.recv(256).decode().split()
             self.assertEqual(manager.recv(256), b"WATCHDOG=1\n")
+
+    def test_S61_a_successor_holds_no_more_names(self):
+        mount = self.mount("small", "--tree-nodes", "0")
+        memory = mount.at("memory")
+        for name in ("a few", "a lot"):
+            os.mkdir(f"{memory}/{name}")
+        for number in range(30):
+            put(f"{memory}/a lot/{number}", "x")
+        self.hand_over(mount)
+        self.assertEqual(len(os.listdir(f"{memory}/a lot")), 30)
+        for verb, view in (("remove", memory), ("add", f"{memory}=acme/memory:rw")):
+            done = subprocess.run([os.path.join(BIN, "outboard"), "mount", verb, view, "--control", mount.control],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        nodes = {view["path"]: view["nodes"] for view in self.status(mount)["views"]}
+        self.assertLess(nodes[memory], 10)
+        self.assertEqual(get(f"{memory}/a lot/7"), "x")
 
     def test_S59_figures_are_shown_where_they_were(self):
         with socket.socket() as free:

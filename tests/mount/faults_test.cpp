@@ -67,7 +67,7 @@ TEST_F(FrozenServer, ABareTruncationHasItsTimesBeforeItIsPublished) {
   put(a().at("f"), "old");
   const timespec long_ago[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
   ASSERT_EQ(utimensat(AT_FDCWD, a().at("f").c_str(), long_ago, 0), 0);
-  Mount mount(frozen_, clock_);
+  Mount mount(frozen_, clock_, roomy());
   frozen_.freeze();
   const int fd = open(mount.at("f").c_str(), O_WRONLY | O_TRUNC);
   ASSERT_GE(fd, 0);
@@ -153,7 +153,7 @@ TEST_F(FrozenServer, AMountWithManyUnsavedFilesEndsInTime) {
 // [S9] Forty programs wait for the store in close(); who reads what is cached does not wait with
 // them.
 TEST_F(FrozenServer, WhoWaitsKeepsNobodyFromWhatIsCached) {
-  fusefs::View patient = hasty();
+  fusefs::View patient = roomy(hasty());
   patient.write_deadline = std::chrono::seconds(20);
   put(a().at("cached"), "cached");
   Mount mount(frozen_, clock_, patient);

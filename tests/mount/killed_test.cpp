@@ -191,6 +191,8 @@ TEST_F(Audit, WhoeverAsksTheStoreIsAnsweredByTheDeadline) {
 
 // [S9]
 TEST_F(Audit, WhatTheMountKnowsNeedsNoServer) {
+  mount_ = std::make_unique<Mount>(frozen_, clock_, roomy(patient()));
+  ASSERT_TRUE(mount_->reach(head()));
   EXPECT_EQ(get(mount_->at("attr")), "old");
   for (const Asking& asking : kAnswered) {
     const auto start = std::chrono::steady_clock::now();

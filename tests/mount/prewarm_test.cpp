@@ -29,7 +29,7 @@ class PrewarmTest : public TwoMounts {
     }
   }
   static fusefs::View read_only() {
-    fusefs::View view;
+    fusefs::View view = roomy();
     view.read_only = true;
     return view;
   }
@@ -113,6 +113,7 @@ TEST_F(PrewarmTest, S58_AWarmViewIsListedAtLength) {
 
 // Of a view that may be written the daemon hears who opens what, and nothing else.
 TEST_F(PrewarmTest, S58_APassOverAViewThatMayBeWrittenAsksOnlyToOpen) {
+  b_ = std::make_unique<Mount>(store_, clock_, roomy());
   make_files();
   meet();
   read_all(b().path());

@@ -65,6 +65,9 @@ class TwoMounts : public ::testing::Test {
 
 inline constexpr std::string_view kVolumeName = "acme/memory";
 
+// With room for names whatever the suite runs with: for what is about what a mount remembers.
+fusefs::View roomy(fusefs::View view = {});
+
 // Whole files by plain system calls; a failure fails the test and says errno.
 void put(const std::string& path, std::string_view bytes, int flags = 0);
 std::string get(const std::string& path);
