@@ -326,8 +326,10 @@ inline constexpr std::uint64_t kHandleDirtyBytesMax = 64ULL << 20U;
 inline constexpr std::chrono::milliseconds kAppendAge = 1s;
 // File content the daemon keeps in memory for its views.
 inline constexpr std::uint64_t kBlockCacheBytesMax = 256ULL << 20U;
-// Nodes whose names a view holds: a volume with more is loaded directory by directory. 0.6 KiB each
-// make 30 MiB, and a snapshot of so many takes about a second.
+// Views of one daemon: each is some of its threads and a row of its mounter's.
+inline constexpr std::size_t kViewsMax = 64;
+// Nodes whose names a view holds: a volume with more is loaded directory by directory. 620 bytes
+// each make 30 MiB; all of a million take a start 8 s (docs/promises.md).
 inline constexpr std::uint64_t kTreeNodesMax = 50'000;
 // What a prewarming brings in where nobody said how much, and the largest file that it takes: big
 // ones are read in parts anyway.

@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 
+#include "core/limits.h"
 #include "core/log.h"
 #include "core/path.h"
 #include "fusefs/confinement/privileges.h"
@@ -33,8 +34,6 @@ using std::chrono::milliseconds;
 
 // Each is a process: a daemon that was taken over must not fill the machine with them.
 constexpr std::size_t kWalkersMax = 16;
-// Of one sandbox; each is some threads of the daemon's and a row here.
-constexpr std::size_t kViewsMax = 64;
 constexpr int kSocket = 3;  // the mounter's end, once all else is closed
 // For a kernel that lets nobody unmount; the daemon does not wait for it for ever.
 constexpr int kEndWait_ms = 5'000;
