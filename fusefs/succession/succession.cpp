@@ -34,6 +34,13 @@ Status check_formats(const std::vector<std::uint32_t>& formats) {
                    "; take a release in between, or unmount and start anew"};
 }
 
+// A daemon that refuses may have closed before it was asked: its words are there all the same.
+Result<Said> ask(const Parley& parley, Word question, std::string_view text, Word answer,
+                 std::chrono::milliseconds patience) {
+  (void)parley.say(question, text, {}, within(kHandoverPause));
+  return parley.hear(answer, within(patience));
+}
+
 }  // namespace
 
 Status offer_terms(const Parley& parley, std::string_view terms, int mounter_socket) {
@@ -73,11 +80,7 @@ Status give_tables(const Parley& parley, std::string_view tables,
 Result<Said> ask_terms(const Parley& parley, std::string_view program) {
   Packer pack;
   pack(std::vector<std::uint32_t>{kHandoverFormat}, std::string(program));
-  const std::string offer = std::move(pack).take();
-  if (auto said = parley.say(Word::offer, offer, {}, within(kHandoverPause)); !said) {
-    return std::move(said).error();
-  }
-  auto terms = parley.hear(Word::terms, within(kHandoverPause));
+  auto terms = ask(parley, Word::offer, std::move(pack).take(), Word::terms, kHandoverPause);
   if (terms && terms->descriptors.size() != 1) {
     return Error{Code::corrupt, "the running daemon gave no socket of its mounter"};
   }
@@ -85,11 +88,8 @@ Result<Said> ask_terms(const Parley& parley, std::string_view program) {
 }
 
 Result<Said> ask_tables(const Parley& parley) {
-  if (auto said = parley.say(Word::begin, {}, {}, within(kHandoverPause)); !said) {
-    return std::move(said).error();
-  }
   // Longer than the daemon stands still: its word decides, while there is one.
-  return parley.hear(Word::tables, within(2 * kHandoverPause));
+  return ask(parley, Word::begin, {}, Word::tables, 2 * kHandoverPause);
 }
 
 Status say_taken(const Parley& parley) {
