@@ -1,6 +1,7 @@
 """A real deployment for tests: one outboard-server on its private Postgres, outboard-fuse daemons, the
 command, psql, and the barrier of a mount's control socket, by which a test knows what a mount shows."""
 
+import ctypes
 import json
 import os
 import select
@@ -16,6 +17,14 @@ BIN = os.environ["OUTBOARD_BIN"]
 SOURCE = os.environ["OUTBOARD_SOURCE"]
 START_SECONDS = 60
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mount_worker.py")
+
+
+def mount_at(place, fuse):
+    """As a sandbox does it that hands its descriptor of /dev/fuse to a daemon."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
+    if libc.mount(b"outboard", place.encode(), b"fuse.outboard", 0, options.encode()) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 class Program:

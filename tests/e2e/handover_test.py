@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A mount daemon is replaced by another while programs work in its views, and none of them notices."""
 
+import errno
 import fcntl
 import json
 import mmap
@@ -17,7 +18,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import BIN, Deployment, Mount, Program  # noqa: E402
+from deployment import BIN, Deployment, Mount, Program, mount_at  # noqa: E402
 
 OFFER, TERMS, BEGIN, TABLES, TAKEN, REFUSAL = range(1, 7)
 FORMAT = 2
@@ -139,6 +140,11 @@ class HandoverCase(unittest.TestCase):
         done = subprocess.run([os.path.join(BIN, "outboard"), "mount", "status", "--control", mount.control, "--json"],
                               capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
+
+    def views(self, mount, verb, view):
+        done = subprocess.run([os.path.join(BIN, "outboard"), "mount", verb, view, "--control", mount.control],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def eventually(self, holds):
         until = time.monotonic() + 20
@@ -378,13 +384,94 @@ class Unnoticed(HandoverCase):
             put(f"{memory}/a lot/{number}", "x")
         self.hand_over(mount)
         self.assertEqual(len(os.listdir(f"{memory}/a lot")), 30)
-        for verb, view in (("remove", memory), ("add", f"{memory}=acme/memory:rw")):
-            done = subprocess.run([os.path.join(BIN, "outboard"), "mount", verb, view, "--control", mount.control],
-                                  capture_output=True, text=True, check=False)
-            self.assertEqual(done.returncode, 0, done.stderr)
+        self.views(mount, "remove", memory)
+        self.views(mount, "add", f"{memory}=acme/memory:rw")
         nodes = {view["path"]: view["nodes"] for view in self.status(mount)["views"]}
         self.assertLess(nodes[memory], 10)
         self.assertEqual(get(f"{memory}/a lot/7"), "x")
+
+    def test_S59_a_view_in_another_is_handed_over_with_it(self):
+        mount = self.mount("nest")
+        memory = mount.at("memory")
+        inner = f"{memory}/inner"
+        self.views(mount, "add", f"{inner}=acme/skills:rw")
+        put(f"{inner}/in the inner one", "x")
+        held = os.open(f"{inner}/held", os.O_RDWR | os.O_CREAT)
+        self.addCleanup(os.close, held)
+        os.write(held, b"unsaved")
+        devices = [os.stat(place).st_dev for place in (memory, inner)]
+        self.assertNotEqual(*devices)
+        for _ in range(3):
+            self.hand_over(mount)
+            self.assertEqual([os.stat(place).st_dev for place in (memory, inner)], devices)
+            self.assertEqual(get(f"{inner}/in the inner one"), "x")
+            self.assertEqual(os.pread(held, 20, 0), b"unsaved")
+            with self.assertRaises(OSError) as caught:
+                os.rename(inner, f"{memory}/elsewhere")
+            self.assertEqual(caught.exception.errno, errno.EBUSY)
+        os.fsync(held)
+        site.meet("skills", mount)
+        self.assertEqual(get(mount.at("skills", "held")), "unsaved")
+
+    def test_S59_the_past_stays_open(self):
+        mount = self.mount("bygone")
+        file = mount.at("memory", "told")
+        for text in ("first", "second"):
+            put(file, text)
+        seq = site.head("memory")
+        put(file, "third")
+        tree = mount.at("memory", ".history", f"@{seq}")
+        versions = mount.at("memory", ".history", "told")
+        first = next(name for name in os.listdir(versions) if get(f"{versions}/{name}") == "first")
+        held = [os.open(f"{versions}/{first}", os.O_RDONLY), os.open(f"{tree}/told", os.O_RDONLY)]
+        inos = [os.fstat(fd).st_ino for fd in held]
+        lodger = os.open(tree, os.O_DIRECTORY)
+        for _ in range(3):
+            self.hand_over(mount)
+            self.assertEqual([os.pread(fd, 20, 0) for fd in held], [b"first", b"second"])
+            self.assertEqual([os.fstat(fd).st_ino for fd in held], inos)
+            again = os.open("told", os.O_RDONLY, dir_fd=lodger)
+            self.assertEqual(os.read(again, 20), b"second")
+            os.close(again)
+            self.assertEqual(get(f"{versions}/{first}"), "first")
+            self.assertEqual(get(file), "third")
+        for fd in held + [lodger]:
+            os.close(fd)
+
+    def test_S59_a_view_that_was_handed_in_is_handed_on(self):
+        token, _ = site.mint("given", "ada", ["memory"])
+        place = os.path.join(site.root, "given")
+        os.mkdir(place)
+        os.mkdir(place + ".control")
+        for theirs in (token, place + ".control"):
+            os.chown(theirs, 65534, 65534)
+        os.chmod(site.root + "/s", 0o666)
+        fuse = os.open("/dev/fuse", os.O_RDWR)
+        mount_at(place, fuse)
+        self.addCleanup(subprocess.run, ["umount", "-l", place], check=False)
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
+                  "--bounding-set=-all", "--no-new-privs"]
+        control = place + ".control/socket"
+        program = Program(place + ".log", [
+            "outboard-fuse", "--server", site.address, "--token-file", token, "--control", control,
+            "--mount", "/any/name=acme/memory:rw", "--fuse-fd", str(fuse)], before=nobody, keep=[fuse])
+        os.close(fuse)
+        self.addCleanup(lambda: program.process.kill())  # whichever it is by then
+        self.assertTrue(program.ready, program.words())
+        held = os.open(f"{place}/held", os.O_RDWR | os.O_CREAT)
+        os.write(held, b"unsaved")
+        for _ in range(3):
+            fresh = Program(place + ".next.log", ["outboard-fuse", "--take-over", control], before=nobody)
+            self.assertTrue(fresh.ready, fresh.words())
+            self.assertEqual(program.process.wait(10), 0, program.words())
+            program = fresh
+            self.assertEqual(os.pread(held, 20, 0), b"unsaved")
+        os.close(held)
+        self.assertEqual(site.outboard("memory", "cat", "held", "--volume", "acme/memory"), "unsaved")
+        self.assertEqual(program.end()[0], 0)
+        with self.assertRaises(OSError) as caught:
+            os.listdir(place)  # its mounter's to unmount, and dead
+        self.assertEqual(caught.exception.errno, errno.ENOTCONN)
 
     def test_S59_figures_are_shown_where_they_were(self):
         with socket.socket() as free:

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """The life of a mount daemon: what it says of itself, who tells it what, what it may do, how it ends."""
 
-import ctypes
 import datetime
 import errno
 import fcntl
@@ -19,7 +18,7 @@ import urllib.request
 import grpc
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import BIN, Deployment, Mount, Program  # noqa: E402
+from deployment import BIN, Deployment, Mount, Program, mount_at  # noqa: E402
 
 site = None
 
@@ -331,7 +330,7 @@ class Confined(LifeCase):
         place = os.path.join(site.root, "handed")
         os.mkdir(place)
         fuse = os.open("/dev/fuse", os.O_RDWR)
-        self.mount_at(place, fuse)
+        mount_at(place, fuse)
         self.addCleanup(subprocess.run, ["umount", "-l", place], check=False)
         program = Program(place + ".log", ["outboard-fuse", "--server", site.address, "--token-file", token,
                                            "--mount", "/any/name=acme/memory:rw", "--fuse-fd", str(fuse)],
@@ -358,14 +357,6 @@ class Confined(LifeCase):
             self.assertEqual(program.process.wait(20), 1)
         self.assertIn("is not open on /dev/fuse", program.words())
 
-    @staticmethod
-    def mount_at(place, fuse):
-        """As a sandbox does it that hands the descriptor in."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
-        if libc.mount(b"outboard", place.encode(), b"fuse.outboard", 0, options.encode()) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
     def test_S60_a_sandbox_without_rights_mounts_in_its_own_namespaces(self):
         token, _ = site.mint("rootless", "ada", ["memory"])
         place = os.path.join(site.root, "rootless")
@@ -373,9 +364,9 @@ class Confined(LifeCase):
         inside = f"""
 import os, subprocess, sys
 sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
-from mount_life_test import Confined
+from deployment import mount_at
 fuse = os.open("/dev/fuse", os.O_RDWR)
-Confined.mount_at({place!r}, fuse)
+mount_at({place!r}, fuse)
 ear, mouth = os.pipe()
 daemon = subprocess.Popen([{os.path.join(BIN, "outboard-fuse")!r}, "--server", {site.address!r}, "--token-file",
                            {token!r}, "--mount", "/memory=acme/memory:rw", "--fuse-fd", str(fuse),
