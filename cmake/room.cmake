@@ -1,9 +1,8 @@
-# room(NAME [WIRE | VERBS] [LINK libs…] [TEST_LINK libs…] [APART x_test.cpp…]): one room of the house as a static library
+# room(NAME [WIRE] [LINK libs…] [TEST_LINK libs…] [APART x_test.cpp…]): one room of the house as a static library
 # `room_NAME`, with its warnings and the tests that stand beside its code (`x_test.cpp`, all in one program, label
 # `unit`). Tests that take seconds stand APART: house_test() makes a program of them, with a label of their own.
 #
-# A room that speaks gRPC says room(… WIRE), one that reads command lines room(… VERBS): its files share those headers,
-# parsed once.
+# A room that speaks gRPC says room(… WIRE): its files share the headers of gRPC and of our protos, parsed once.
 #
 # house_program(NAME MAIN main.cpp LINK rooms…): an executable.
 # house_test(NAME SOURCES … LINK … LABEL l [TIMEOUT s]): a test program that crosses rooms; under a sanitizer it has
@@ -22,8 +21,8 @@ if(OUTBOARD_SANITIZE)
     "TSAN_OPTIONS=suppressions=${suppressions}/thread.supp" "UBSAN_OPTIONS=print_stacktrace=1")
 endif()
 
-# Headers that nearly every file includes, parsed once. Only for a quick build in the preset `dev`: the other presets
-# compile each file by itself, so an include that is missing shows there.
+# Headers that nearly every file includes, parsed once. Only for quick builds, in the presets `dev`, `asan` and `tsan`:
+# the others compile each file by itself, so an include that is missing shows there.
 function(house_headers name)
   file(WRITE ${CMAKE_BINARY_DIR}/${name}.cpp "")
   add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cpp)
@@ -40,15 +39,14 @@ if(OUTBOARD_PCH)
   house_headers(house_headers_plain ${house_std})
   house_headers(house_headers_test ${house_std} <gtest/gtest.h>)
   target_link_libraries(house_headers_test PRIVATE GTest::gtest)
-  house_headers(house_headers_wire ${house_std} <grpcpp/grpcpp.h>)
-  target_link_libraries(house_headers_wire PRIVATE grpc_static)
-  find_package(nlohmann_json REQUIRED)
-  find_package(CLI11 REQUIRED)
-  house_headers(house_headers_verbs ${house_std} <CLI/CLI.hpp> <nlohmann/json.hpp>)
-  target_link_libraries(house_headers_verbs PRIVATE nlohmann_json::nlohmann_json CLI11::CLI11)
+  house_headers(house_headers_grpc ${house_std} <grpcpp/grpcpp.h>)
+  target_link_libraries(house_headers_grpc PRIVATE grpc_static)
+  list(TRANSFORM proto_files REPLACE "(.+)\\.proto$" "<\\1.grpc.pb.h>" OUTPUT_VARIABLE house_protos)
+  house_headers(house_headers_wire ${house_std} <grpcpp/grpcpp.h> ${house_protos})
+  target_link_libraries(house_headers_wire PRIVATE protos)
 endif()
 
-# Lets `target` use the parsed headers of `kind`: plain, test, wire or verbs.
+# Lets `target` use the parsed headers of `kind`: plain, test, grpc, or wire, which is gRPC and all our protos.
 function(share_headers target kind)
   if(OUTBOARD_PCH)
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
@@ -73,7 +71,7 @@ function(house_test name)
 endfunction()
 
 function(room name)
-  cmake_parse_arguments(arg "WIRE;VERBS" "" "LINK;TEST_LINK;APART" ${ARGN})
+  cmake_parse_arguments(arg "WIRE" "" "LINK;TEST_LINK;APART" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
@@ -85,8 +83,6 @@ function(room name)
   target_include_directories(room_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   if(arg_WIRE)
     share_headers(room_${name} wire)
-  elseif(arg_VERBS)
-    share_headers(room_${name} verbs)
   else()
     share_headers(room_${name} plain)
   endif()

@@ -359,6 +359,22 @@ inline constexpr std::chrono::milliseconds kHandoverPause = 5s;
 inline constexpr std::chrono::milliseconds kHandoverTalk = 10s;
 // Who has connected to a control socket says at once what it is.
 inline constexpr std::chrono::milliseconds kControlGreetingWait = 1s;
+// Descriptors that one message between two daemons may carry; the kernel stops at 253.
+inline constexpr std::size_t kHandoverDescriptorsMax = 250;
+// What is handed over grows with what the views hold; nothing else that is said meanwhile does.
+inline constexpr std::uint64_t kHandoverTablesBytesMax = 1ULL << 34U;
+inline constexpr std::uint64_t kHandoverWordsBytesMax = 1U << 16U;
+// Walks of one mounter below places that may be mounted on; each is a process, and a daemon that
+// was taken over must not fill the machine with them.
+inline constexpr std::size_t kMounterWalkersMax = 16;
+// A mount or an unmount takes milliseconds; one that hangs must not hold the daemon's end, and a
+// kernel that lets nobody unmount is not waited for any longer than a machine's own end would.
+inline constexpr std::chrono::milliseconds kMountWait = 10s;
+inline constexpr std::chrono::milliseconds kMounterEndWait = 5s;
+// What a kernel does is found out by requests of microseconds; a machine that needs longer tells
+// nothing about its kernel. Who asks for the verdict waits a little longer than it is looked for.
+inline constexpr std::chrono::seconds kKernelProbeMax = 10s;
+inline constexpr std::chrono::milliseconds kKernelProbeWait = 12s;
 // Threads of the control socket: a few callers of one sandbox, each of which may wait in a barrier.
 inline constexpr int kControlCallsMax = 16;
 

@@ -11,15 +11,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/limits.h"
 #include "fusefs/handover/packed.h"
 
 namespace outboard::fusefs {
 namespace {
-
-constexpr std::size_t kDescriptorsMax = 250;  // a message carries 253
-// Terms and tables grow with what the views hold; nothing else that is said does.
-constexpr std::uint64_t kTablesBytesMax = 1ULL << 34U;
-constexpr std::uint64_t kWordsBytesMax = 1U << 16U;
 
 struct Header {
   std::array<char, 4> magic{kParleyGreeting, 'B', 'H', 'O'};
@@ -51,7 +47,7 @@ bool ready(int socket, short events, Moment deadline) {
 // Reads all of `into`; descriptors that come with it are added.
 Status read_all(int socket, char* into, std::size_t size, std::vector<int>* descriptors,
                 Moment deadline) {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptorsMax)> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kHandoverDescriptorsMax)> control{};
   while (size > 0) {
     if (!ready(socket, POLLIN, deadline)) return late();
     iovec part{into, size};
@@ -78,7 +74,7 @@ Status read_all(int socket, char* into, std::size_t size, std::vector<int>* desc
 
 Status write_all(int socket, std::string_view bytes, const std::vector<int>& descriptors,
                  Moment deadline) {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptorsMax)> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kHandoverDescriptorsMax)> control{};
   bool with = !descriptors.empty();
   while (!bytes.empty()) {
     if (!ready(socket, POLLOUT, deadline)) return late();
@@ -154,7 +150,7 @@ Peer Parley::peer() const {
 
 Status Parley::say(Word word, std::string_view text, const std::vector<int>& descriptors,
                    Moment deadline) const {
-  if (descriptors.size() > kDescriptorsMax) {
+  if (descriptors.size() > kHandoverDescriptorsMax) {
     return Error{Code::too_big, "this daemon has more views than one message carries: remount"};
   }
   Header header;
@@ -172,7 +168,8 @@ Result<Said> Parley::hear(Word word, Moment deadline) const {
   auto heard = read_all(socket_, reinterpret_cast<char*>(&header), sizeof header,
                         owned ? &said.descriptors : nullptr, deadline);
   if (!heard) return std::move(heard).error();
-  if (header.magic != Header().magic || header.size > (owned ? kTablesBytesMax : kWordsBytesMax)) {
+  if (header.magic != Header().magic ||
+      header.size > (owned ? kHandoverTablesBytesMax : kHandoverWordsBytesMax)) {
     return Error{Code::unsupported, "what answers there is no mount daemon that hands over"};
   }
   said.word = static_cast<Word>(header.word);

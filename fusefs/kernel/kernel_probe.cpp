@@ -15,11 +15,11 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "core/limits.h"
+
 namespace outboard::fusefs {
 namespace {
 
-// A request takes microseconds; a machine that needs longer tells nothing about its kernel.
-constexpr unsigned kProbeMax_s = 10;
 constexpr double kForever = 1e9;
 constexpr std::string_view kOverwritten = "overwritten";  // a file whose content changes
 constexpr std::string_view kMade = "made";                // one that is not there at first
@@ -168,7 +168,7 @@ KernelVerdict probe_kernel(const std::string& place,
     return KernelVerdict::untried;
   }
   std::signal(SIGALRM, SIG_DFL);
-  ::alarm(kProbeMax_s);
+  ::alarm(static_cast<unsigned>(kKernelProbeMax.count()));
   const pid_t looker = ::fork();
   if (looker == 0) {
     ::close(up[0]);

@@ -32,15 +32,7 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-// Each is a process: a daemon that was taken over must not fill the machine with them.
-constexpr std::size_t kWalkersMax = 16;
 constexpr int kSocket = 3;  // the mounter's end, once all else is closed
-// For a kernel that lets nobody unmount; the daemon does not wait for it for ever.
-constexpr int kEndWait_ms = 5'000;
-// A mount or an unmount takes milliseconds; one that hangs must not hold the daemon's end.
-constexpr int kWishWait_ms = 10'000;
-// Longer than the prober gives itself.
-constexpr int kProbeWait_ms = 12'000;
 
 // To see every name below a view; the second sees less, and is enough for that.
 constexpr Capabilities kToLook = 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH;
@@ -173,7 +165,7 @@ class Attendant {
     const bool inside = place.starts_with('/') && ("/" + place + "/").find("/../") == place.npos;
     if (!views_.contains(question.view) || !inside) return;
     reap();
-    if (walkers_ >= kWalkersMax) {
+    if (walkers_ >= kMounterWalkersMax) {
       return answer(socket, {Error{Code::unavailable, "too many walks are under way; try later"}});
     }
     const pid_t child = ::fork();
@@ -272,7 +264,7 @@ class DistantMount final : public Mounting {
 };
 
 // timed_out: no answer came in time; unavailable: none will.
-Answer exchange(int socket, const Question& question, int wait_ms) {
+Answer exchange(int socket, const Question& question, milliseconds wait) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return {gone()};
   const bool asked = ask(socket, question, ends[1]);
@@ -282,7 +274,7 @@ Answer exchange(int socket, const Question& question, int wait_ms) {
   if (asked) {
     int came = -1;
     do {
-      came = ::poll(&ready, 1, wait_ms);
+      came = ::poll(&ready, 1, static_cast<int>(wait.count()));
     } while (came < 0 && errno == EINTR);
     if (came == 0) {
       answered = {Error{Code::timed_out, "the process that mounts did not answer in time"}};
@@ -295,7 +287,7 @@ Answer exchange(int socket, const Question& question, int wait_ms) {
 }
 
 Answer DistantMount::say(Wish wish) const {
-  return exchange(socket_, {wish, number_, 0, {}}, kWishWait_ms);
+  return exchange(socket_, {wish, number_, 0, {}}, kMountWait);
 }
 
 }  // namespace
@@ -327,7 +319,7 @@ Mounter::~Mounter() {
   ::close(socket_);
   const int handle = static_cast<int>(::syscall(SYS_pidfd_open, process_, 0));
   pollfd ended{handle, POLLIN, 0};
-  const bool over = handle < 0 || ::poll(&ended, 1, kEndWait_ms) == 1;
+  const bool over = handle < 0 || ::poll(&ended, 1, static_cast<int>(kMounterEndWait.count())) == 1;
   if (handle >= 0) ::close(handle);
   if (over) ::waitpid(process_, nullptr, 0);
 }
@@ -338,29 +330,28 @@ std::unique_ptr<Mounting> Mounter::view(std::size_t number) const {
 
 Result<std::size_t> Mounter::add(const MountPlan& plan) const {
   const auto added =
-      exchange(socket_, {Wish::add, 0, 0, plan.path, plan.volume, plan.read_only}, kWishWait_ms);
+      exchange(socket_, {Wish::add, 0, 0, plan.path, plan.volume, plan.read_only}, kMountWait);
   if (added.refused) return *added.refused;
   return added.number;
 }
 
 void Mounter::forget(std::size_t number) const {
-  exchange(socket_, {Wish::forget, static_cast<std::uint32_t>(number), 0, {}}, kWishWait_ms);
+  exchange(socket_, {Wish::forget, static_cast<std::uint32_t>(number), 0, {}}, kMountWait);
 }
 
 Status Mounter::check_kernel() const {
-  const Answer said = exchange(socket_, {Wish::verdict, 0, 0, {}}, kProbeWait_ms);
+  const Answer said = exchange(socket_, {Wish::verdict, 0, 0, {}}, kKernelProbeWait);
   if (!said.refused) return success();
   if (said.refused->code == Code::unsupported) return *said.refused;
   return Error{Code::unavailable, said.refused->message};
 }
 
 Status Mounter::walk(std::size_t number, const std::string& place, Moment deadline) const {
-  const auto left =
-      duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-  const auto wait_ms = std::clamp<std::int64_t>(left, 0, 3'600'000);
+  const auto left = duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+  const auto wait = std::clamp<milliseconds>(left, 0ms, 1h);
   const Question question{Wish::walk, static_cast<std::uint32_t>(number),
-                          static_cast<std::uint64_t>(wait_ms / 1000), place};
-  const auto answered = exchange(socket_, question, static_cast<int>(wait_ms));
+                          static_cast<std::uint64_t>(wait / 1s), place};
+  const auto answered = exchange(socket_, question, wait);
   if (!answered.refused) return success();
   Error why = *answered.refused;
   if (why.code == Code::timed_out) why.message = "walking " + place + " did not end in time";

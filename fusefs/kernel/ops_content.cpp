@@ -27,7 +27,8 @@ void fill(fuse_file_info& file, const Opened& opened) {
   file.keep_cache = opened.keep_cache ? 1 : 0;
   // Through its cache the kernel sends a write page by page, and another program's close could
   // publish the half of a line: past it a write is one request. [S3]
-  file.direct_io = (file.flags & O_ACCMODE) == O_WRONLY && (file.flags & O_APPEND) != 0 ? 1 : 0;
+  const bool appends = (file.flags & O_APPEND) != 0 && (file.flags & O_ACCMODE) != O_RDONLY;
+  file.direct_io = appends ? 1 : 0;
   // Nothing to publish when nothing can be written: close costs no request. But a close gives up
   // its process's locks in the file, and the kernel says so in FLUSH only. [S54]
   file.noflush = (file.flags & O_ACCMODE) == O_RDONLY && !opened.locked ? 1 : 0;

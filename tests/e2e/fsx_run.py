@@ -474,6 +474,8 @@ class Run:
         size = min(size, len(handle.node.content) - offset)
         if size <= 0:
             return
+        if handle.appends:  # past the kernel's cache, where nothing is mapped
+            return self.answered(attempt(mmap.mmap, handle.fd, len(handle.node.content))[0], errno.ENODEV)
         data = self.data(size, "map")
         with mmap.mmap(handle.fd, len(handle.node.content)) as seen:
             seen[offset:offset + size] = data
@@ -484,7 +486,7 @@ class Run:
 
     def do_map_keep(self, label):
         handle = self.writable(label)
-        if handle and handle.reads and handle.node.content and not handle.map:
+        if handle and handle.reads and not handle.appends and handle.node.content and not handle.map:
             handle.map = mmap.mmap(handle.fd, len(handle.node.content),
                                    prot=mmap.PROT_READ | (mmap.PROT_WRITE if handle.writes else 0))
 

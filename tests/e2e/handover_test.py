@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from deployment import BIN, Deployment, Mount, Program, mount_at  # noqa: E402
 
 OFFER, TERMS, BEGIN, TABLES, TAKEN, REFUSAL = range(1, 7)
-FORMAT = 2
+FORMAT = 3
 PAUSE_SECONDS = 5  # kHandoverPause
 HANDOVERS = 10
 site = None
@@ -203,6 +203,7 @@ class Unnoticed(HandoverCase):
         gone = os.open(at("gone"), os.O_RDWR | os.O_CREAT)
         os.write(gone, b"nameless")
         os.unlink(at("gone"))
+        os.setxattr(gone, "user.mark", b"its own")
         lodger = subprocess.Popen(["sh", "-c", "while read word; do pwd; echo $word > at-home; done"],
                                   cwd=at("home"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         listing = os.scandir(at("many"))
@@ -258,6 +259,7 @@ class Unnoticed(HandoverCase):
         names += [entry.name for entry in listing]
         self.assertEqual(sorted(names), [f"{number:03d}" for number in range(300)])
         self.assertEqual(os.pread(gone, 20, 0), b"nameless")
+        self.assertEqual(os.getxattr(gone, "user.mark"), b"its own")
         os.close(gone)
         site.meet("memory", two)
         self.assertEqual(get(two.at("memory", "written")), "0123456789")

@@ -302,12 +302,23 @@ TEST_F(TwoMounts, S3_AnAppendIsOneRequestWhereverItFalls) {
   const auto asked = [&] { return a().activity().requests["WRITE"]; };
   std::uint64_t before = asked();
   std::string whole(4'090, 'x');
-  for (const std::size_t size : {26U, 4'096U, 200'000U}) {
-    put(log, std::string(size, 'y'), O_APPEND);
-    EXPECT_EQ(asked() - before, 1U) << size;
-    before = asked();
-    whole += std::string(size, 'y');
+  for (const int access : {O_WRONLY, O_RDWR}) {
+    for (const std::size_t size : {26U, 4'096U, 200'000U}) {
+      const int fd = open(log.c_str(), access | O_APPEND);
+      EXPECT_EQ(write(fd, std::string(size, 'y').data(), size), static_cast<ssize_t>(size));
+      EXPECT_EQ(close(fd), 0);
+      EXPECT_EQ(asked() - before, 1U) << access << " " << size;
+      before = asked();
+      whole += std::string(size, 'y');
+    }
   }
+  const int reader = open(log.c_str(), O_RDWR | O_APPEND);
+  EXPECT_EQ(write(reader, "z", 1), 1);
+  whole += 'z';
+  std::string shown(whole.size() + 1, ' ');
+  EXPECT_EQ(pread(reader, shown.data(), shown.size(), 0), static_cast<ssize_t>(whole.size()));
+  EXPECT_TRUE(shown == whole + ' ');
+  EXPECT_EQ(close(reader), 0);
   EXPECT_TRUE(get(log) == whole);
   meet();
   EXPECT_TRUE(get(b().at("log")) == whole);
