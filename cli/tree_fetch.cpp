@@ -59,7 +59,7 @@ class Fetching {
     if (file.node.xattr_bytes != 0) {
       auto xattrs = store_.xattrs(context_.call(), volume_, file.node.inode);
       if (!xattrs) return xattrs.error();
-      if (auto set = draft.set_xattrs(*xattrs); !set) return set;
+      if (auto set = draft.set_xattrs(xattrs->value); !set) return set;
     }
     if (auto set = draft.set_mode(file.node.attributes.mode); !set) return set;
     return draft.keep();

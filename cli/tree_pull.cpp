@@ -215,7 +215,7 @@ class TreePull {
       if (one->node.xattr_bytes != 0) {
         auto read = store_.xattrs(context_.call(), place_.volume.id, one->node.inode);
         if (!read) return read.error();
-        xattrs = *std::move(read);
+        xattrs = std::move(read->value);
       }
       if (one->path == "/") continue;  // the folder's own mode is its owner's
       auto done = target.finish_directory(one->path, one->node.attributes.mode, xattrs);
@@ -296,7 +296,7 @@ Status write_archive(Context& context, Store& store, const OpenPlace& place,
     if (node.xattr_bytes != 0 && entry.link_of.empty()) {
       auto xattrs = store.xattrs(context.call(), place.volume.id, node.inode);
       if (!xattrs) return xattrs.error();
-      entry.xattrs = *std::move(xattrs);
+      entry.xattrs = std::move(xattrs->value);
     }
     if (auto begun = writer.begin(entry); !begun) return begun;
     if (!node.is(Kind::file) || !entry.link_of.empty()) continue;

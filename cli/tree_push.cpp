@@ -133,8 +133,10 @@ class TreePush {
     PlanRules rules;
     rules.remove = options_.remove;
     rules.each = true;
-    rules.xattrs = [this](const Node& node) {
-      return store_.xattrs(context_.call(), place_.volume.id, node.inode);
+    rules.xattrs = [this](const Node& node) -> Result<Xattrs> {
+      auto read = store_.xattrs(context_.call(), place_.volume.id, node.inode);
+      if (!read) return read.error();
+      return std::move(read->value);
     };
     const SameContent same = [this](const LocalNode& here, const Node& there) {
       return has_content(context_, store_, place_.volume.id, there, here.size, here.digest);

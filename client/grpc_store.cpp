@@ -301,15 +301,22 @@ Result<Seq> GrpcStore::snapshot(const Call& call, VolumeId volume, const Snapsho
   return seq;
 }
 
-Result<Xattrs> GrpcStore::xattrs(const Call& call, VolumeId volume, Inode inode) {
+Result<At<Xattrs>> GrpcStore::xattrs(const Call& call, VolumeId volume, Inode inode,
+                                     const ReadAt& at) {
   v1::GetXattrsRequest request;
   request.set_volume(volume.value);
   request.set_inode(inode.value);
+  wire::write(at, request.mutable_at());
   v1::GetXattrsResponse response;
   const Status asked = parts_->read(call, &Stub::GetXattrs, request, &response);
   if (!asked) return asked.error();
+  if (response.seq() == 0 && ((at.as_of && *at.as_of) || at.revision)) {
+    return Error{Code::unsupported,
+                 "the server does not know what extended attributes have been: start a newer one"};
+  }
   Faults faults;
-  return wire::read(response, faults);
+  Xattrs xattrs = wire::read(response, faults);
+  return At<Xattrs>{std::move(xattrs), Seq{response.seq()}};
 }
 
 Result<At<std::vector<Change>>> GrpcStore::history(const Call& call, VolumeId volume,

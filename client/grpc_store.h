@@ -67,7 +67,8 @@ class GrpcStore final : public Store {
                                                      const std::vector<ContentKey>& keys) override;
   Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                        const std::function<void(SnapshotPart)>& take) override;
-  Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override;
+  Result<At<Xattrs>> xattrs(const Call& call, VolumeId volume, Inode inode,
+                            const ReadAt& at) override;
   Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,
                                           const HistoryQuery& query) override;
   Result<At<std::vector<VersionInfo>>> versions(const Call& call, VolumeId volume,

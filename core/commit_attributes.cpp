@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/commit_step.h"
+#include "core/ignored.h"
 #include "core/limits.h"
 
 namespace outboard::rules {
@@ -15,7 +16,17 @@ Result<Target> enter_target(Work& work, const NodeRef& node) {
   return target;
 }
 
-Result<Outcome> store_xattrs(Work& work, Target& target, Xattrs xattrs) {
+// The attribute becomes `to`, or goes; what it was is kept with the change. [S28]
+Result<Outcome> store_xattr(Work& work, Target& target, Xattrs xattrs, const std::string& attribute,
+                            const std::optional<std::string>& to) {
+  FormerXattr former;
+  former.name = attribute;
+  if (const auto had = xattrs.find(attribute); had != xattrs.end()) former.value = had->second;
+  if (to) {
+    xattrs[attribute] = *to;
+  } else {
+    xattrs.erase(attribute);
+  }
   std::size_t bytes = 0;
   for (const auto& [name, value] : xattrs) bytes += name.size() + value.size();
   Node& node = target.stored.node;
@@ -29,8 +40,15 @@ Result<Outcome> store_xattrs(Work& work, Target& target, Xattrs xattrs) {
   node.attributes.changed = work.set.now();
   work.set.put_xattrs(node.inode, std::move(xattrs));
   work.set.put_node(target.stored);
-  const Seq seq =
-      work.set.record(make_change(work, ChangeKind::xattrs, node, path_for_log(work, target)));
+  Change change = make_change(work, ChangeKind::xattrs, node, path_for_log(work, target));
+  if (former.value && is_ignored(work.set.volume().ignored, change.path)) {  // [S34]
+    former.value.reset();
+    former.lost = Lost::let_go;
+  }
+  former.inode = node.inode;
+  former.seq = work.set.record(std::move(change));
+  const Seq seq = former.seq;
+  work.set.keep_former(std::move(former));
   return outcome_of(node, target.dentry, seq);
 }
 
@@ -68,8 +86,7 @@ Result<Outcome> apply(Work& work, const SetXattr& op) {
   if (!there && op.mode == XattrMode::replace) {
     return refuse(Code::not_found, op.name, "there is no attribute " + op.name + " to replace");
   }
-  (*xattrs)[op.name] = op.value;
-  return store_xattrs(work, *target, std::move(*xattrs));
+  return store_xattr(work, *target, std::move(*xattrs), op.name, op.value);
 }
 
 Result<Outcome> apply(Work& work, const RemoveXattr& op) {
@@ -77,10 +94,10 @@ Result<Outcome> apply(Work& work, const RemoveXattr& op) {
   if (!target) return target.error();
   auto xattrs = work.set.xattrs(target->stored.node.inode);
   if (!xattrs) return xattrs.error();
-  if (xattrs->erase(op.name) == 0) {
+  if (!xattrs->contains(op.name)) {
     return refuse(Code::not_found, op.name, "there is no attribute " + op.name);
   }
-  return store_xattrs(work, *target, std::move(*xattrs));
+  return store_xattr(work, *target, std::move(*xattrs), op.name, std::nullopt);
 }
 
 }  // namespace outboard::rules

@@ -109,9 +109,12 @@ Result<Outcome> apply(Work& work, const Redact& op) {
   auto stored = known(work, op.inode);
   if (!stored) return stored.error();
   Node& node = stored->node;
-  if (!node.is(Kind::file)) {
+  const bool file = node.is(Kind::file);
+  if (!file && op.version) {
     return refuse(Code::invalid, to_string(op.inode),
-                  "node " + to_string(op.inode) + " is no file: only those have bytes to redact");
+                  "node " + to_string(op.inode) +
+                      " is no file: of others only what their extended attributes have been can be "
+                      "redacted, all of it");
   }
   if (op.version) {
     auto kept = work.set.version(op.inode, op.version);
@@ -123,7 +126,7 @@ Result<Outcome> apply(Work& work, const Redact& op) {
     }
   }
   const Redaction redaction{op.inode, op.version, node.version};
-  if (redaction.covers(node.inode, node.version)) {
+  if (file && redaction.covers(node.inode, node.version)) {
     node.digest.reset();
     stored->chunked = false;
     work.set.put_node(*stored);
@@ -133,7 +136,8 @@ Result<Outcome> apply(Work& work, const Redact& op) {
   change.redacted = true;
   change.node.digest.reset();  // a redacted change shows none
   const Seq seq = work.set.record(std::move(change));
-  work.set.redact(redaction);
+  if (file) work.set.redact(redaction);
+  if (!op.version) work.set.redact_formers(op.inode);
   return outcome_of(node, Dentry{}, seq);
 }
 

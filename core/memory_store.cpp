@@ -352,13 +352,16 @@ Result<At<std::vector<Result<Content>>>> MemoryStore::read_many(
   return answer;
 }
 
-Result<Xattrs> MemoryStore::xattrs(const Call&, VolumeId volume, Inode inode) {
+Result<At<Xattrs>> MemoryStore::xattrs(const Call& call, VolumeId volume, Inode inode,
+                                       const ReadAt& at) {
   const Lock lock(mutex_);
-  auto found = shelf(volume);
+  auto found = tree_at(call, volume, at);
   if (!found) return found.error();
-  auto known = (*found)->tree.now().resolve(inode);
+  auto known = found->tree().resolve(inode);
   if (!known) return known.error();
-  return (*found)->tree.xattrs(inode);
+  auto xattrs = found->now.xattrs_as_of(inode, found->seq);
+  if (!xattrs) return xattrs.error();
+  return At<Xattrs>{*std::move(xattrs), found->seq};
 }
 
 Result<At<std::vector<std::vector<std::string>>>> MemoryStore::paths(

@@ -58,7 +58,8 @@ class MemoryStore final : public Store {
                                                      const std::vector<ContentKey>& keys) override;
   Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                        const std::function<void(SnapshotPart)>& take) override;
-  Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override;
+  Result<At<Xattrs>> xattrs(const Call& call, VolumeId volume, Inode inode,
+                            const ReadAt& at) override;
   Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
                                                           const std::vector<Inode>& inodes,
                                                           const ReadAt& at) override;

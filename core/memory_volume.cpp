@@ -101,6 +101,25 @@ Result<Xattrs> MemoryVolume::xattrs(Inode inode) {
   return found == xattrs_.end() ? Xattrs{} : found->second;
 }
 
+// Back from now, change by change.
+Result<Xattrs> MemoryVolume::xattrs_as_of(Inode inode, Seq seq) const {
+  Xattrs then;
+  if (const auto now = xattrs_.find(inode); now != xattrs_.end()) then = now->second;
+  const auto found = formers_.find(inode);
+  if (found == formers_.end()) return then;
+  std::map<std::string, Lost> lost;
+  for (auto former = found->second.rbegin(); former != found->second.rend() && former->seq > seq;
+       ++former) {
+    lost[former->name] = former->lost;
+    then.erase(former->name);
+    if (former->value) then[former->name] = *former->value;
+  }
+  for (const auto& [name, how] : lost) {
+    if (how != Lost::nothing) return lost_xattr(inode, seq, how);
+  }
+  return then;
+}
+
 Result<Inode> MemoryVolume::allot_inode() {
   last_inode_ = Inode{last_inode_.value + 1};
   return last_inode_;
@@ -215,8 +234,15 @@ void MemoryVolume::absorb(const WorkingSet& set) {
   for (const ContentEdit& edit : set.contents()) {
     if (edit.passing) drop_passing(edit.inode, edit.version);
   }
+  for (const FormerXattr& former : set.formers()) formers_[former.inode].push_back(former);
   log_.insert(log_.end(), set.changes().begin(), set.changes().end());
   for (const Redaction& redaction : set.redactions()) redact(redaction);
+  for (const Inode inode : set.redacted_formers()) {
+    for (FormerXattr& former : formers_[inode]) {
+      if (former.value) former.lost = Lost::redacted;
+      former.value.reset();
+    }
+  }
 }
 
 void MemoryVolume::redact(const Redaction& redaction) {
@@ -267,6 +293,9 @@ void MemoryVolume::prune(Seq upto) {
   base_ = as_of(upto);
   base_.drop_removed_nodes();
   std::erase_if(log_, [&](const Change& change) { return change.seq <= upto; });
+  for (auto& [inode, formers] : formers_) {
+    std::erase_if(formers, [&](const FormerXattr& former) { return former.seq <= upto; });
+  }
   oldest_ = Seq{upto.value + 1};
   volume_.pruned = upto;
   volume_.used_versions -= std::erase_if(contents_, [&](const auto& kept) {

@@ -59,6 +59,8 @@ class MemoryVolume final : public TreeSource {
   // As Store::paths() says, of now() or the tree as of `upto`. Looks through all of its names.
   std::vector<std::string> paths(const MemoryTree& tree, Inode inode, Seq upto) const;
   std::vector<VersionInfo> versions(Inode inode) const;
+  // As of `seq`, as Store::xattrs() says. REQUIRES: oldest() - 1 <= seq.
+  Result<Xattrs> xattrs_as_of(Inode inode, Seq seq) const;
   // Changes in seq order from `oldest()` to the head.
   const std::vector<Change>& log() const { return log_; }
   Seq oldest() const { return oldest_; }
@@ -82,6 +84,7 @@ class MemoryVolume final : public TreeSource {
   MemoryTree base_;  // behind the last change that was forgotten: where the log begins
   std::map<Inode, std::set<Dentry>> names_of_;
   std::map<Inode, Xattrs> xattrs_;
+  std::map<Inode, std::vector<FormerXattr>> formers_;  // by seq
   std::map<ContentKey, MemoryContent> contents_;
   std::vector<Change> log_;
   Seq oldest_{1};

@@ -205,8 +205,9 @@ struct Restore {
   friend bool operator==(const Restore&, const Restore&) = default;
 };
 
-// Purges the bytes and digests of one version, or of all there are (Version{0}). Its numbers, its
-// author and its place in the log stay. Only administrators may. [S30]
+// Purges the bytes and digests of one version, or of all there are (Version{0}), and then what the
+// extended attributes have been, too; of what is no file, those alone. Its numbers, its author and
+// its place in the log stay. Only administrators may. [S30]
 struct Redact {
   Inode inode;
   Version version;

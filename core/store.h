@@ -211,7 +211,11 @@ class Store {
   // All entries as of one seq, in parts, to `take` (on the caller's thread). The seq is the answer.
   virtual Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                                const std::function<void(SnapshotPart)>& take) = 0;
-  virtual Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) = 0;
+  // All of a node's extended attributes; of a removed one while its inode is still held. As of a
+  // seq: history_gone also when what one of them was has been let go for its bytes, or redacted.
+  // [S28]
+  virtual Result<At<Xattrs>> xattrs(const Call& call, VolumeId volume, Inode inode,
+                                    const ReadAt& at = {}) = 0;
   // The paths of each node's names, in the order asked, at most kPathsOfNodeMax for a node; of a
   // removed one the path at its last change; nothing for a number that no node has, or had then.
   // Asked by who stands before a store and shows only a part of it; `unsupported` elsewhere.

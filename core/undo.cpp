@@ -22,7 +22,8 @@ struct Touched {
   Seq before;  // as it was behind this seq it is to be again
   std::string path;
   std::map<Dentry, NameThenAndNow> names;
-  std::string others;  // who else has changed it since
+  std::string others;   // who else has changed it since
+  bool xattrs = false;  // its extended attributes were changed
   std::optional<Node> then;
   std::optional<Node> now;
 
@@ -75,6 +76,7 @@ class Planner {
     remove_directories();
     bring_back_files();
     rewrite();
+    if (auto done = reset_xattrs(); !done) return done.error();
     return std::move(plan_);
   }
 
@@ -97,6 +99,7 @@ class Planner {
     if (!only || change.node.inode == *only) {
       Touched& touched = touched_[change.node.inode];
       if (!change.path.empty()) touched.path = change.path;
+      touched.xattrs = touched.xattrs || change.kind == ChangeKind::xattrs;
       if (change.before) touched.lose(*change.before);
       if (change.after) touched.gain(*change.after);
     }
@@ -370,6 +373,42 @@ class Planner {
     }
   }
 
+  // Last: what was removed stands again by then, with the attributes that it had when it went.
+  Status reset_xattrs() {
+    for (const auto& [inode, touched] : touched_) {
+      if (!touched.then || !touched.xattrs) continue;
+      ReadAt at;
+      at.as_of = touched.before;
+      auto then = store_.xattrs(call_(), volume_, inode, at);
+      if (!then && then.error().code == Code::history_gone) {
+        conflict(touched, "its extended attributes of then are no longer kept");
+        continue;
+      }
+      if (!then) return then.error();
+      auto now = store_.xattrs(call_(), volume_, inode);
+      if (!now) return now.error();
+      add_xattrs(inode, touched, then->value, now->value);
+    }
+    return success();
+  }
+
+  // What goes and what shrinks comes first: no node has more at any time than then or now.
+  void add_xattrs(Inode inode, const Touched& touched, const Xattrs& then, const Xattrs& now) {
+    std::multimap<std::ptrdiff_t, Op> ops;
+    for (const auto& [name, value] : now) {
+      if (!then.contains(name)) ops.emplace(-std::ssize(name + value), RemoveXattr{inode, name});
+    }
+    for (const auto& [name, value] : then) {
+      const auto is = now.find(name);
+      const bool there = is != now.end();
+      if (there && is->second == value) continue;
+      const std::ptrdiff_t had = there ? std::ssize(is->second) : -std::ssize(name);
+      ops.emplace(std::ssize(value) - had,
+                  SetXattr{inode, name, value, there ? XattrMode::replace : XattrMode::create});
+    }
+    for (auto& [growth, op] : ops) add(UndoKind::xattrs, touched, std::move(op));
+  }
+
   Store& store_;
   const std::function<Call()>& call_;
   const VolumeId volume_;
@@ -387,6 +426,7 @@ std::string_view name_of(UndoKind kind) {
     case UndoKind::rename: return "rename back";
     case UndoKind::content: return "rewrite";
     case UndoKind::attributes: return "set mode";
+    case UndoKind::xattrs: return "set attribute";
   }
   return "change";
 }

@@ -23,7 +23,7 @@ struct UndoQuery {
   bool force = false;        // also where others have changed the same node since
 };
 
-enum class UndoKind : std::uint8_t { remove, bring_back, rename, content, attributes };
+enum class UndoKind : std::uint8_t { remove, bring_back, rename, content, attributes, xattrs };
 std::string_view name_of(UndoKind kind);
 
 struct UndoStep {

@@ -194,6 +194,63 @@ TEST_F(Undo, S29_OneToolCallIsUndone) {
             (std::map<std::string, std::string>{{"/", "directory"}, {"/a", "0"}, {"/b", "0"}}));
 }
 
+// [S29] Extended attributes go back, of what was removed too, however near to the limit.
+TEST_F(Undo, S29_ExtendedAttributesGoBack) {
+  put("/f", "1");
+  put("/gone", "2");
+  const auto set = [&](const std::string& path, const std::string& name, std::string value) {
+    act(SetXattr{NodeRef{path}, name, std::move(value)});
+  };
+  const auto all = [&](Inode inode) { return store.xattrs(call(), volume, inode, {})->value; };
+  const Inode file = store.attributes(call(), volume, "/f", {})->value.inode;
+  const Inode gone = store.attributes(call(), volume, "/gone", {})->value.inode;
+  for (const char* name : {"user.1", "user.2", "user.3"}) {
+    set("/f", name, std::string(kXattrValueBytesMax, name[5]));
+  }
+  set("/f", "user.left", "as it is");
+  set("/gone", "user.note", "before");
+  const Xattrs before = all(file);
+  const Seq then = head();
+  act(RemoveXattr{NodeRef{"/f"}, "user.1"});
+  set("/f", "user.2", "small");
+  for (const char* name : {"user.4", "user.5"}) {
+    set("/f", name, std::string(kXattrValueBytesMax, name[5]));
+  }
+  set("/gone", "user.note", "after");
+  act(Unlink{at("/gone")});
+  const Xattrs after = all(file);
+  const Seq later = head();
+  EXPECT_TRUE(undo(to(then)).conflicts.empty());
+  EXPECT_EQ(all(file), before);
+  EXPECT_EQ(all(gone), (Xattrs{{"user.note", "before"}}));
+  EXPECT_TRUE(planned(to(then)).steps.empty()) << "it is as it was";
+  undo(to(later));
+  EXPECT_EQ(all(file), after);
+}
+
+// [S29] A session's attributes are undone; what they were is not invented when it was purged.
+TEST_F(Undo, S29_ExtendedAttributesOfASessionAreUndone) {
+  put("/f", "1");
+  put("/purged", "2");
+  const SessionId session{random_uuid()};
+  for (const char* path : {"/f", "/purged"}) act(SetXattr{NodeRef{path}, "user.a", "before"});
+  for (const char* path : {"/f", "/purged"}) {
+    act(SetXattr{NodeRef{path}, "user.a", "by the session"}, session);
+    act(SetXattr{NodeRef{path}, "user.b", "by the session"}, session);
+  }
+  const Inode file = store.attributes(call(), volume, "/f", {})->value.inode;
+  const Inode purged = store.attributes(call(), volume, "/purged", {})->value.inode;
+  act(Redact{purged, {}});
+  UndoQuery query;
+  query.session = session;
+  query.force = true;
+  const UndoPlan plan = undo(query);
+  EXPECT_EQ(store.xattrs(call(), volume, file, {})->value, (Xattrs{{"user.a", "before"}}));
+  EXPECT_EQ(store.xattrs(call(), volume, purged, {})->value.at("user.a"), "by the session");
+  ASSERT_EQ(plan.conflicts.size(), 1U);
+  EXPECT_EQ(plan.conflicts[0].path, "/purged");
+}
+
 // [S29] A plan is refused whole when something changed under it.
 TEST_F(Undo, S29_APlanThatIsOutOfDateIsRefusedWhole) {
   put("/a", "1");

@@ -21,6 +21,20 @@ Error redacted_bytes(Inode inode, Version version) {
                to_string(inode)};
 }
 
+}  // namespace
+
+Error lost_xattr(Inode inode, Seq seq, Lost lost) {
+  CHECK(lost != Lost::nothing);
+  return Error{Code::history_gone,
+               "an extended attribute of node " + to_string(inode) + " as of seq " +
+                   to_string(seq) +
+                   (lost == Lost::redacted ? " was redacted: its value is gone for good"
+                                           : " is no longer kept"),
+               to_string(inode)};
+}
+
+namespace {
+
 std::uint64_t moved_by(std::uint64_t value, std::int64_t by) {
   const auto step = static_cast<std::uint64_t>(by);  // wraps as two's complement does
   CHECK(by >= 0 || value >= -step);
@@ -342,6 +356,8 @@ WorkingSet::Savepoint WorkingSet::savepoint() const {
   savepoint.moves = moves_.size();
   savepoint.historic = historic_.size();
   savepoint.redactions = redactions_.size();
+  savepoint.formers = formers_.size();
+  savepoint.redacted_formers = redacted_formers_.size();
   savepoint.volume = volume_;
   return savepoint;
 }
@@ -366,6 +382,8 @@ void WorkingSet::undo_to(const Savepoint& savepoint) {
   moves_.resize(savepoint.moves);
   historic_.resize(savepoint.historic);
   redactions_.resize(savepoint.redactions);
+  formers_.resize(savepoint.formers);
+  redacted_formers_.resize(savepoint.redacted_formers);
   volume_ = savepoint.volume;
 }
 

@@ -102,6 +102,25 @@ struct Redaction {
   }
 };
 
+// What of a former attribute is no longer known.
+enum class Lost : std::uint8_t {
+  nothing,  // it is known
+  let_go,   // by retention, or of a name without history
+  redacted,
+};
+
+// What an extended attribute was before a change of it. [D40]
+struct FormerXattr {
+  Seq seq;  // of the change
+  Inode inode;
+  std::string name;
+  std::optional<std::string> value;  // unset: there was none, or it is lost
+  Lost lost = Lost::nothing;
+};
+
+// The refusal of a read as of `seq` that would need it. REQUIRES: it is lost.
+Error lost_xattr(Inode inode, Seq seq, Lost lost);
+
 // A directory whose path changed: every dentry strictly below `from` now lies below `to`. Apply in
 // order. An exchange of two directories is three moves, by way of a path that no name can make
 // ("//" and an inode).
@@ -146,9 +165,13 @@ class WorkingSet {
   void put_name(const Dentry& name, Inode inode);
   void drop_name(const Dentry& name);
   void put_xattrs(Inode inode, Xattrs xattrs);
+  // REQUIRES: its change was recorded.
+  void keep_former(FormerXattr former) { formers_.push_back(std::move(former)); }
   void put_content(ContentEdit edit);
   void move_subtree(SubtreeMove move);
   void redact(Redaction redaction) { redactions_.push_back(redaction); }
+  // Purges what the node's extended attributes have been.
+  void redact_formers(Inode inode) { redacted_formers_.push_back(inode); }
   // Uses up the next seq and gives it to the change.
   Seq record(Change change);
   // The change recorded last overrode a version its writer had not seen. [S4]
@@ -167,6 +190,7 @@ class WorkingSet {
   // ── Savepoints, for batches of a group ──
   struct Savepoint {
     std::size_t undo = 0, changes = 0, contents = 0, moves = 0, historic = 0, redactions = 0;
+    std::size_t formers = 0, redacted_formers = 0;
     Volume volume;
   };
   Savepoint savepoint() const;
@@ -183,6 +207,8 @@ class WorkingSet {
   const std::vector<SubtreeMove>& moves() const { return moves_; }
   // To be done last: they reach what the set itself has made.
   const std::vector<Redaction>& redactions() const { return redactions_; }
+  const std::vector<Inode>& redacted_formers() const { return redacted_formers_; }
+  const std::vector<FormerXattr>& formers() const { return formers_; }
   const std::vector<Change>& changes() const { return changes_; }
   const std::vector<std::pair<Inode, Version>>& historic() const { return historic_; }
 
@@ -225,6 +251,8 @@ class WorkingSet {
   std::map<std::pair<Inode, Version>, std::size_t> content_at_;  // index into contents_
   std::vector<SubtreeMove> moves_;
   std::vector<Redaction> redactions_;
+  std::vector<FormerXattr> formers_;
+  std::vector<Inode> redacted_formers_;
   std::vector<Change> changes_;
   std::vector<std::pair<Inode, Version>> historic_;
   std::vector<Undo> undo_;

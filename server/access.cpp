@@ -296,12 +296,13 @@ Result<Seq> Access::snapshot(const Call& call, VolumeId volume, const SnapshotQu
   return ScopedReader(store_, here, volume, *scope).snapshot(query, counted);
 }
 
-Result<Xattrs> Access::xattrs(const Call& call, VolumeId volume, Inode inode) {
+Result<At<Xattrs>> Access::xattrs(const Call& call, VolumeId volume, Inode inode,
+                                  const ReadAt& at) {
   Call here = call;
   auto scope = scope_of(here, volume);
   if (!scope) return scope.error();
-  if (scope->reads_all()) return store_.xattrs(here, volume, inode);
-  return ScopedReader(store_, here, volume, *scope).xattrs(inode);
+  if (scope->reads_all()) return store_.xattrs(here, volume, inode, at);
+  return ScopedReader(store_, here, volume, *scope).xattrs(inode, at);
 }
 
 Result<At<std::vector<Change>>> Access::history(const Call& call, VolumeId volume,

@@ -216,8 +216,12 @@ Result<Seq> ReviewedStore::snapshot(const Call& call, VolumeId volume, const Sna
   return seq;
 }
 
-Result<Xattrs> ReviewedStore::xattrs(const Call& call, VolumeId volume, Inode inode) {
-  return store_.xattrs(call, volume, inode);
+Result<At<Xattrs>> ReviewedStore::xattrs(const Call& call, VolumeId volume, Inode inode,
+                                         const ReadAt& at) {
+  std::optional<Seq> seen;
+  auto below = placed(call, volume, at, seen);
+  if (!below) return below.error();
+  return within(store_.xattrs(call, volume, inode, *below), seen);
 }
 
 Result<At<std::vector<std::vector<std::string>>>> ReviewedStore::paths(

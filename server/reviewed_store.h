@@ -40,7 +40,8 @@ class ReviewedStore final : public Store {
                                                      const std::vector<ContentKey>& keys) override;
   Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                        const std::function<void(SnapshotPart)>& take) override;
-  Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override;
+  Result<At<Xattrs>> xattrs(const Call& call, VolumeId volume, Inode inode,
+                            const ReadAt& at) override;
   // Where nodes stand in the tree that the caller sees: a draft's renames move no reader's border.
   Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
                                                           const std::vector<Inode>& inodes,

@@ -215,13 +215,14 @@ Result<Seq> ScopedReader::snapshot(const SnapshotQuery& query,
   });
 }
 
-Result<Xattrs> ScopedReader::xattrs(Inode inode) {
-  auto answer = in_view<Xattrs>(inode, [&] { return store_.xattrs(call_, volume_, inode); });
+Result<At<Xattrs>> ScopedReader::xattrs(Inode inode, const ReadAt& at) {
+  auto answer =
+      in_view<At<Xattrs>>(inode, [&] { return store_.xattrs(call_, volume_, inode, at); });
   if (answer || answer.error().code != Code::not_found) return answer;
   // A directory on the way has none to show.
-  auto way = attributes(inode, {});
+  auto way = attributes(inode, at);
   if (!way) return way.error();
-  return Xattrs{};
+  return At<Xattrs>{{}, way->seq};
 }
 
 Result<At<std::vector<Change>>> ScopedReader::history(const HistoryQuery& query) {

@@ -31,7 +31,7 @@ class ScopedReader {
   Result<At<Content>> read(Inode inode, Version version, std::uint64_t offset, std::size_t size);
   Result<At<std::vector<Result<Content>>>> read_many(const std::vector<ContentKey>& keys);
   Result<Seq> snapshot(const SnapshotQuery& query, const std::function<void(SnapshotPart)>& take);
-  Result<Xattrs> xattrs(Inode inode);
+  Result<At<Xattrs>> xattrs(Inode inode, const ReadAt& at);
   Result<At<std::vector<Change>>> history(const HistoryQuery& query);
   Result<At<std::vector<VersionInfo>>> versions(const NodeRef& node);
   // success, read_only, not_found.

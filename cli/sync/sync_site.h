@@ -88,8 +88,9 @@ class WeakStore final : public Store {
       take(std::move(part));
     });
   }
-  Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override {
-    return store_.xattrs(call, volume, inode);
+  Result<At<Xattrs>> xattrs(const Call& call, VolumeId volume, Inode inode,
+                            const ReadAt& at) override {
+    return store_.xattrs(call, volume, inode, at);
   }
   Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,
                                           const HistoryQuery& query) override {

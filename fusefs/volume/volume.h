@@ -369,6 +369,8 @@ class MountedVolume {
   void drop_removed(NodeId node) REQUIRES_LOCK(mutex_);
   Result<std::string> virtual_xattr(const Node& node, std::string_view name);
   Result<std::string> xattr_past(NodeId node, std::string_view name);
+  // All that what `.history` shows at `node` had then; directories of names and versions have none.
+  Result<Xattrs> xattrs_past(NodeId node);
   // The change that brought the bytes that `node` shows, be it retired or current; of a node
   // without content the one that made it. not_found: the log does not reach back to it. [S11]
   Result<Change> change_that_made(const Node& node);

@@ -17,6 +17,13 @@ Error no_xattr(std::string_view name) {
   return Error{Code::not_found, "no such extended attribute", std::string(name)};
 }
 
+Result<std::string> value_in(Result<Xattrs> xattrs, std::string_view name) {
+  if (!xattrs) return std::move(xattrs).error();
+  const auto value = xattrs->find(std::string(name));
+  if (value == xattrs->end()) return no_xattr(name);
+  return std::move(value->second);
+}
+
 bool brings_content(const Change& change) {
   return change.kind == ChangeKind::write || change.kind == ChangeKind::append ||
          change.kind == ChangeKind::create;
@@ -203,9 +210,30 @@ Result<std::string> MountedVolume::xattr_past(NodeId node, std::string_view name
   return told(made, name);
 }
 
+// Of a moment as it was there; of a version as it was when it was written. [S28]
+Result<Xattrs> MountedVolume::xattrs_past(NodeId node) {
+  Inode inode;
+  ReadAt at;
+  {
+    Lock lock(mutex_);
+    const HistoryRow* row = state_.history.find(node);
+    if (row == nullptr) return Error{Code::conflict, "the node was let go", to_string(node)};
+    if (row->key.shape == HistoryShape::names || row->key.shape == HistoryShape::versions) {
+      return Xattrs{};
+    }
+    if (!row->made && row->node.xattr_bytes == 0) return Xattrs{};
+    inode = row->key.inode;
+    at.as_of = row->made ? row->made->seq : row->key.as_of;
+  }
+  auto xattrs = store_.xattrs(RequestScope::call(read_deadline()), volume_.id, inode, at);
+  if (!xattrs) return std::move(xattrs).error();
+  return std::move(xattrs->value);
+}
+
 Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
   if (auto kept = check_kept(name); !kept) return std::move(kept).error();
-  if (HistoryTable::owns(node)) return xattr_past(node, name);
+  if (HistoryTable::owns(node) && name.starts_with(kOwnPrefix)) return xattr_past(node, name);
+  if (HistoryTable::owns(node)) return value_in(xattrs_past(node), name);
   if (Mountpoints::owns(node)) return no_xattr(name);
   Node found;
   {
@@ -223,14 +251,18 @@ Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
   if (found.xattr_bytes == 0) return no_xattr(name);
   auto xattrs = store_.xattrs(RequestScope::call(read_deadline()), volume_.id, found.inode);
   if (!xattrs) return std::move(xattrs).error();
-  const auto value = xattrs->find(std::string(name));
-  if (value == xattrs->end()) return no_xattr(name);
-  return std::move(value->second);
+  return value_in(std::move(xattrs->value), name);
 }
 
 Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
   std::vector<std::string> names;
-  if (HistoryTable::owns(node) || Mountpoints::owns(node)) return names;
+  if (Mountpoints::owns(node)) return names;
+  if (HistoryTable::owns(node)) {
+    auto then = xattrs_past(node);
+    if (!then) return std::move(then).error();
+    for (const auto& [name, value] : *then) names.push_back(name);
+    return names;
+  }
   Inode inode;
   {
     Lock lock(mutex_);
@@ -245,7 +277,7 @@ Result<std::vector<std::string>> MountedVolume::xattr_names(NodeId node) {
   }
   auto xattrs = store_.xattrs(RequestScope::call(read_deadline()), volume_.id, inode);
   if (!xattrs) return std::move(xattrs).error();
-  for (const auto& [name, value] : *xattrs) names.push_back(name);
+  for (const auto& [name, value] : xattrs->value) names.push_back(name);
   return names;
 }
 
@@ -270,7 +302,7 @@ std::optional<Status> MountedVolume::change_removed(NodeId node,
   Xattrs had;
   if (removed.xattr_bytes > 0) {
     auto asked = store_.xattrs(RequestScope::call(read_deadline()), volume_.id, removed.inode);
-    if (asked) had = *std::move(asked);
+    if (asked) had = std::move(asked->value);
   }
   Lock lock(mutex_);
   if (state_.inodes.find(node) == nullptr) return std::nullopt;

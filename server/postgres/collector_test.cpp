@@ -94,6 +94,44 @@ TEST_F(CollectorTest, S31_AgeTakesTheLogAndWhatItSuperseded) {
   EXPECT_EQ(content(memory, "/d/f"), "three");
 }
 
+// What attributes were goes with the log, and by bytes as the oldest of what is not current.
+TEST_F(CollectorTest, S31_FormerAttributesAreHistoryAsVersionsAre) {
+  const VolumeId memory = volume("acme/memory", {.retention = {0, 0, 250}});
+  const Inode file = apply(memory, put("/f", std::string(100, 'f'))).outcomes[0].node.inode;
+  const auto set = [&](char value) {
+    const SetXattr op{file, "user.a", std::string(100, value)};
+    return apply(memory, Batch{{}, 0, {Step{op, {}}}}).last;
+  };
+  const auto was = [&](Seq seq) {
+    ReadAt at;
+    at.as_of = seq;
+    auto read = store().xattrs(call(), memory, file, at);
+    return read ? read->value["user.a"].substr(0, 1) : std::string(name_of(read.error().code));
+  };
+  const Seq first = set('1');
+  const Seq second = set('2');
+  apply(memory, put("/f", "new"));
+  const Seq third = set('3');
+  set('4');  // of 1, 2, the file and 3 a hundred bytes each are not current
+  age(2);
+  EXPECT_EQ(collect("acme/memory").bytes, 200U) << "1 and 2, which were superseded first";
+  EXPECT_EQ(was(first), "history_gone");
+  EXPECT_EQ(was(second), "2") << "the file's version went, which was superseded before 2";
+  EXPECT_EQ(was(third), "3");
+  EXPECT_EQ(versions(memory, file), 1U);
+  EXPECT_EQ(store().describe(call(), memory)->pruned, Seq{}) << "the log stays";
+  EXPECT_EQ(collect("acme/memory").bytes, 0U);
+  ASSERT_TRUE(admin().change_volume(call(), "acme/memory", {.retention = {0, 3600, 0}}));
+  EXPECT_EQ(collect("acme/memory").bytes, 200U);
+  EXPECT_EQ(was(third), "history_gone");
+  EXPECT_EQ(was(store().describe(call(), memory)->head), "4");
+  EXPECT_NE(sql_error(*connect(),
+                      "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM "
+                      "outboard.former_xattrs) THEN RAISE 'none'; END IF; END $$")
+                .find("none"),
+            std::string::npos);
+}
+
 // It has decided that the file goes, and then the file is back.
 TEST_F(CollectorTest, S31_WhatIsBroughtBackMeanwhileStaysWhole) {
   const VolumeId memory = volume("acme/memory", {.retention = {50, 24 * 3600, 0}});

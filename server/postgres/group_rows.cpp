@@ -54,6 +54,10 @@ constexpr Sql kXattrs{"write_xattrs",
                       "UPDATE inodes n SET xattrs = t.x FROM "
                       "unnest($2::bigint[], $3::bytea[]) AS t(inode, x) "
                       "WHERE n.volume = $1::bigint AND n.inode = t.inode"};
+constexpr Sql kFormers{
+    "write_formers",
+    "INSERT INTO former_xattrs (volume, seq, inode, name, value, lost) SELECT $1::bigint, t.* "
+    "FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::smallint[]) AS t"};
 #define OUTBOARD_VERSION_PARAMS(array)                                                  \
   "$2::bigint" array ", $3::bigint" array ", $4::bigint" array ", $5::bigint" array     \
   ", $6::bytea" array ", $7::boolean" array ", $8::boolean" array ", $9::boolean" array \
@@ -122,6 +126,10 @@ constexpr Sql kRedactLog{
     "SELECT volume, seq, sha256(digest) FROM old WHERE digest IS NOT NULL ON CONFLICT DO NOTHING) "
     "UPDATE changes c SET digest = NULL, redacted = true FROM old "
     "WHERE c.volume = old.volume AND c.seq = old.seq"};
+constexpr Sql kRedactFormers{"write_redact_formers",
+                             "UPDATE former_xattrs SET value = NULL, lost = 2 "
+                             "WHERE volume = $1::bigint AND inode = $2::bigint "
+                             "AND value IS NOT NULL"};
 constexpr Sql kVolume{"write_volume",
                       "UPDATE volumes SET head_seq = $2::bigint, used_bytes = $3::bigint, "
                       "used_nodes = $4::bigint, used_versions = $5::bigint "
@@ -276,6 +284,24 @@ void put_nodes(const WorkingSet& set, std::vector<Request>& to) {
   if (!xattrs.empty()) to.push_back(Request{kXattrs, xattrs.params(set)});
 }
 
+void put_formers(const WorkingSet& set, std::vector<Request>& to) {
+  if (set.formers().empty()) return;
+  Table t{Type::int8, Type::int8, Type::bytea, Type::bytea, Type::int2};
+  for (const FormerXattr& former : set.formers()) {
+    t.next().add(former.seq.value);
+    t.next().add(former.inode.value);
+    t.next().add_bytes(former.name);
+    Column& value = t.next();
+    if (former.value) {
+      value.add_bytes(*former.value);
+    } else {
+      value.add_null();
+    }
+    t.next().add(static_cast<std::int64_t>(former.lost));
+  }
+  to.push_back(Request{kFormers, t.params(set)});
+}
+
 void put_versions(const WorkingSet& set, std::vector<Request>& to) {
   if (set.contents().empty()) return;
   const std::uint64_t first = set.changes().front().seq.value;
@@ -334,6 +360,9 @@ void put_redactions(const WorkingSet& set, std::vector<Request>& to) {
     to.push_back(Request{kRedactChunks, key(set).int8(one.inode.value)});
     to.push_back(Request{kRedactLog, versions});
   }
+  for (const Inode inode : set.redacted_formers()) {
+    to.push_back(Request{kRedactFormers, key(set).int8(inode.value)});
+  }
 }
 
 Status put_names(WorkingSet& set, std::vector<Request>& to) {
@@ -364,6 +393,7 @@ Result<std::vector<Request>> rows_of(WorkingSet& set) {
   if (auto named = put_names(set, requests); !named) return named.error();
   put_nodes(set, requests);
   put_versions(set, requests);
+  put_formers(set, requests);  // before their changes, see 0015_former_xattrs.sql
   put_changes(set, requests);
   put_redactions(set, requests);
   const Volume& volume = set.volume();

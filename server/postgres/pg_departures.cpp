@@ -97,11 +97,12 @@ constexpr Sql kSwept{"sweep_done", "DELETE FROM swept_volumes WHERE volume = $1:
         " WHERE volume = $1::bigint AND ctid = ANY(ARRAY("                               \
         "SELECT ctid FROM " table " WHERE volume = $1::bigint LIMIT 10000)) RETURNING 1" \
   }
-constexpr std::array kSweeps{
-    OUTBOARD_SWEEP("changes"),      OUTBOARD_SWEEP("chunks"),           OUTBOARD_SWEEP("versions"),
-    OUTBOARD_SWEEP("dentries"),     OUTBOARD_SWEEP("inodes"),           OUTBOARD_SWEEP("requests"),
-    OUTBOARD_SWEEP("seals"),        OUTBOARD_SWEEP("redacted_changes"), OUTBOARD_SWEEP("reads"),
-    OUTBOARD_SWEEP("search_files"), OUTBOARD_SWEEP("search_volumes")};
+constexpr std::array kSweeps{OUTBOARD_SWEEP("changes"),        OUTBOARD_SWEEP("chunks"),
+                             OUTBOARD_SWEEP("versions"),       OUTBOARD_SWEEP("dentries"),
+                             OUTBOARD_SWEEP("inodes"),         OUTBOARD_SWEEP("requests"),
+                             OUTBOARD_SWEEP("seals"),          OUTBOARD_SWEEP("redacted_changes"),
+                             OUTBOARD_SWEEP("reads"),          OUTBOARD_SWEEP("search_files"),
+                             OUTBOARD_SWEEP("search_volumes"), OUTBOARD_SWEEP("former_xattrs")};
 
 Error nobody(std::string_view name, std::string_view organisation) {
   return Error{Code::not_found,

@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "core/path.h"
+#include "core/working_set.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/read_errors.h"
 #include "server/postgres/snapshot_bodies.h"
@@ -45,6 +46,15 @@ constexpr Sql kPage{
     "p.kind, p.links, n.name, " OUTBOARD_NODE_COLUMNS OUTBOARD_PAST_FROM OUTBOARD_PAST_PARENT
     "LEFT JOIN LATERAL outboard.entries_at(v.id, $3::bigint, $4::text, $5::bigint, $2::bigint) n "
     "ON true WHERE v.id = $1::bigint ORDER BY n.name COLLATE \"C\""};
+// What they are, under an empty name, and what those were that have changed since.
+constexpr Sql kXattrs{
+    "past_xattrs", OUTBOARD_PAST
+    "n.inode, x.name, x.value, x.lost" OUTBOARD_PAST_FROM
+    "LEFT JOIN LATERAL outboard.node_at(v.id, $3::bigint, $2::bigint) n ON true "
+    "LEFT JOIN LATERAL (SELECT ''::bytea AS name, i.xattrs AS value, 0::smallint AS lost "
+    "FROM inodes i WHERE i.volume = v.id AND i.inode = n.inode UNION ALL "
+    "SELECT f.name, f.value, f.lost FROM outboard.former_xattrs(v.id, n.inode, $2::bigint) f) x "
+    "ON true WHERE v.id = $1::bigint ORDER BY x.name"};
 // Upwards: which names led to a node then is asked of those that lead to it now and of those that
 // it has lost since. Of nodes that had no name the path at their last change up to then.
 constexpr Sql kPathsOf{
@@ -153,6 +163,27 @@ Result<At<Node>> PgPast::node(const Call& call, VolumeId volume, Inode inode, Se
   if (auto error = refusal(*rows, volume, seq)) return *error;
   if (rows->null(0, 2)) return no_node(inode);
   return At<Node>{read_node(*rows, 0, 2).node, seq};
+}
+
+Result<At<Xattrs>> PgPast::xattrs(const Call& call, VolumeId volume, Inode inode, Seq seq) {
+  auto rows = pool_.run(kXattrs, key(volume, seq).int8(inode.value), call.deadline);
+  if (!rows) return rows.error();
+  if (auto error = refusal(*rows, volume, seq)) return *error;
+  if (rows->null(0, 2)) return no_node(inode);
+  At<Xattrs> answer{{}, seq};
+  for (std::size_t row = 0; row < rows->size() && !rows->null(row, 3); ++row) {
+    const auto lost = static_cast<Lost>(rows->number(row, 5));
+    if (lost != Lost::nothing) return lost_xattr(inode, seq, lost);
+    const std::string name = rows->text(row, 3);
+    if (name.empty()) {  // the first
+      answer.value = read_xattrs(rows->bytes(row, 4));
+    } else if (rows->null(row, 4)) {
+      answer.value.erase(name);
+    } else {
+      answer.value[name] = rows->text(row, 4);
+    }
+  }
+  return answer;
 }
 
 Result<At<Page>> PgPast::page(const Call& call, VolumeId volume, Inode directory,

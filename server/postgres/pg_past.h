@@ -1,9 +1,9 @@
 // PgPast: reads of a volume's tree as it stood behind one of its changes.
 //
 // PgStore asks it whenever ReadAt::as_of is set. What was is worked out by the functions of
-// schema/0004_past.sql from the log; here stand the questions and their refusals. A statement sees
-// the log and the names as of one moment, so a collection that runs beside it takes nothing from
-// under it. Any thread may call. [S28]
+// schema/0004_past.sql and 0015_former_xattrs.sql from the log; here stand the questions and their
+// refusals. A statement sees the log and the names as of one moment, so a collection that runs
+// beside it takes nothing from under it. Any thread may call. [S28]
 #pragma once
 
 #include <functional>
@@ -28,6 +28,8 @@ class PgPast {
   Result<At<Node>> node(const Call& call, VolumeId volume, Inode inode, Seq seq);
   Result<At<Page>> page(const Call& call, VolumeId volume, Inode directory, std::string_view after,
                         std::uint32_t limit, Seq seq);
+  // As Store::xattrs() says.
+  Result<At<Xattrs>> xattrs(const Call& call, VolumeId volume, Inode inode, Seq seq);
   // As Store::paths() says.
   Result<At<std::vector<std::vector<std::string>>>> paths(const Call& call, VolumeId volume,
                                                           const std::vector<Inode>& inodes,

@@ -96,6 +96,56 @@ TEST_F(PgPastTest, S28_ThePastOfAPartIsReadWithoutTheRest) {
   EXPECT_EQ(names(store(), memory_, part), wanted);
 }
 
+// [S28] An attribute that is set all the time is found as it was without all that it has been
+// since; and a change of one writes down that one, however many its node has.
+TEST_F(PgPastTest, S28_AFormerAttributeIsFoundWithoutWhatCameAfterIt) {
+  write("/f");
+  const Inode file = store().attributes(call(), memory_, "/f", {})->value.inode;
+  const auto set = [&](const std::string& name, std::string value) {
+    const SetXattr op{file, name, std::move(value)};
+    auto applied = store().apply(call(), memory_, Batch{{}, 0, {Step{op, {}}}});
+    EXPECT_TRUE(applied) << applied.error().message;
+    return applied ? applied->last : Seq{};
+  };
+  set("user.large", std::string(60'000, 'x'));
+  ReadAt then;
+  then.as_of = set("user.hot", "0");
+  for (int i = 1; i <= 500; ++i) set("user.hot", std::to_string(i));
+  const auto read = rows_read({"former_xattrs"}, [&](Store& store) {
+    auto xattrs = store.xattrs(call(), memory_, file, then);
+    ASSERT_TRUE(xattrs) << xattrs.error().message;
+    EXPECT_EQ(xattrs->value.at("user.hot"), "0");
+  });
+  EXPECT_LE(read, 6);
+  EXPECT_EQ(sql_error(*connect(),
+                      "DO $$ BEGIN IF (SELECT sum(length(value)) FROM "
+                      "outboard.former_xattrs) > 2000 THEN RAISE 'large'; END IF; "
+                      "END $$"),
+            "no error");
+}
+
+// [S28] A server that is older than the table writes down nothing: that is said, and not guessed.
+TEST_F(PgPastTest, S28_WhatAnOlderServerChangedIsNotGuessed) {
+  write("/f");
+  const SetXattr op{NodeRef{"/f"}, "user.a", "one"};
+  auto applied = store().apply(call(), memory_, Batch{{}, 0, {Step{op, {}}}});
+  ASSERT_TRUE(applied);
+  const Inode file = applied->outcomes.front().node.inode;
+  ReadAt then;
+  then.as_of = applied->last;
+  ASSERT_TRUE(store().xattrs(call(), memory_, file, then));
+  auto connection = connect();
+  sql(*connection,
+      "BEGIN; CREATE TEMP TABLE c AS SELECT * FROM outboard.changes WHERE kind = 7; "
+      "UPDATE c SET seq = seq + 1; INSERT INTO outboard.changes SELECT * FROM c; "
+      "UPDATE outboard.volumes SET head_seq = head_seq + 1; COMMIT");
+  auto read = store().xattrs(call(), memory_, file, then);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::history_gone);
+  then.as_of = Seq{then.as_of->value + 1};
+  EXPECT_TRUE(store().xattrs(call(), memory_, file, then));
+}
+
 // [S16] A hot file has a million versions, a directory as many names: a write looks at what it
 // names alone, also before Postgres has learned how many there are; and so do reads.
 TEST_F(PgPastTest, S16_AWriteLooksAtWhatItNamesAlone) {

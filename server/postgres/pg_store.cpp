@@ -51,8 +51,9 @@ constexpr Sql kList{"store_list",
                     "ORDER BY e.name LIMIT $4::bigint) d ON true " OUTBOARD_ENTRY_NODE
                     "WHERE v.id = $1::bigint ORDER BY d.name"};
 constexpr Sql kXattrs{"store_xattrs",
-                      "SELECT n.inode, n.xattrs FROM inodes n "
-                      "WHERE n.volume = $1::bigint AND n.inode = $2::bigint"};
+                      "SELECT v.head_seq, n.inode, n.xattrs FROM volumes v "
+                      "LEFT JOIN inodes n ON n.volume = v.id AND n.inode = $2::bigint "
+                      "WHERE v.id = $1::bigint"};
 // Of nodes without a name the path at their last change.
 constexpr Sql kPathsOf{
     "store_paths_of",
@@ -266,11 +267,16 @@ Result<At<Page>> PgStore::page(const Call& call, VolumeId volume, const NodeRef&
   return answer;
 }
 
-Result<Xattrs> PgStore::xattrs(const Call& call, VolumeId volume, Inode inode) {
-  auto rows = pool_.run(kXattrs, key(volume).int8(inode.value), call.deadline);
-  if (!rows) return rows.error();
-  if (rows->empty()) return no_node(inode);
-  return read_xattrs(rows->bytes(0, 1));
+Result<At<Xattrs>> PgStore::xattrs(const Call& call, VolumeId volume, Inode inode,
+                                   const ReadAt& at) {
+  return answer_at<Xattrs>(call, volume, at, [&]() -> Result<At<Xattrs>> {
+    if (at.as_of) return past_.xattrs(call, volume, inode, *at.as_of);
+    auto rows = pool_.run(kXattrs, key(volume).int8(inode.value), call.deadline);
+    if (!rows) return rows.error();
+    if (rows->empty()) return no_volume(volume);
+    if (rows->null(0, 1)) return no_node(inode);
+    return At<Xattrs>{read_xattrs(rows->bytes(0, 2)), Seq{rows->count(0, 0)}};
+  });
 }
 
 Result<SearchSummary> PgStore::search(const Call& call, VolumeId volume, const SearchQuery& query,

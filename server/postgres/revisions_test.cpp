@@ -89,6 +89,32 @@ TEST_F(RevisionsTest, S33_ReadersSeeWhatIsPublishedAndNothingNewer) {
   EXPECT_EQ(seen(reader(), "/greet/b.md"), "new");
 }
 
+TEST_F(RevisionsTest, S33_ReadersSeeTheAttributesThatArePublished) {
+  write("/a.md", "one");
+  const Inode file = store().attributes(call(), skills_, "/a.md", {})->value.inode;
+  const auto set = [&](std::string value) {
+    const SetXattr op{file, "user.note", std::move(value)};
+    ASSERT_TRUE(store().apply(call(), skills_, Batch{{}, 0, {Step{op, {}}}}));
+  };
+  const auto read = [&](const Call& by) {
+    auto xattrs = store().xattrs(by, skills_, file);
+    return xattrs ? xattrs->value["user.note"] : xattrs.error().message;
+  };
+  set("published");
+  publish("first");
+  set("a draft");
+  EXPECT_EQ(read(reader()), "published");
+  EXPECT_EQ(read(call()), "a draft");
+  ReadAt first;
+  first.revision = "first";
+  EXPECT_EQ(store().xattrs(call(), skills_, file, first)->value["user.note"], "published");
+  ReadAt draft;
+  draft.as_of = store().describe(call(), skills_)->head;
+  EXPECT_FALSE(store().xattrs(reader(), skills_, file, draft));
+  publish();
+  EXPECT_EQ(read(reader()), "a draft");
+}
+
 TEST_F(RevisionsTest, S33_APublishReachesReadersAsOneItem) {
   write("/a.md", "one");
   const Seq before = publish().seq;

@@ -329,13 +329,16 @@ TEST_F(RosterTest, S42_VolumesAreRemovedWithAllTheyHeld) {
   auto own = store().open_volume(call(), "acme/~ada/memory");
   ASSERT_TRUE(own);
   ASSERT_TRUE(store().apply(call(), own->id, put("/f", std::string(200'000, 'x'))));
+  const SetXattr note{NodeRef{"/f"}, "user.note", "x"};
+  ASSERT_TRUE(store().apply(call(), own->id, Batch{{}, 0, {Step{note, {}}}}));
   auto gone = roster().remove_user(call(), "acme", "ada", Fate::remove, "");
   ASSERT_TRUE(gone) << gone.error().message;
   EXPECT_EQ(gone->removed, std::vector<std::string>{"acme/~ada/memory"});
-  EXPECT_EQ(gone->bytes, 200'000U);
+  EXPECT_EQ(gone->bytes, 200'010U);
   EXPECT_FALSE(store().open_volume(call(), "acme/~ada/memory"));
   const std::string where = " WHERE volume = " + to_string(own->id);
-  for (const char* table : {"changes", "versions", "chunks", "inodes", "dentries", "seals"}) {
+  for (const char* table :
+       {"changes", "versions", "chunks", "inodes", "dentries", "seals", "former_xattrs"}) {
     EXPECT_NE(sql_error(*connect(), "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM outboard." +
                                         std::string(table) + where +
                                         ") THEN RAISE 'swept'; END IF; END $$")

@@ -152,9 +152,14 @@ grpc::ServerUnaryReactor* StoreService::GetXattrs(Context* context,
                                                   const v1::GetXattrsRequest* request,
                                                   v1::GetXattrsResponse* response) {
   return serve(desk_, context, [this, request, response](const Call& call) -> Status {
-    auto xattrs = desk_.store.xattrs(call, VolumeId{request->volume()}, Inode{request->inode()});
+    Faults faults;
+    const ReadAt at = wire::read(request->at(), faults);
+    if (faults) return faults.error();
+    auto xattrs =
+        desk_.store.xattrs(call, VolumeId{request->volume()}, Inode{request->inode()}, at);
     if (!xattrs) return xattrs.error();
-    wire::write(*xattrs, response);
+    wire::write(xattrs->value, response);
+    response->set_seq(xattrs->seq.value);
     return success();
   });
 }

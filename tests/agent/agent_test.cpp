@@ -70,8 +70,8 @@ class Lent final : public Store {
                        const std::function<void(SnapshotPart)>& t) override {
     return store_.snapshot(c, v, q, t);
   }
-  Result<Xattrs> xattrs(const Call& c, VolumeId v, Inode i) override {
-    return store_.xattrs(c, v, i);
+  Result<At<Xattrs>> xattrs(const Call& c, VolumeId v, Inode i, const ReadAt& a) override {
+    return store_.xattrs(c, v, i, a);
   }
   Result<At<std::vector<Change>>> history(const Call& c, VolumeId v,
                                           const HistoryQuery& q) override {

@@ -50,6 +50,10 @@ TEST_P(PartSuite, S18_HiddenNamesAnswerAsAbsentOnes) {
                 none);
   expect_absent(store->xattrs(who.call, volume_, hidden),
                 store->xattrs(who.call, volume_, nobody).error(), number, none);
+  ReadAt then;
+  then.as_of = store->describe(who.call, volume_)->head;
+  expect_absent(store->xattrs(who.call, volume_, hidden, then),
+                store->xattrs(who.call, volume_, nobody, then).error(), number, none);
   expect_absent(store->versions(who.call, volume_, hidden),
                 store->versions(who.call, volume_, nobody).error(), number, none);
   HistoryQuery of;

@@ -280,7 +280,7 @@ TEST_P(StoreSuite, S10_ExtendedAttributes) {
   done(set("user.b", std::string("\0\xff", 2)));
   auto all = store().xattrs(call(), volume_, file.inode);
   ASSERT_TRUE(all);
-  EXPECT_EQ(*all, (Xattrs{{"user.a", "1"}, {"user.b", std::string("\0\xff", 2)}}));
+  EXPECT_EQ(all->value, (Xattrs{{"user.a", "1"}, {"user.b", std::string("\0\xff", 2)}}));
   done(RemoveXattr{NodeRef{"/f"}, "user.a"});
   EXPECT_EQ(refused(RemoveXattr{NodeRef{"/f"}, "user.a"}), Code::not_found);
   EXPECT_EQ(node("/f")->xattr_bytes, 8U);

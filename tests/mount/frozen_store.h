@@ -66,8 +66,9 @@ class FrozenStore : public Store {
                        const std::function<void(SnapshotPart)>& take) override {
     return pass(call, [&] { return below_.snapshot(call, volume, query, take); });
   }
-  Result<Xattrs> xattrs(const Call& call, VolumeId volume, Inode inode) override {
-    return pass(call, [&] { return below_.xattrs(call, volume, inode); });
+  Result<At<Xattrs>> xattrs(const Call& call, VolumeId volume, Inode inode,
+                            const ReadAt& at) override {
+    return pass(call, [&] { return below_.xattrs(call, volume, inode, at); });
   }
   Result<At<std::vector<Change>>> history(const Call& call, VolumeId volume,
                                           const HistoryQuery& query) override {

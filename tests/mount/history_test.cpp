@@ -156,6 +156,43 @@ TEST_F(HistoryTest, S11_AMomentIsAWholeTree) {
   }
 }
 
+// [S28] Each shows the attributes that it had: a moment's then, a version's when it was written.
+TEST_F(HistoryTest, S28_AttributesOfThePastAreShown) {
+  const auto set = [&](const std::string& path, const std::string& value) {
+    ASSERT_EQ(::setxattr(a().at(path).c_str(), "user.note", value.data(), value.size(), 0), 0);
+  };
+  std::filesystem::create_directory(a().at("d"));
+  put(a().at("d/f"), "one");
+  set("d", "of the directory");
+  set("d/f", "first");
+  put(a().at("d/f"), "two", O_TRUNC);
+  meet();
+  const std::string then = "/.history/@" + to_string(head()) + "/d";
+  set("d/f", "second");
+  set("d", "later");
+  ASSERT_EQ(::removexattr(a().at("d").c_str(), "user.note"), 0);
+  put(a().at("d/f"), "three", O_TRUNC);
+  meet();
+  Mount reader(store_, clock_, read_only());
+  for (const std::string& root : {a().path(), b().path(), reader.path()}) {
+    EXPECT_EQ(xattr(root + then, "user.note"), "of the directory");
+    EXPECT_EQ(xattr(root + then + "/f", "user.note"), "first");
+    EXPECT_EQ(xattr(root + "/d", "user.note"), "");
+    std::array<char, 64> list{};
+    const std::string moment = root + then + "/f";
+    ASSERT_EQ(::listxattr(moment.c_str(), list.data(), list.size()), 10);
+    EXPECT_STREQ(list.data(), "user.note");
+    const std::string versions = root + "/.history/d/f/";
+    const Names names = names_in(versions);
+    ASSERT_EQ(names.size(), 4U);
+    EXPECT_EQ(xattr(versions + names[1], "user.note"), "");
+    EXPECT_EQ(::listxattr((versions + names[1]).c_str(), list.data(), list.size()), 0);
+    EXPECT_EQ(xattr(versions + names[2], "user.note"), "first");
+    EXPECT_EQ(xattr(versions + names[3], "user.note"), "second");
+    EXPECT_EQ(::listxattr((root + "/.history/d").c_str(), list.data(), list.size()), 0);
+  }
+}
+
 TEST_F(HistoryTest, S11_ThePastIsNotChanged) {
   put(a().at("f"), "one");
   put(a().at("f"), "two", O_TRUNC);
