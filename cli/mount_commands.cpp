@@ -38,6 +38,19 @@ Json to_json(const client::MountedView& view) {
           {"requests", view.requests}};
 }
 
+Json to_json(const client::DiskCacheReport& disk) {
+  return {{"directory", disk.directory}, {"bytes", disk.bytes},   {"bytes_max", disk.bytes_max},
+          {"hits", disk.hits},           {"misses", disk.misses}, {"failing", disk.failing}};
+}
+
+void print_disk_cache(Screen& screen, const client::DiskCacheReport& disk) {
+  screen.out() << "  on disk in " << printable(disk.directory) << ": " << readable_size(disk.bytes)
+               << " of " << readable_size(disk.bytes_max) << ", found " << disk.hits
+               << ", asked for " << disk.misses;
+  if (disk.failing) screen.out() << screen.paint(Colour::red, "  nothing new is kept: see the log");
+  screen.out() << "\n";
+}
+
 // "12,345 requests: LOOKUP 9,000, READ 3,000 …", the most frequent first.
 std::string describe_requests(const client::MountedView& view) {
   std::vector<std::pair<std::uint64_t, std::string>> sorted;
@@ -153,6 +166,7 @@ Status show_mount(Context& context, const MountOptions& options) {
         {"version", report->version},     {"server", report->server},
         {"connected", report->connected}, {"disconnected_ms", report->disconnected.count()},
         {"handovers", report->handovers}, {"views", Json::array()}};
+    if (report->disk_cache) document["disk_cache"] = to_json(*report->disk_cache);
     for (const auto& view : report->views) document["views"].push_back(to_json(view));
     print_json(screen, document);
     return success();
@@ -169,6 +183,7 @@ Status show_mount(Context& context, const MountOptions& options) {
     screen.out() << "  taken over " << to_string(report->taken_over) << " from a running daemon, "
                  << counted(report->handovers, "time") << " in all\n";
   }
+  if (report->disk_cache) print_disk_cache(screen, *report->disk_cache);
   for (const auto& view : report->views) print_view(screen, view);
   return success();
 }

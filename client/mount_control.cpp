@@ -14,6 +14,11 @@ MountReport read(const v1::MountStatusResponse& from) {
   report.disconnected = std::chrono::milliseconds(from.disconnected_ms());
   report.handovers = from.handovers();
   report.taken_over.nanoseconds = from.taken_over_unix_ms() * 1'000'000;
+  if (from.has_disk_cache()) {
+    const auto& disk = from.disk_cache();
+    report.disk_cache = {disk.directory(), disk.bytes(),  disk.bytes_max(),
+                         disk.hits(),      disk.misses(), disk.failing()};
+  }
   for (const auto& view : from.views()) {
     report.views.push_back({view.view().path(),
                             view.view().volume(),

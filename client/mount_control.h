@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,15 @@ struct MountedView {
   std::map<std::string, std::uint64_t> requests = {};  // of the kernel, by operation
 };
 
+struct DiskCacheReport {
+  std::string directory;
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_max = 0;
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  bool failing = false;  // nothing new is kept for the time being
+};
+
 struct MountReport {
   std::string version;  // of the daemon's program
   std::string server;   // that it talks to
@@ -38,6 +48,7 @@ struct MountReport {
   std::vector<MountedView> views;
   std::uint64_t handovers = 0;  // daemons that took over since the views were mounted
   Timestamp taken_over = {};    // when the last did
+  std::optional<DiskCacheReport> disk_cache = {};
 };
 
 // How the set of views shall change.

@@ -326,6 +326,33 @@ inline constexpr std::uint64_t kHandleDirtyBytesMax = 64ULL << 20U;
 inline constexpr std::chrono::milliseconds kAppendAge = 1s;
 // File content the daemon keeps in memory for its views.
 inline constexpr std::uint64_t kBlockCacheBytesMax = 256ULL << 20U;
+// Of the contents that a daemon keeps on its machine's disk where it is told to: a million small
+// files.
+inline constexpr std::uint64_t kDiskCacheBytesDefault = 4ULL << 30U;
+// Less would be some dozens of large files, each of which throws another out.
+inline constexpr std::uint64_t kDiskCacheBytesMin = 256ULL << 20U;
+// What waits to be written there: as much as comes with a volume's names. More is not kept.
+inline constexpr std::uint64_t kDiskCacheQueueBytesMax = 80ULL << 20U;
+// A disk that is full or fails is left alone for so long.
+inline constexpr std::chrono::milliseconds kDiskCachePause = 60s;
+// How exactly it is known what was used least recently: each use would cost a write else.
+inline constexpr std::chrono::milliseconds kDiskCacheUseNoted = 10min;
+// A file that is being written there takes moments; an older one was left behind by a killed
+// daemon.
+inline constexpr std::chrono::milliseconds kDiskCacheWriteFor = 10min;
+// Large files of which it is known that the server still has their bytes, 16 bytes each.
+inline constexpr std::size_t kProvenVersionsMax = 65'536;
+// Who reads a directory's files one after the other is brought so many at once, twice as many each
+// time, and so many bytes.
+inline constexpr std::size_t kSiblingFilesFirst = 16;
+inline constexpr std::size_t kSiblingFilesMax = 256;
+inline constexpr std::uint64_t kSiblingBytesMax = 4ULL << 20U;
+// Names of a directory that are looked through for those that come next in alphabetical order, a
+// tenth of a millisecond; of a larger one only who reads in the order of its listing is brought
+// more.
+inline constexpr std::size_t kSiblingNamesMax = 4'096;
+// Directories of a view that are read at the same time.
+inline constexpr std::size_t kSiblingRunsMax = 16;
 // Views of one daemon: each is some of its threads and a row of its mounter's.
 inline constexpr std::size_t kViewsMax = 64;
 // Nodes whose names a view holds: a volume with more is loaded directory by directory. 620 bytes

@@ -47,6 +47,21 @@ void add_deadlines(CLI::App& app, Texts& texts) {
       ->check(bounds);
 }
 
+void add_cache_options(CLI::App& app, FuseConfig& config) {
+  app.add_option(
+         "--cache-dir", config.cache_dir,
+         "Keep contents of files in this directory, so that the next daemon on this machine "
+         "need not ask for them; daemons of one user may share it. It must be that user's "
+         "own and closed to others (mode 0700); none by default")
+      ->type_name("DIR");
+  app.add_option("--cache-bytes", config.cache_bytes,
+                 "What they may take there; what was used least recently goes first [4GiB]")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(kDiskCacheBytesMin, std::uint64_t{1} << 50U).description(""))
+      ->type_name("N")
+      ->default_str("");
+}
+
 void add_common_options(CLI::App& app, FuseConfig& config) {
   app.add_option("--take-over", config.take_over,
                  "Control socket of a running daemon: go on with its views where it is, and let it "
@@ -78,6 +93,7 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
       ->check(CLI::IsMember({"view", "stored"}))
       ->capture_default_str();
   add_deadlines(app, texts);
+  add_cache_options(app, config);
   app.add_option("--tree-nodes", config.tree_nodes_max,
                  "Names that a view holds in memory. A volume with more is not loaded at the "
                  "start: each directory is when somebody looks into it")
@@ -141,6 +157,9 @@ Status check_allowed(FuseConfig& config) {
 }
 
 Status finish(FuseConfig& config, const Texts& texts) {
+  if (!config.cache_dir.empty() && !config.cache_dir.starts_with('/')) {
+    return Error{Code::invalid, "--cache-dir " + config.cache_dir + " must be an absolute path"};
+  }
   for (const std::string& text : texts.mounts) {
     auto mount = parse_view(text);
     if (!mount) return Error{Code::invalid, "--mount " + mount.error().message};

@@ -27,6 +27,8 @@ struct FuseConfig {
   std::chrono::milliseconds read_deadline = kReadDeadline;    // also of the start
   std::chrono::milliseconds write_deadline = kWriteDeadline;  // of a close, a sync, a new name
   std::uint64_t tree_nodes_max = kTreeNodesMax;               // of each view [S61]
+  std::string cache_dir;  // absolute; contents that outlive the daemon; empty: none do [S65]
+  std::uint64_t cache_bytes = kDiskCacheBytesDefault;
   bool inotify = false;   // watchers of writable views are told of what others change
   bool prewarm = false;   // before it is ready
   std::string take_over;  // control socket of the daemon to go on for; all else is that one's

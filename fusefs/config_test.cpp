@@ -39,6 +39,20 @@ TEST(CommandLine, DeadlinesHaveAUnitAndBounds) {
   }
 }
 
+TEST(CommandLine, S65_ACacheHasAPathAndRoomForSomething) {
+  const CommandLine line = with({"--cache-dir", "/var/cache/outboard", "--cache-bytes", "2GiB"});
+  ASSERT_TRUE(line.config) << line.text;
+  EXPECT_EQ(line.config->cache_dir, "/var/cache/outboard");
+  EXPECT_EQ(line.config->cache_bytes, 2ULL << 30U);
+  EXPECT_EQ(with({}).config->cache_bytes, kDiskCacheBytesDefault);
+  EXPECT_EQ(with({"--cache-dir", "here"}).exit_code, 2);
+  for (const char* wrong : {"1MiB", "much", "-1"}) {
+    const CommandLine refused = with({"--cache-bytes", wrong});
+    EXPECT_EQ(refused.exit_code, 2) << wrong;
+    EXPECT_NE(refused.text.find("--cache-bytes"), std::string::npos) << refused.text;
+  }
+}
+
 TEST(CommandLine, AUserIsNumbersAndNotRoot) {
   const CommandLine line = with({"--user", "1000:100"});
   ASSERT_TRUE(line.config) << line.text;

@@ -20,6 +20,7 @@
 #include "fusefs/config.h"
 #include "fusefs/confinement/syscall_filter.h"
 #include "fusefs/control/control_server.h"
+#include "fusefs/disk_cache/disk_cache.h"
 #include "fusefs/kernel/mounter.h"
 #include "fusefs/kernel/teller.h"
 #include "fusefs/succession/parking.h"
@@ -51,7 +52,7 @@ bool kernel_forgets(const Mounter& mounter) {
   return !tried;
 }
 
-View common_view(const FuseConfig& config, bool kernel_forgets) {
+View common_view(const FuseConfig& config, bool kernel_forgets, DiskCache* disk_cache) {
   View view;
   view.kernel_forgets = kernel_forgets;
   view.owners = config.stored_owners ? Owners::stored : Owners::view;
@@ -62,6 +63,7 @@ View common_view(const FuseConfig& config, bool kernel_forgets) {
   view.kernel_forgets_all = kernel_forgets_all();
   view.read_deadline = config.read_deadline;
   view.write_deadline = config.write_deadline;
+  view.disk_cache = disk_cache;
   return view;
 }
 
@@ -77,6 +79,7 @@ struct Daemon {
   const program::ServiceManager& manager;
   SystemClock clock;
   TokenFile token;
+  std::unique_ptr<DiskCache> disk_cache;  // none: contents end with the daemon
   std::unique_ptr<GrpcStore> store;
   std::unique_ptr<RequestNumbers> numbers;
   bool kernel_forgets = true;
@@ -91,6 +94,15 @@ struct Daemon {
     channel.token = [this] { return token.token(); };
     channel.tls_ca_file = config.tls_ca_file;
     return channel;
+  }
+
+  // What it may not open as the user that it has become is not its own. [S65]
+  Status open_disk_cache() {
+    if (config.cache_dir.empty()) return success();
+    auto opened = DiskCache::open({config.cache_dir, config.server, config.cache_bytes}, clock);
+    if (!opened) return std::move(opened).error();
+    disk_cache = *std::move(opened);
+    return success();
   }
 
   // As `client`, or as a new one.
@@ -108,7 +120,7 @@ struct Daemon {
   // Once it is known whether the kernel forgets.
   void make_views(Tellers tellers = {}) {
     ViewSet::Config all;
-    all.common = common_view(config, kernel_forgets);
+    all.common = common_view(config, kernel_forgets, disk_cache.get());
     all.handed = config.fuse_fds;
     all.on_all_end = [] { ::kill(::getpid(), SIGTERM); };
     all.connected = [this] { return store->connected(); };
@@ -218,6 +230,7 @@ struct Daemon {
 
   void measure(Figures& to) const {
     to.level("outboard_mount_connected", "1: the server is heard.", store->connected() ? 1 : 0);
+    if (disk_cache) disk_cache->measure(to);
     for (const auto& view : views->now()) {
       const Labels labels{{"view", view->spec.path}, {"volume", view->spec.volume}};
       view->volume->measure(to, labels);
@@ -264,6 +277,10 @@ ControlledDaemon controlled(Daemon& daemon) {
   };
   parts.current_as_of = [&daemon] { return daemon.store->current_as_of(); };
   parts.connected = [&daemon] { return daemon.store->connected(); };
+  parts.disk_cache = [&daemon]() -> std::optional<DiskUse> {
+    if (!daemon.disk_cache) return std::nullopt;
+    return daemon.disk_cache->use();
+  };
   parts.set_frozen = [&daemon](bool frozen) { daemon.store->set_frozen(frozen); };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
   parts.hand_over = [&daemon](ControlServer& control, int connection) {
@@ -289,6 +306,10 @@ Result<Tellers> start_tellers(const FuseConfig& config) {
   return tellers;
 }
 
+Duty duty_of(const FuseConfig& config) {
+  return config.cache_dir.empty() ? Duty::serving : Duty::keeping;
+}
+
 // While there is one thread, too: what may mount stands apart, and this process may nothing more.
 // [S60]
 Result<std::unique_ptr<Mounter>> confine(const FuseConfig& config) {
@@ -305,7 +326,7 @@ Result<std::unique_ptr<Mounter>> confine(const FuseConfig& config) {
   auto mounter = Mounter::start(mounting);
   if (!mounter) return mounter;
   if (auto dropped = drop_privileges(config.identity); !dropped) return dropped.error();
-  if (auto filtered = filter_syscalls(Duty::serving); !filtered) return filtered.error();
+  if (auto filtered = filter_syscalls(duty_of(config)); !filtered) return filtered.error();
   return mounter;
 }
 
@@ -360,6 +381,9 @@ int mount_and_wait(const FuseConfig& config) {
   if (!mounter) return refuse("cannot give up rights", mounter.error());
 
   Daemon daemon(config, **mounter, manager);
+  if (auto opened = daemon.open_disk_cache(); !opened) {
+    return refuse("--cache-dir", opened.error());
+  }
   if (auto connected = daemon.connect(); !connected) {
     return refuse("cannot reach the server", connected.error());
   }
@@ -389,7 +413,7 @@ Result<std::pair<Terms, std::unique_ptr<Mounter>>> succeed(const Parley& parley)
   const Peer peer = parley.peer();
   if (peer.user != ::geteuid()) identity = Identity{peer.user, peer.group};
   if (auto dropped = drop_privileges(identity); !dropped) return dropped.error();
-  if (auto filtered = filter_syscalls(Duty::serving); !filtered) return filtered.error();
+  if (auto filtered = filter_syscalls(duty_of(terms->config)); !filtered) return filtered.error();
   return std::pair{*std::move(terms), Mounter::adopt(said->descriptors.front(), terms->mounter)};
 }
 
@@ -400,6 +424,9 @@ Result<int> take_views(Daemon& daemon, const Terms& terms, const Parley& parley,
   daemon.kernel_forgets = terms.kernel_forgets;
   daemon.handovers = terms.handovers + 1;
   if (auto connected = daemon.connect(terms.client); !connected) return connected.error();
+  if (auto opened = daemon.open_disk_cache(); !opened) {  // programs go on without it
+    log(Severity::warning, "no disk cache", {{"why", opened.error().message}});
+  }
   daemon.make_views();
   std::vector<Volume> volumes;
   for (const ViewSpec& spec : daemon.config.mounts) {

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,31 @@ TEST(SyscallFilter, S60_ADaemonStartsNoProgramAndReachesNoOtherProcess) {
     });
   });
   EXPECT_EQ(through, "all are refused");
+}
+
+// With a disk cache it may make entries, and nothing that anybody could execute or mistake.
+TEST(SyscallFilter, S60_OnlyADaemonThatKeepsContentsMakesFilesOfItsOwn) {
+  const auto making = [] {
+    return let_through({
+        {"mkdirat", [] { return long{::mkdirat(-1, "none", 0700)}; }},
+        {"renameat", [] { return long{::renameat(-1, "none", -1, "other")}; }},
+        {"utimensat", [] { return long{::utimensat(-1, "none", nullptr, 0)}; }},
+    });
+  };
+  EXPECT_EQ(confined(making), "all are refused");
+  EXPECT_EQ(confined(making, Duty::keeping),
+            "mkdirat (errno 9) renameat (errno 9) utimensat (errno 9) ");
+  const auto others = [] {
+    return let_through({
+        {"execve", [] { return execute("/bin/true"); }},
+        {"linkat", [] { return long{::linkat(-1, "none", -1, "other", 0)}; }},
+        {"symlinkat", [] { return long{::symlinkat("none", -1, "other")}; }},
+        {"fchmodat", [] { return long{::fchmodat(-1, "none", 0777, 0)}; }},
+        {"fchownat", [] { return long{::fchownat(-1, "none", 1, 1, 0)}; }},
+        {"mknodat", [] { return long{::mknodat(-1, "none", S_IFIFO, 0)}; }},
+    });
+  };
+  EXPECT_EQ(confined(others, Duty::keeping), "all are refused");
 }
 
 TEST(SyscallFilter, S60_ADaemonChangesNoMountAndNoNamespaceAndNotTheKernel) {

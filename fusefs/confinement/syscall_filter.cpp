@@ -137,6 +137,12 @@ constexpr std::initializer_list<std::uint32_t> kServing = {
 #endif
 };
 
+constexpr std::initializer_list<std::uint32_t> kKeeping = {
+    __NR_mkdirat,
+    __NR_renameat,
+    __NR_utimensat,
+};
+
 constexpr std::initializer_list<std::uint32_t> kMounting = {
     __NR_mount,     __NR_umount2, __NR_clone,  __NR_sendmsg, __NR_recvmsg,
     __NR_setitimer, __NR_prctl,   __NR_capget, __NR_capset,  __NR_openat2,
@@ -226,6 +232,7 @@ std::vector<sock_filter> program_for(Duty duty) {
     program.allow(kTelling);
     return std::move(program).end();
   }
+  if (duty == Duty::keeping) program.allow(kKeeping);
   program.allow(kServing);
   program.allow_with(__NR_socket, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
   program.allow_with(__NR_socketpair, {AF_UNIX});

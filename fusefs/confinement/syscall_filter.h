@@ -13,6 +13,7 @@ namespace outboard::fusefs {
 
 enum class Duty : std::uint8_t {
   serving,   // files, sockets, threads; no process but itself
+  keeping,   // and to make files of its own on the disk
   mounting,  // files, mounts, children that walk; no sockets but those it has, no program
   telling,   // names and files; nothing else
 };

@@ -16,6 +16,7 @@
 
 #include "core/result.h"
 #include "core/view_spec.h"
+#include "fusefs/disk_cache/disk_cache.h"
 #include "fusefs/volume/activity.h"
 #include "fusefs/volume/volume.h"
 
@@ -60,6 +61,7 @@ struct ControlledDaemon {
   // Another daemon has connected, to take over: its connection, which is the function's. It comes
   // back when nothing came of that. [S59]
   std::function<void(ControlServer& control, int connection)> hand_over = {};
+  std::function<std::optional<DiskUse>()> disk_cache = [] { return std::nullopt; };
   std::uint64_t handovers = 0;  // how many there were since the views were mounted
   Timestamp taken_over = {};    // when the last was; with none of no meaning
 };

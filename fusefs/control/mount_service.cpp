@@ -37,6 +37,15 @@ void describe(const ControlledView& view, v1::MountView& to) {
   to.set_writable(!view.volume.view().read_only);
 }
 
+void describe(const DiskUse& use, v1::DiskCacheStatus& to) {
+  to.set_directory(use.directory);
+  to.set_bytes(use.bytes);
+  to.set_bytes_max(use.bytes_max);
+  to.set_hits(use.hits);
+  to.set_misses(use.misses);
+  to.set_failing(use.failing);
+}
+
 }  // namespace
 
 // Who waits for a turn longer than a handover may last has been answered by its end: the process is
@@ -144,6 +153,7 @@ grpc::Status MountService::Status(grpc::ServerContext*, const v1::MountStatusReq
     constexpr std::int64_t kNanosInMilli = 1'000'000;
     response->set_taken_over_unix_ms(daemon_.taken_over.nanoseconds / kNanosInMilli);
   }
+  if (const auto disk = daemon_.disk_cache()) describe(*disk, *response->mutable_disk_cache());
   const bool connected = daemon_.connected();
   response->set_connected(connected);
   if (!connected) {

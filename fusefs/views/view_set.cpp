@@ -270,6 +270,7 @@ void ViewSet::note_end(MountedView& view) {
 Status ViewSet::take_over(const ViewSpec& spec, const Volume& volume, HandedView handed,
                           int descriptor) {
   auto view = std::make_shared<MountedView>(spec, mounter_, handed.number);
+  handed.view.disk_cache = config_.common.disk_cache;
   auto taken = MountedVolume::take_over(store_, numbers_, view->notifier.invalidator(), clock_,
                                         handed.view, volume, handed.tables);
   if (!taken) return std::move(taken).error();

@@ -14,7 +14,17 @@ constexpr std::uint64_t kReadAheadBytes = 1U << 20U;
 constexpr std::uint64_t kWarmBatchBytes = 8U << 20U;
 static_assert(kReadAheadBytes % kChunkBytes == 0 && kReadAheadBytes <= kReadBytesMax);
 
+// An entry of the disk cache that is no file's.
+constexpr std::string_view kBodiesMark = "bodies";
+DiskKey bodies_of(VolumeId volume) {
+  return {volume, Inode{}, std::string(kBodiesMark), 0};
+}
+
 }  // namespace
+
+VersionRef version_of(const Node& node) {
+  return {node.inode, node.version, node.attributes.size, node.digest, node.attributes.changed};
+}
 
 std::size_t BlockCache::KeyHash::operator()(const Key& key) const noexcept {
   std::size_t hash = std::hash<std::uint64_t>{}(key.inode.value);
@@ -39,10 +49,10 @@ Result<std::string> BlockCache::read(const VersionRef& version, std::uint64_t of
       hits_.add();
       continue;
     }
-    misses_.add();
-    auto fetched = fetch(version, offset, deadline);
-    if (!fetched) return std::move(fetched).error();
-    const auto& [from, window] = *fetched;
+    auto brought = bring(version, offset, deadline);
+    if (!brought) return std::move(brought).error();
+    if (!*brought) continue;  // it is here by now
+    const auto& [from, window] = **brought;
     const auto part = std::min<std::uint64_t>(end, from + window.size()) - offset;
     bytes.append(window, offset - from, part);
     offset += part;
@@ -50,13 +60,41 @@ Result<std::string> BlockCache::read(const VersionRef& version, std::uint64_t of
   return bytes;
 }
 
-Result<std::pair<std::uint64_t, std::string>> BlockCache::fetch(const VersionRef& version,
-                                                                std::uint64_t offset,
-                                                                Moment deadline) {
-  const bool whole = version.size <= kReadAheadBytes;
-  const std::uint64_t from = whole ? 0 : offset / kChunkBytes * kChunkBytes;
+Result<std::optional<BlockCache::Window>> BlockCache::bring(const VersionRef& version,
+                                                            std::uint64_t offset, Moment deadline) {
+  const WindowKey window{version.inode, version.version, offset / kReadAheadBytes};
+  const auto ours = arrivals_.begin(window, deadline);
+  if (!ours) return ours.error();
+  if (!*ours) return std::optional<Window>();
+  // It may have arrived between our look and our turn.
+  const Key block{version.inode, version.version, offset / kChunkBytes};
+  Result<std::optional<Window>> brought = std::optional<Window>();
+  if (!find(block)) brought = fetch(version, offset, deadline);
+  arrivals_.end(window);
+  return brought;
+}
+
+Result<std::optional<BlockCache::Window>> BlockCache::fetch(const VersionRef& version,
+                                                            std::uint64_t offset, Moment deadline) {
+  const std::uint64_t window = offset / kReadAheadBytes;
+  const std::uint64_t from = window * kReadAheadBytes;
   const std::uint64_t size = std::min(kReadAheadBytes, version.size - from);
-  const std::uint64_t before = drops();
+  const Before asked = before();
+  if (auto kept = find_on_disk(version, window, size)) {
+    put_blocks(version, from, *kept, asked.drops);
+    return std::optional(Window{from, *std::move(kept)});
+  }
+  if (window == 0 && on_cold_) on_cold_(version);
+  auto bytes = ask(version, from, size, deadline);
+  if (!bytes) return std::move(bytes).error();
+  put_blocks(version, from, *bytes, asked.drops);
+  keep_on_disk(version, window, *bytes, asked);
+  return std::optional(Window{from, *std::move(bytes)});
+}
+
+Result<std::string> BlockCache::ask(const VersionRef& version, std::uint64_t from,
+                                    std::uint64_t size, Moment deadline) {
+  misses_.add();
   auto read = store_.read(RequestScope::call(deadline), volume_, version.inode, version.version,
                           from, static_cast<std::size_t>(size));
   if (!read) return std::move(read).error();
@@ -67,15 +105,62 @@ Result<std::pair<std::uint64_t, std::string>> BlockCache::fetch(const VersionRef
                      std::to_string(size) + " belong",
                  to_string(version.inode)};
   }
+  const bool whole = size == version.size;
   if (whole && version.digest && sha256(bytes) != *version.digest) {
     return Error{Code::corrupt, "the bytes that arrived do not match their digest",
                  to_string(version.inode)};
   }
-  for (std::uint64_t at = 0; at < size; at += kChunkBytes) {
-    const Key key{version.inode, version.version, (from + at) / kChunkBytes};
-    put(key, std::string_view(bytes).substr(at, kChunkBytes), before);
+  return bytes;
+}
+
+// ── On the disk ──────────────────────────────────────────────────────────────────────────────────
+
+BlockCache::Before BlockCache::before() const {
+  return {drops(), disk_ == nullptr ? 0 : disk_->drops()};
+}
+
+// A version's number alone would not do: a server that was restored from a backup gives the same
+// ones to other bytes, and a database that was made anew to other files.
+DiskKey BlockCache::disk_key(const VersionRef& version, std::uint64_t window) const {
+  const std::string content = version.digest ? to_string(*version.digest)
+                                             : to_string(version.version) + " " +
+                                                   std::to_string(version.size) + " " +
+                                                   std::to_string(version.changed.nanoseconds);
+  return {volume_, version.inode, content, window};
+}
+
+std::optional<std::string> BlockCache::find_on_disk(const VersionRef& version, std::uint64_t window,
+                                                    std::uint64_t size) {
+  if (disk_ == nullptr) return std::nullopt;
+  const Key key{version.inode, version.version};
+  const bool believed =
+      version.digest || proven_.with([&](const Proven& proven) { return proven.contains(key); });
+  if (!believed) return std::nullopt;
+  const bool whole = size == version.size;
+  return disk_->find(disk_key(version, window), size, whole ? version.digest : std::nullopt);
+}
+
+void BlockCache::keep_on_disk(const VersionRef& version, std::uint64_t window,
+                              const std::string& bytes, const Before& before) {
+  if (disk_ == nullptr) return;
+  if (!version.digest) {
+    if (version.size <= kReadAheadBytes) return;  // the proof would bring all of it
+    proven_.with([&](Proven& proven) {
+      if (drops() != before.drops) return;
+      if (proven.size() == kProvenVersionsMax) proven.clear();
+      proven.insert({version.inode, version.version});
+    });
   }
-  return std::pair{from, std::move(bytes)};
+  disk_->put(disk_key(version, window), bytes, before.disk_drops);
+}
+
+bool BlockCache::has_bodies() {
+  return disk_ != nullptr && disk_->find(bodies_of(volume_), kBodiesMark.size(), {}).has_value();
+}
+
+void BlockCache::note_bodies() {
+  if (disk_ == nullptr) return;
+  disk_->put(bodies_of(volume_), std::string(kBodiesMark), disk_->drops());
 }
 
 std::shared_ptr<const std::string> BlockCache::whole(const VersionRef& version) {
@@ -97,9 +182,24 @@ bool BlockCache::has_whole(const VersionRef& version) {
 }
 
 Status BlockCache::warm(const std::vector<VersionRef>& versions, Moment deadline) {
-  std::vector<const VersionRef*> missing;
+  return bring_whole(claim(versions), deadline);
+}
+
+std::shared_ptr<BlockCache::Claims> BlockCache::claim(const std::vector<VersionRef>& versions) {
+  auto claims = std::make_shared<Claims>(arrivals_);
   for (const VersionRef& version : versions) {
-    if (!has_whole(version)) missing.push_back(&version);
+    if (!has_whole(version)) claims->add(version);
+  }
+  return claims;
+}
+
+Status BlockCache::bring_whole(const std::shared_ptr<Claims>& claims, Moment deadline) {
+  std::vector<const VersionRef*> missing;
+  for (const VersionRef& version : claims->versions()) {
+    const std::uint64_t before = drops();
+    const auto kept = find_on_disk(version, 0, version.size);
+    if (kept) put_blocks(version, 0, *kept, before);
+    if (!kept) missing.push_back(&version);
   }
   for (std::size_t done = 0; done < missing.size();) {
     std::vector<ContentKey> keys;
@@ -109,7 +209,7 @@ Status BlockCache::warm(const std::vector<VersionRef>& versions, Moment deadline
       if (!keys.empty() && bytes > kWarmBatchBytes) break;
       keys.push_back({missing[i]->inode, missing[i]->version});
     }
-    const std::uint64_t before = drops();
+    const Before asked = before();
     auto read = store_.read_many(Call::until(deadline), volume_, keys);
     if (!read) return std::move(read).error();
     for (std::size_t i = 0; i < keys.size() && i < read->value.size(); ++i) {
@@ -117,26 +217,39 @@ Status BlockCache::warm(const std::vector<VersionRef>& versions, Moment deadline
       const auto& content = read->value[i];
       if (!content || content->bytes.size() != version.size) continue;
       if (version.digest && sha256(content->bytes) != *version.digest) continue;
-      put_blocks(version.inode, version.version, content->bytes, before);
+      put_blocks(version, 0, content->bytes, asked.drops);
+      keep_on_disk(version, 0, content->bytes, asked);
     }
     done += keys.size();
   }
   return success();
 }
 
-void BlockCache::put_blocks(Inode inode, Version version, std::string_view bytes,
+BlockCache::Claims::~Claims() {
+  for (const VersionRef& version : versions_) arrivals_.end({version.inode, version.version});
+}
+
+void BlockCache::Claims::add(const VersionRef& version) {
+  if (arrivals_.try_begin({version.inode, version.version})) versions_.push_back(version);
+}
+
+void BlockCache::put_blocks(const VersionRef& version, std::uint64_t from, std::string_view bytes,
                             std::uint64_t drops) {
   for (std::uint64_t at = 0; at < bytes.size(); at += kChunkBytes) {
-    put({inode, version, at / kChunkBytes}, bytes.substr(at, kChunkBytes), drops);
+    const Key key{version.inode, version.version, (from + at) / kChunkBytes};
+    put(key, bytes.substr(at, kChunkBytes), drops);
   }
 }
 
-void BlockCache::put_whole(Inode inode, Version version, std::string_view bytes) {
-  put_blocks(inode, version, bytes, drops());
+void BlockCache::put_whole(const VersionRef& version, std::string_view bytes) {
+  const Before now = before();
+  put_blocks(version, 0, bytes, now.drops);
+  keep_on_disk(version, 0, std::string(bytes), now);
 }
 
 void BlockCache::drop(Inode inode) {
   drop_where([inode](const Key& key) { return key.inode == inode; });
+  if (disk_ != nullptr) disk_->drop(volume_, inode);
 }
 
 void BlockCache::drop_all() {
@@ -156,6 +269,7 @@ void BlockCache::drop_where(const std::function<bool(const Key&)>& gone) {
       slot = state.used.erase(slot);
     }
   });
+  proven_.with([&](Proven& proven) { std::erase_if(proven, gone); });
 }
 
 std::uint64_t BlockCache::drops() const {

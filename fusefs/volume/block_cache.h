@@ -1,8 +1,11 @@
 // BlockCache: content of versions in blocks of kChunkBytes, least recently used out first.
 //
-// volume_io → read() → a block here, or Store::read. A version's bytes never change, so nothing
-// here is ever stale; what is redacted is dropped. Any thread may call it; the store is called with
-// no lock held.
+// volume_io → read() → a block here, or a window from the disk cache, or Store::read. A version's
+// bytes never change, so nothing here is ever stale; what is redacted is dropped. Any thread may
+// call it; the store is called with no lock held.
+//
+// Of content without a digest the disk is believed only once the store has answered for the very
+// version in this daemon's life: nothing else would say that it was redacted meanwhile. [S65]
 #pragma once
 
 #include <cstdint>
@@ -12,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/counters.h"
@@ -19,6 +23,8 @@
 #include "core/guarded.h"
 #include "core/limits.h"
 #include "core/store.h"
+#include "fusefs/disk_cache/disk_cache.h"
+#include "fusefs/volume/arrivals.h"
 
 namespace outboard::fusefs {
 
@@ -28,26 +34,58 @@ struct VersionRef {
   Version version;
   std::uint64_t size = 0;
   std::optional<Sha256> digest;  // checked when the whole arrives in one piece
+  Timestamp changed;             // of the node, when it had this version
 };
+VersionRef version_of(const Node& node);
 
 class BlockCache {
  public:
-  BlockCache(Store& store, VolumeId volume, std::uint64_t bytes_max = kBlockCacheBytesMax)
-      : store_(store), volume_(volume), bytes_max_(bytes_max) {}
+  // `disk`, if there is one, must outlive it.
+  BlockCache(Store& store, VolumeId volume, DiskCache* disk = nullptr,
+             std::uint64_t bytes_max = kBlockCacheBytesMax)
+      : store_(store), volume_(volume), disk_(disk), bytes_max_(bytes_max) {}
 
   // Bytes [offset, offset + size), clipped to the version's size. Misses ask the store until
   // `deadline`. corrupt: the bytes do not match the digest.
   Result<std::string> read(const VersionRef& version, std::uint64_t offset, std::uint64_t size,
                            Moment deadline);
   // The whole content of a version, known from elsewhere (snapshot, own publish).
-  void put_whole(Inode inode, Version version, std::string_view bytes);
+  void put_whole(const VersionRef& version, std::string_view bytes);
+  // Whether a daemon has put the small bodies that came with the volume's names on the disk: they
+  // need not come again. What is gone from there is asked for when it is read.
+  bool has_bodies();
+  void note_bodies();
   // Brings whole contents in, as many with one request as it may ask for. What the store does not
   // have stays away. REQUIRES: each is small enough to travel in one piece.
   Status warm(const std::vector<VersionRef>& versions, Moment deadline);
+  // Small files that are to be brought together. While it lives, who reads one of them waits for it
+  // instead of asking.
+  class Claims {
+   public:
+    explicit Claims(Arrivals& arrivals) : arrivals_(arrivals) {}
+    ~Claims();
+    Claims(const Claims&) = delete;
+    Claims& operator=(const Claims&) = delete;
+    // Unless it is on its way.
+    void add(const VersionRef& version);
+    const std::vector<VersionRef>& versions() const { return versions_; }
+
+   private:
+    Arrivals& arrivals_;
+    std::vector<VersionRef> versions_;
+  };
+  // Those that are not here, nor on their way; then bring_whole(), as warm() does at once.
+  std::shared_ptr<Claims> claim(const std::vector<VersionRef>& versions);
+  Status bring_whole(const std::shared_ptr<Claims>& claims, Moment deadline);
+  // Called by who reads a file that is neither here nor on the disk, ahead of the store. Before any
+  // read.
+  void on_cold(std::function<void(const VersionRef&)> heard) { on_cold_ = std::move(heard); }
+  bool has_whole(const VersionRef& version);
   // The whole content, if it is here.
   std::shared_ptr<const std::string> whole(const VersionRef& version);
-  // Nothing of the file stays, nor comes in by a read that is under way. [S30]
+  // Nothing of the file stays, nor comes in by a read that is under way. Waits for the disk. [S30]
   void drop(Inode inode);
+  // Of what is in memory.
   void drop_all();
   // How often something was dropped.
   std::uint64_t drops() const;
@@ -69,6 +107,12 @@ class BlockCache {
     Key key;
     Block block;
   };
+  using Proven = std::unordered_set<Key, KeyHash>;  // block 0
+  // As of when the store was asked: what was dropped since is not kept.
+  struct Before {
+    std::uint64_t drops = 0;
+    std::uint64_t disk_drops = 0;
+  };
   struct State {
     std::list<Slot> used;  // most recent first
     std::unordered_map<Key, std::list<Slot>::iterator, KeyHash> slots;
@@ -77,19 +121,37 @@ class BlockCache {
   };
 
   Block find(const Key& key);
-  bool has_whole(const VersionRef& version);
-  void put_blocks(Inode inode, Version version, std::string_view bytes, std::uint64_t drops);
+  Before before() const;
+  DiskKey disk_key(const VersionRef& version, std::uint64_t window) const;
+  std::optional<std::string> find_on_disk(const VersionRef& version, std::uint64_t window,
+                                          std::uint64_t size);
+  void keep_on_disk(const VersionRef& version, std::uint64_t window, const std::string& bytes,
+                    const Before& before);
+  void put_blocks(const VersionRef& version, std::uint64_t from, std::string_view bytes,
+                  std::uint64_t drops);
   // Unless something was dropped since `drops` was read.
   void put(const Key& key, std::string_view bytes, std::uint64_t drops);
   void drop_where(const std::function<bool(const Key&)>& gone);
-  // Fetches a window around `offset` and keeps it; the answer starts at the returned offset.
-  Result<std::pair<std::uint64_t, std::string>> fetch(const VersionRef& version,
-                                                      std::uint64_t offset, Moment deadline);
+  struct Window {
+    std::uint64_t from = 0;
+    std::string bytes;
+  };
+  // The window around `offset`, which is kept, too; nothing: it is here by now.
+  Result<std::optional<Window>> bring(const VersionRef& version, std::uint64_t offset,
+                                      Moment deadline);
+  Result<std::optional<Window>> fetch(const VersionRef& version, std::uint64_t offset,
+                                      Moment deadline);
+  Result<std::string> ask(const VersionRef& version, std::uint64_t from, std::uint64_t size,
+                          Moment deadline);
 
   Store& store_;
   const VolumeId volume_;
+  DiskCache* const disk_;
   const std::uint64_t bytes_max_;
   Guarded<State> state_;
+  Guarded<Proven> proven_;
+  Arrivals arrivals_;
+  std::function<void(const VersionRef&)> on_cold_;
   Counter hits_, misses_;
 };
 

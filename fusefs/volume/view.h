@@ -11,6 +11,8 @@
 
 namespace outboard::fusefs {
 
+class DiskCache;
+
 enum class Owners : std::uint8_t {
   view,    // everything belongs to the view's uid and gid; modes lose the umask's bits
   stored,  // as stored, full POSIX
@@ -32,6 +34,8 @@ struct View {
   // Names in its root at which other views stand, in the order of their ids; an empty one is an id
   // that is used no more. [S56]
   std::vector<std::string> mountpoints = {};
+  // Contents on this machine's disk; none, or it outlives the view. A successor has its own. [S65]
+  DiskCache* disk_cache = nullptr;
 };
 
 // A node as stat shows it.

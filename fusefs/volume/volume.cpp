@@ -19,10 +19,11 @@ MountedVolume::MountedVolume(Store& store, RequestNumbers& numbers, Invalidator&
       volume_(std::move(volume)),
       on_demand_(too_large(volume_)),
       mountpoints_(view, clock.wall()),
-      blocks_(store, volume_.id),
+      blocks_(store, volume_.id, view.disk_cache),
       strict_(volume_.strict) {
   state_.used_bytes = volume_.used_bytes;
   state_.used_nodes = volume_.used_nodes;
+  blocks_.on_cold([this](const VersionRef& version) { note_cold(version); });
 }
 
 Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, RequestNumbers& numbers,
@@ -53,16 +54,22 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, Request
 
 Status MountedVolume::load(TreeCache& tree, Moment deadline) {
   SnapshotQuery query;
-  query.bodies_bytes_max = std::min(kSnapshotBodiesBytesMax, kBlockCacheBytesMax / 2);
+  query.bodies_bytes_max =
+      blocks_.has_bodies() ? 0 : std::min(kSnapshotBodiesBytesMax, kBlockCacheBytesMax / 2);
   std::string loaded;
   auto seq =
       store_.snapshot(RequestScope::call(deadline), volume_.id, query, [&](SnapshotPart part) {
         tree.load(part.entries);
         loaded = std::move(part.loaded);
-        for (const auto& [key, bytes] : part.bodies)
-          blocks_.put_whole(key.inode, key.version, bytes);
+        for (const auto& [key, bytes] : part.bodies) {
+          const TreeNode* of = tree.find(key.inode);
+          if (of != nullptr && of->node.version == key.version) {
+            blocks_.put_whole(version_of(of->node), bytes);
+          }
+        }
       });
   if (!seq) return std::move(seq).error();
+  if (query.bodies_bytes_max > 0) blocks_.note_bodies();
   tree.loaded(*seq, std::move(loaded));
   return success();
 }

@@ -44,6 +44,8 @@
 #include "fusefs/volume/open_file.h"
 #include "fusefs/volume/publish_counts.h"
 #include "fusefs/volume/request_numbers.h"
+#include "fusefs/volume/sibling_runs.h"
+#include "fusefs/volume/sibling_threads.h"
 #include "fusefs/volume/telling.h"
 #include "fusefs/volume/tree_cache.h"
 #include "fusefs/volume/view.h"
@@ -274,6 +276,7 @@ class MountedVolume {
     std::deque<std::pair<std::uint64_t, Inode>> unlisted;
     std::size_t shrink_at = 0;                     // nodes
     std::uint64_t used_bytes = 0, used_nodes = 0;  // of the volume, as the store last said
+    SiblingRuns siblings;
   };
   using Notices = std::vector<Notice>;
 
@@ -451,6 +454,9 @@ class MountedVolume {
   Result<HandleId> add_handle(NodeId node, const OpenMode& mode) REQUIRES_LOCK(mutex_);
   Status make_room(NodeId node, std::uint64_t bytes);
 
+  // volume_siblings.cpp
+  void note_cold(const VersionRef& version);
+
   // volume_locks.cpp
   LockQuery query_of(const LockKey& key, const LockRange& range,
                      std::optional<LockKind> kind) const;
@@ -571,6 +577,7 @@ class MountedVolume {
   State state_ GUARDED_BY(mutex_);
   std::function<void()> wake_ GUARDED_BY(mutex_);
   LockThreads lock_threads_;
+  SiblingThreads sibling_threads_;
 };
 
 }  // namespace outboard::fusefs

@@ -7,6 +7,11 @@
 namespace outboard::fusefs {
 
 void MountedVolume::absorb_feed(const FeedItem& item) {
+  // Before the kernel is told to ask again, and anybody that it was: the server has the bytes no
+  // more.
+  for (const Change& change : item.changes) {
+    if (change.redacted) blocks_.drop(change.node.inode);
+  }
   Notices notices;
   {
     Lock lock(mutex_);
@@ -72,7 +77,6 @@ void MountedVolume::absorb(const Change& change, const Source& source, Notices& 
 }
 
 void MountedVolume::absorb_redacted(Inode inode, Notices& notices) {
-  blocks_.drop(inode);
   const auto announce = [&](NodeId node, std::vector<std::pair<NodeId, std::string>> names) {
     Notice notice;
     notice.kind = NoticeKind::content;

@@ -132,7 +132,7 @@ Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::
     const HistoryRow* past = HistoryTable::owns(node) ? state_.history.find(node) : nullptr;
     const Node* found = past != nullptr ? &past->node : node_of(node);
     if (found == nullptr) return replaced(node);
-    version = {found->inode, found->version, found->attributes.size, found->digest};
+    version = version_of(*found);
     const auto file = state_.files.find(node);
     if (file == state_.files.end()) {
       spans.push_back({offset, size, std::nullopt});

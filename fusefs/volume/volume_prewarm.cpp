@@ -22,7 +22,7 @@ Status MountedVolume::collect_files(Inode directory, std::vector<VersionRef>& fi
     const Node& found = state_.tree.find(child.inode)->node;
     if (found.is(Kind::directory)) further.push_back(child.inode);
     if (!found.is(Kind::file) || found.attributes.size > kPrewarmFileBytesMax) continue;
-    files.push_back({found.inode, found.version, found.attributes.size, found.digest});
+    files.push_back(version_of(found));
   }
   return success();
 }
@@ -50,9 +50,7 @@ Result<Prewarmed> MountedVolume::prewarm(std::string_view path, std::uint64_t by
   std::vector<Inode> directories;
   std::vector<VersionRef> files;
   if (first->is(Kind::directory)) directories.push_back(first->inode);
-  if (first->is(Kind::file)) {
-    files.push_back({first->inode, first->version, first->attributes.size, first->digest});
-  }
+  if (first->is(Kind::file)) files.push_back(version_of(*first));
   std::uint64_t left = std::min(bytes_max, kBlockCacheBytesMax / 2);
   while (!directories.empty() || !files.empty()) {
     if (!directories.empty()) {

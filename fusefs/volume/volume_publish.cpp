@@ -295,7 +295,7 @@ void MountedVolume::land_write(NodeId node, OpenFile& file, const Change& change
       bytes.append(piece.bytes);
     }
     if (bytes.size() == change.node.attributes.size) {
-      blocks_.put_whole(file.inode, change.node.version, bytes);
+      blocks_.put_whole(version_of(change.node), bytes);
     }
   }
   Binding& binding = *state_.inodes.find(node);

@@ -101,14 +101,14 @@ constexpr Asking kAsking[] = {
     {"fd = os.open(root + 'attr', os.O_RDWR)", "fcntl.lockf(fd, fcntl.LOCK_EX)"},
     {"import struct; fd = os.open(root + 'attr', os.O_RDWR)",
      "fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))"},
-    {"fd = os.open(root + 'big0', os.O_RDONLY)", "os.read(fd, 10)"},
-    {"fd = os.open(root + 'big1', os.O_RDONLY)", "os.pread(fd, 10, 150000)"},
-    {"fd = os.open(root + 'big2', os.O_RDONLY); to = os.open(mark + '/copy', os.O_CREAT | "
+    {"fd = os.open(root + 'big0/file', os.O_RDONLY)", "os.read(fd, 10)"},
+    {"fd = os.open(root + 'big1/file', os.O_RDONLY)", "os.pread(fd, 10, 150000)"},
+    {"fd = os.open(root + 'big2/file', os.O_RDONLY); to = os.open(mark + '/copy', os.O_CREAT | "
      "os.O_WRONLY)",
      "os.sendfile(to, fd, 0, 10)"},
-    {"fd = os.open(root + 'big3', os.O_RDONLY); to = os.open(root + 'sync', os.O_WRONLY)",
+    {"fd = os.open(root + 'big3/file', os.O_RDONLY); to = os.open(root + 'sync', os.O_WRONLY)",
      "os.copy_file_range(fd, to, 10)"},
-    {"", "os.execv(root + 'big4', ['big4'])"},
+    {"", "os.execv(root + 'big4/file', ['big4'])"},
 };
 
 // What the mount answers by itself, server or no server.
@@ -141,8 +141,12 @@ class Audit : public Killed {
          {"close", "sync", "from", "gone", "attr", "mapped", "grown", "cut", "marked"}) {
       put(a().at(name), "old");
     }
-    for (int i = 0; i < 5; ++i) put(a().at("big" + std::to_string(i)), std::string(200'000, 'b'));
-    ASSERT_EQ(chmod(a().at("big4").c_str(), 0755), 0);
+    for (int i = 0; i < 5; ++i) {  // each where no other is read, so that none comes unasked
+      const std::string directory = a().at("big" + std::to_string(i));
+      ASSERT_EQ(mkdir(directory.c_str(), 0755), 0);
+      put(directory + "/file", std::string(200'000, 'b'));
+    }
+    ASSERT_EQ(chmod(a().at("big4/file").c_str(), 0755), 0);
     ASSERT_EQ(mkdir(a().at("empty").c_str(), 0755), 0);
     ASSERT_EQ(symlink("attr", a().at("link").c_str()), 0);
     ASSERT_EQ(setxattr(a().at("marked").c_str(), "user.mark", "1", 1, 0), 0);
