@@ -20,6 +20,15 @@ constexpr std::size_t kForgottenMax = 65'536;
 // Answers that a client has acknowledged are refused at once, and deleted this many at a time.
 constexpr std::uint64_t kForgetAtOnce = 16;
 
+// All of a commit's statements look rows up by their keys. Left to choose, Postgres reads a table
+// that was small when it last looked from end to end, at each commit, however large it has become.
+const std::vector<std::string> kSettings{"plan_cache_mode=force_generic_plan",
+                                         "jit=off",
+                                         "enable_seqscan=off",
+                                         "enable_hashjoin=off",
+                                         "enable_mergejoin=off",
+                                         "application_name=outboard-committer"};
+
 constexpr Sql kBegin{"commit_begin", "BEGIN"};
 constexpr Sql kCommit{"commit_commit", "COMMIT"};
 // NO KEY UPDATE: does not wait for rows that only refer to the volume.
@@ -168,9 +177,7 @@ Status PgCommit::ensure_connection(Moment deadline) {
   if (connection_ && !connection_->broken() && losses == losses_known_) return success();
   connection_.reset();
   losses_known_ = losses;
-  auto opened = Connection::open(
-      url_, deadline,
-      {"plan_cache_mode=force_generic_plan", "jit=off", "application_name=outboard-committer"});
+  auto opened = Connection::open(url_, deadline, kSettings);
   if (!opened) return opened.error();
   connection_ = *std::move(opened);
   return success();
