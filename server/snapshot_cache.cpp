@@ -17,11 +17,10 @@ SnapshotCache::Entries SnapshotCache::find(VolumeId volume, Seq seq) {
   });
 }
 
-void SnapshotCache::keep(VolumeId volume, Seq seq, std::vector<Entry> entries) {
+void SnapshotCache::keep(VolumeId volume, Seq seq, Entries entries) {
   std::size_t bytes = 0;
-  for (const Entry& entry : entries) bytes += bytes_of(entry);
+  for (const Entry& entry : *entries) bytes += bytes_of(entry);
   if (!fits(bytes)) return;
-  auto shared = std::make_shared<const std::vector<Entry>>(std::move(entries));
   state_.with([&](State& state) {
     if (const auto old = state.volumes.find(volume); old != state.volumes.end()) {
       if (old->second.seq >= seq) return;
@@ -32,7 +31,7 @@ void SnapshotCache::keep(VolumeId volume, Seq seq, std::vector<Entry> entries) {
                                            [](const auto& one) { return one.second.used; }));
     }
     state.bytes += bytes;
-    state.volumes.emplace(volume, Kept{seq, std::move(shared), bytes, ++state.questions});
+    state.volumes.emplace(volume, Kept{seq, std::move(entries), bytes, ++state.questions});
   });
 }
 

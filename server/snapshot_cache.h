@@ -27,7 +27,7 @@ class SnapshotCache {
   // The volume's entries as of `seq`, parents before their children; null: not kept.
   Entries find(VolumeId volume, Seq seq);
   // Keeps them in the place of an older seq's. What was not asked for longest makes room.
-  void keep(VolumeId volume, Seq seq, std::vector<Entry> entries);
+  void keep(VolumeId volume, Seq seq, Entries entries);
 
   // Whether so many bytes of one volume would be kept.
   bool fits(std::size_t bytes) const { return bytes <= bytes_max_ / 4; }

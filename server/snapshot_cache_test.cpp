@@ -5,7 +5,7 @@
 namespace outboard::server {
 namespace {
 
-std::vector<Entry> entries(std::size_t count) {
+SnapshotCache::Entries entries(std::size_t count) {
   std::vector<Entry> all;
   for (std::size_t i = 0; i < count; ++i) {
     Entry entry;
@@ -13,10 +13,10 @@ std::vector<Entry> entries(std::size_t count) {
     entry.node.inode = Inode{i + 1};
     all.push_back(std::move(entry));
   }
-  return all;
+  return std::make_shared<const std::vector<Entry>>(std::move(all));
 }
 
-const std::size_t kOne = SnapshotCache::bytes_of(entries(1).front());
+const std::size_t kOne = SnapshotCache::bytes_of(entries(1)->front());
 
 TEST(SnapshotCacheTest, GivesOutWhatIsTrueAsOfTheSeqAskedForAlone) {
   SnapshotCache cache(8 * kOne);

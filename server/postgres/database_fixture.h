@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,6 +93,30 @@ class DatabaseTest : public ::testing::Test {
       }
     }
     return changes;
+  }
+
+  // How many rows of the tables a server of its own looks at for `work`.
+  std::int64_t rows_read(const std::vector<std::string>& tables,
+                         const std::function<void(Store&)>& work) {
+    Column names(Column::Type::text);
+    for (const std::string& table : tables) names.add_bytes(table);
+    auto watcher = connect();
+    sql(*watcher, "SELECT pg_stat_reset()");
+    {
+      const auto server = open();
+      work(server->store());
+    }
+    for (int tries = 0; tries < 1'000; ++tries) {
+      auto rows = watcher->run({"fixture_rows_read",
+                                "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint, "
+                                "pg_stat_clear_snapshot() IS NULL, pg_sleep(0.01) IS NULL "
+                                "FROM pg_stat_user_tables WHERE relname = ANY($1::text[])"},
+                               Params().array(names), std::chrono::steady_clock::now() + kTestWait);
+      EXPECT_TRUE(rows) << rows.error().message;
+      if (rows && rows->number(0, 0) > 0) return rows->number(0, 0);
+    }
+    ADD_FAILURE() << "Postgres counted nothing";
+    return 0;
   }
 
   const std::string url_;

@@ -1,8 +1,6 @@
 // The past must cost nobody anything: what is looked at for a part of it, and for a write upon it.
 #include <gtest/gtest.h>
 
-#include <functional>
-
 #include "core/limits.h"
 #include "server/postgres/database_fixture.h"
 
@@ -42,30 +40,6 @@ class PgPastTest : public DatabaseTest {
                                 "pg_stat_clear_snapshot() IS NULL, pg_sleep(0.01) IS NULL FROM "
                                 "pg_stat_user_functions WHERE funcname = 'entries_at'"},
                                {}, std::chrono::steady_clock::now() + kTestWait);
-      EXPECT_TRUE(rows) << rows.error().message;
-      if (rows && rows->number(0, 0) > 0) return rows->number(0, 0);
-    }
-    ADD_FAILURE() << "Postgres counted nothing";
-    return 0;
-  }
-
-  // How many rows of the tables a server of its own looks at for `work`.
-  std::int64_t rows_read(const std::vector<std::string>& tables,
-                         const std::function<void(Store&)>& work) {
-    Column names(Column::Type::text);
-    for (const std::string& table : tables) names.add_bytes(table);
-    auto watcher = connect();
-    sql(*watcher, "SELECT pg_stat_reset()");
-    {
-      const auto server = open();
-      work(server->store());
-    }
-    for (int tries = 0; tries < 1'000; ++tries) {
-      auto rows = watcher->run({"past_test_rows",
-                                "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint, "
-                                "pg_stat_clear_snapshot() IS NULL, pg_sleep(0.01) IS NULL "
-                                "FROM pg_stat_user_tables WHERE relname = ANY($1::text[])"},
-                               Params().array(names), std::chrono::steady_clock::now() + kTestWait);
       EXPECT_TRUE(rows) << rows.error().message;
       if (rows && rows->number(0, 0) > 0) return rows->number(0, 0);
     }

@@ -13,6 +13,7 @@
 #include "server/postgres/pg_past.h"
 #include "server/postgres/pg_search.h"
 #include "server/postgres/pg_strict.h"
+#include "server/shared_reads.h"
 #include "server/snapshot_cache.h"
 
 namespace outboard::server {
@@ -76,6 +77,10 @@ class PgStore final : public Store {
   Result<At<Page>> page(const Call& call, VolumeId volume, const NodeRef& directory,
                         std::string_view after, std::uint32_t limit);
 
+  // The tree that another call has read.
+  Status send_shared(const Call& call, VolumeId volume, const std::vector<Entry>& entries,
+                     std::uint64_t bodies_bytes_max, const std::function<void(SnapshotPart)>& take);
+
   ConnectionPool& pool_;
   PgPast past_;
   Committer& committer_;
@@ -84,6 +89,7 @@ class PgStore final : public Store {
   PgLocks& locks_;
   PgStrict& strict_;
   SnapshotCache snapshots_{kSnapshotCacheBytesMax};
+  SharedReads shared_reads_;
 };
 
 }  // namespace outboard::server

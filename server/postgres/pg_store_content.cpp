@@ -33,7 +33,8 @@ constexpr Sql kReadMany{
     " x ON true WHERE v.id = $1::bigint ORDER BY asked.place"};
 constexpr Sql kBegin{"content_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
 constexpr Sql kCommit{"content_commit", "COMMIT"};
-constexpr Sql kHead{"content_head", "SELECT head_seq FROM volumes WHERE id = $1::bigint"};
+constexpr Sql kHead{"content_head",
+                    "SELECT head_seq, used_nodes FROM volumes WHERE id = $1::bigint"};
 // A part must cost what it holds. The planner, which cannot know how much lies behind a path, would
 // rather fetch and sort all of the rest for each part: it is left the index's order alone.
 constexpr Sql kInOrder{"content_in_order",
@@ -252,7 +253,7 @@ Status stream_ways(Connection& connection, const Call& call, VolumeId volume,
   return take_with_bodies(connection, call, volume, std::move(entries), budget, take);
 }
 
-// Everything, from what the cache keeps as of `head`.
+// Everything, from what is kept or shared.
 Status stream_kept(Connection& connection, const Call& call, VolumeId volume,
                    const std::vector<Entry>& kept, std::uint64_t budget,
                    const std::function<void(SnapshotPart)>& take) {
@@ -266,65 +267,111 @@ Status stream_kept(Connection& connection, const Call& call, VolumeId volume,
   return success();
 }
 
-// Everything, from the tables; `cache` keeps it when it is small enough.
-Status stream_all(Connection& connection, const Call& call, VolumeId volume, Seq head,
-                  std::uint64_t budget, SnapshotCache& cache,
-                  const std::function<void(SnapshotPart)>& take) {
+// Everything, without bodies; null when it is too much to be kept.
+Result<SnapshotCache::Entries> read_all(Connection& connection, VolumeId volume,
+                                        const SnapshotCache& cache, const SharedReads::Read& read) {
   std::vector<Entry> seen;
   std::size_t bytes = 0;
-  auto streamed = stream_below(connection, call, volume, {}, budget, [&](SnapshotPart part) {
+  std::uint64_t no_bodies = 0;
+  Call call = Call::until(read.until());
+  auto streamed = stream_below(connection, call, volume, {}, no_bodies, [&](SnapshotPart part) {
+    call.deadline = read.until();  // of the next page: more may wait by now
     for (const Entry& entry : part.entries) bytes += SnapshotCache::bytes_of(entry);
     if (cache.fits(bytes)) {
-      seen.insert(seen.end(), part.entries.begin(), part.entries.end());
+      std::ranges::move(part.entries, std::back_inserter(seen));
     } else {
       seen = {};
     }
-    take(std::move(part));
   });
-  if (streamed && cache.fits(bytes)) cache.keep(volume, head, std::move(seen));
-  return streamed;
+  if (!streamed) return streamed.error();
+  if (!cache.fits(bytes)) return SnapshotCache::Entries();
+  return SnapshotCache::Entries(std::make_shared<const std::vector<Entry>>(std::move(seen)));
 }
 
-Status stream_parts(Connection& connection, const Call& call, VolumeId volume,
-                    const SnapshotQuery& query, Seq head, SnapshotCache& cache,
-                    const std::function<void(SnapshotPart)>& take) {
-  std::uint64_t budget = query.bodies_bytes_max;
-  if (query.within.empty()) {
-    const auto kept = cache.find(volume, head);
-    return kept ? stream_kept(connection, call, volume, *kept, budget, take)
-                : stream_all(connection, call, volume, head, budget, cache, take);
-  }
-  auto streamed = stream_ways(connection, call, volume, query.within, budget, take);
-  for (const std::string& path : query.within) {
-    if (!streamed) return streamed;
-    streamed = stream_below(connection, call, volume, to_text(path), budget, take);
-  }
-  return streamed;
-}
+// One attempt at a snapshot, in one transaction.
+class Attempt {
+ public:
+  Attempt(const Call& call, VolumeId volume, const SnapshotQuery& query, SnapshotCache& cache,
+          SharedReads& reads, const std::function<void(SnapshotPart)>& take)
+      : call_(call), volume_(volume), query_(query), cache_(cache), reads_(reads), take_(take) {}
 
-}  // namespace
-
-namespace {
-
-// One attempt in one transaction; the head, and nothing taken when that is before `at_least`.
-Result<Seq> snapshot_once(ConnectionPool& pool, const Call& call, VolumeId volume,
-                          const SnapshotQuery& query, SnapshotCache& cache,
-                          const std::function<void(SnapshotPart)>& take) {
-  auto borrowed = pool.borrow(call.deadline);
-  if (!borrowed) return borrowed.error();
-  Connection& connection = **borrowed;
-  auto opened = connection.run({{kBegin, {}}, {kHead, key(volume)}, {kInOrder, {}}}, call.deadline);
-  if (!opened) return opened.error();
-  Result<Seq> head = no_volume(volume);
-  if (!(*opened)[1].empty()) head = Seq{(*opened)[1].count(0, 0)};
-  if (head && *head >= query.at.at_least) {
-    auto streamed = stream_parts(connection, call, volume, query, *head, cache, take);
-    if (!streamed) head = streamed.error();
+  // The head; nothing is taken when that is before `at_least`, or when there is other().
+  Result<Seq> run(ConnectionPool& pool, bool alone) {
+    auto borrowed = pool.borrow(call_.deadline);
+    if (!borrowed) return borrowed.error();
+    Connection& connection = **borrowed;
+    auto opened =
+        connection.run({{kBegin, {}}, {kHead, key(volume_)}, {kInOrder, {}}}, call_.deadline);
+    if (!opened) return opened.error();
+    Result<Seq> head = no_volume(volume_);
+    const Rows& rows = (*opened)[1];
+    if (!rows.empty()) head = Seq{rows.count(0, 0)};
+    if (head && *head >= query_.at.at_least) {
+      const bool apart = alone || !cache_.fits(rows.count(0, 1) * kUsualEntryBytes);
+      auto streamed = query_.within.empty() ? whole(connection, *head, apart) : parts(connection);
+      if (!streamed) head = streamed.error();
+    }
+    auto ended = connection.run(kCommit, {}, call_.deadline);
+    if (head && !ended) return ended.error();
+    return head;
   }
-  auto ended = connection.run(kCommit, {}, call.deadline);
-  if (head && !ended) return ended.error();
-  return head;
-}
+  // Somebody else's read of the tree at the head, which is to be waited for.
+  const std::shared_ptr<SharedReads::Read>& other() const { return other_; }
+
+ private:
+  // With a name of common length: a tree that is too large is known by its number of nodes.
+  static constexpr std::size_t kUsualEntryBytes = sizeof(Entry) + 32;
+
+  Status whole(Connection& connection, Seq head, bool apart) {
+    std::uint64_t budget = query_.bodies_bytes_max;
+    if (apart) return stream_below(connection, call_, volume_, {}, budget, take_);
+    auto kept = cache_.find(volume_, head);
+    if (!kept) {
+      const SharedReads::Joined joined = reads_.join(volume_, head, call_.deadline);
+      if (!joined.first) {
+        other_ = joined.read;
+        return success();
+      }
+      auto read = read_shared(connection, head, *joined.read);
+      if (!read) return read.error();
+      kept = *std::move(read);
+    }
+    return kept ? stream_kept(connection, call_, volume_, *kept, budget, take_)
+                : stream_below(connection, call_, volume_, {}, budget, take_);
+  }
+
+  Result<SnapshotCache::Entries> read_shared(Connection& connection, Seq head,
+                                             const SharedReads::Read& read) {
+    Result<SnapshotCache::Entries> entries = cache_.find(volume_, head);  // kept meanwhile
+    if (!*entries) {
+      entries = read_all(connection, volume_, cache_, read);
+      if (entries && *entries) cache_.keep(volume_, head, *entries);
+    }
+    reads_.end(volume_, head, entries);
+    return entries;
+  }
+
+  Status parts(Connection& connection) {
+    std::uint64_t budget = query_.bodies_bytes_max;
+    auto streamed = stream_ways(connection, call_, volume_, query_.within, budget, take_);
+    for (const std::string& path : query_.within) {
+      if (!streamed) return streamed;
+      streamed = stream_below(connection, call_, volume_, to_text(path), budget, take_);
+    }
+    return streamed;
+  }
+
+  const Call& call_;
+  const VolumeId volume_;
+  const SnapshotQuery& query_;
+  SnapshotCache& cache_;
+  SharedReads& reads_;
+  const std::function<void(SnapshotPart)>& take_;
+  std::shared_ptr<SharedReads::Read> other_;
+};
+
+// How often a caller waits for a read that fails before it gives up.
+constexpr int kSharedReadTries = 3;
 
 }  // namespace
 
@@ -340,15 +387,39 @@ Result<Seq> PgStore::snapshot(const Call& call, VolumeId volume, const SnapshotQ
     if (!done) return done.error();
     return *query.at.as_of;
   }
-  for (;;) {
-    auto head = snapshot_once(pool_, call, volume, query, snapshots_, take);
-    if (!head || *head >= query.at.at_least) return head;
+  bool alone = false;
+  for (int failed = 0;;) {
+    Attempt attempt(call, volume, query, snapshots_, shared_reads_, take);
+    auto head = attempt.run(pool_, alone);
+    if (!head) return head;
+    if (attempt.other()) {
+      auto shared = attempt.other()->wait(call.deadline);
+      if (shared && *shared) {
+        auto sent = send_shared(call, volume, **shared, query.bodies_bytes_max, take);
+        if (!sent) return sent.error();
+        return head;
+      }
+      alone = bool(shared);
+      if (!shared && ++failed == kSharedReadTries) return shared.error();
+      continue;
+    }
+    if (*head >= query.at.at_least) return head;
     if (!feed_.wait(volume, query.at.at_least, call.deadline)) {
       return Error{Code::timed_out, "the volume is at seq " + to_string(*head) +
                                         " and did not reach " + to_string(query.at.at_least) +
                                         " before the deadline"};
     }
   }
+}
+
+// Who waited held no connection. What has been superseded meanwhile has its bodies still, but for
+// versions that nobody keeps.
+Status PgStore::send_shared(const Call& call, VolumeId volume, const std::vector<Entry>& entries,
+                            std::uint64_t bodies_bytes_max,
+                            const std::function<void(SnapshotPart)>& take) {
+  auto borrowed = pool_.borrow(call.deadline);
+  if (!borrowed) return borrowed.error();
+  return stream_kept(**borrowed, call, volume, entries, bodies_bytes_max, take);
 }
 
 Result<At<std::vector<Change>>> PgStore::history(const Call& call, VolumeId volume,
