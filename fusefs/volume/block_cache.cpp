@@ -14,6 +14,16 @@ constexpr std::uint64_t kReadAheadBytes = 1U << 20U;
 constexpr std::uint64_t kWarmBatchBytes = 8U << 20U;
 static_assert(kReadAheadBytes % kChunkBytes == 0 && kReadAheadBytes <= kReadBytesMax);
 
+// A file from here on is large, and so much of all large ones is held: windows for some dozens of
+// readers at once.
+constexpr std::uint64_t kLargeFileBytes = 32U << 20U;
+constexpr std::uint64_t kLargeBytesMax = 32U << 20U;
+
+template <class Kept>
+std::size_t list_of(Kept kept) {
+  return static_cast<std::size_t>(kept);
+}
+
 // An entry of the disk cache that is no file's.
 constexpr std::string_view kBodiesMark = "bodies";
 DiskKey bodies_of(VolumeId volume) {
@@ -235,9 +245,10 @@ void BlockCache::Claims::add(const VersionRef& version) {
 
 void BlockCache::put_blocks(const VersionRef& version, std::uint64_t from, std::string_view bytes,
                             std::uint64_t drops) {
+  const Kept kept = version.size <= kLargeFileBytes ? Kept::small : Kept::large;
   for (std::uint64_t at = 0; at < bytes.size(); at += kChunkBytes) {
     const Key key{version.inode, version.version, (from + at) / kChunkBytes};
-    put(key, bytes.substr(at, kChunkBytes), drops);
+    put(key, bytes.substr(at, kChunkBytes), kept, drops);
   }
 }
 
@@ -259,14 +270,13 @@ void BlockCache::drop_all() {
 void BlockCache::drop_where(const std::function<bool(const Key&)>& gone) {
   state_.with([&](State& state) {
     ++state.drops;
-    for (auto slot = state.used.begin(); slot != state.used.end();) {
-      if (!gone(slot->key)) {
-        ++slot;
-        continue;
-      }
-      state.bytes -= slot->block->size();
-      state.slots.erase(slot->key);
-      slot = state.used.erase(slot);
+    for (std::list<Slot>& used : state.used) {
+      std::erase_if(used, [&](const Slot& slot) {
+        if (!gone(slot.key)) return false;
+        state.bytes[list_of(slot.kept)] -= slot.block->size();
+        state.slots.erase(slot.key);
+        return true;
+      });
     }
   });
   proven_.with([&](Proven& proven) { std::erase_if(proven, gone); });
@@ -277,12 +287,12 @@ std::uint64_t BlockCache::drops() const {
 }
 
 std::uint64_t BlockCache::bytes() const {
-  return state_.with([](const State& state) { return state.bytes; });
+  return state_.with([](const State& state) { return state.bytes[0] + state.bytes[1]; });
 }
 
 void BlockCache::measure(Figures& to, const Labels& view) const {
   const auto [held, blocks] = state_.with([](const State& state) {
-    return std::pair{state.bytes, state.slots.size()};
+    return std::pair{state.bytes[0] + state.bytes[1], state.slots.size()};
   });
   to.level("outboard_mount_cache_bytes", "Content that is held to be read again.",
            static_cast<double>(held), view);
@@ -298,23 +308,28 @@ BlockCache::Block BlockCache::find(const Key& key) {
   return state_.with([&](State& state) -> Block {
     const auto found = state.slots.find(key);
     if (found == state.slots.end()) return nullptr;
-    state.used.splice(state.used.begin(), state.used, found->second);
+    std::list<Slot>& used = state.used[list_of(found->second->kept)];
+    used.splice(used.begin(), used, found->second);
     return found->second->block;
   });
 }
 
-void BlockCache::put(const Key& key, std::string_view bytes, std::uint64_t drops) {
+void BlockCache::put(const Key& key, std::string_view bytes, Kept kept, std::uint64_t drops) {
   auto block = std::make_shared<const std::string>(bytes);
+  const std::uint64_t most =
+      kept == Kept::small ? bytes_max_ : std::min(bytes_max_, kLargeBytesMax);
   state_.with([&](State& state) {
     if (state.drops != drops || state.slots.contains(key)) return;
-    state.used.push_front({key, std::move(block)});
-    state.slots[key] = state.used.begin();
-    state.bytes += bytes.size();
-    while (state.bytes > bytes_max_) {
-      const Slot& oldest = state.used.back();
-      state.bytes -= oldest.block->size();
+    std::list<Slot>& used = state.used[list_of(kept)];
+    std::uint64_t& held = state.bytes[list_of(kept)];
+    used.push_front({key, std::move(block), kept});
+    state.slots[key] = used.begin();
+    held += bytes.size();
+    while (held > most) {
+      const Slot& oldest = used.back();
+      held -= oldest.block->size();
       state.slots.erase(oldest.key);
-      state.used.pop_back();
+      used.pop_back();
     }
   });
 }

@@ -8,6 +8,7 @@
 // version in this daemon's life: nothing else would say that it was redacted meanwhile. [S65]
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -103,9 +104,13 @@ class BlockCache {
     std::size_t operator()(const Key& key) const noexcept;
   };
   using Block = std::shared_ptr<const std::string>;
+  // Of large files little is held: the kernel has what was read of them, and they would push out
+  // everything else.
+  enum class Kept : std::uint8_t { small, large };
   struct Slot {
     Key key;
     Block block;
+    Kept kept = Kept::small;
   };
   using Proven = std::unordered_set<Key, KeyHash>;  // block 0
   // As of when the store was asked: what was dropped since is not kept.
@@ -114,9 +119,9 @@ class BlockCache {
     std::uint64_t disk_drops = 0;
   };
   struct State {
-    std::list<Slot> used;  // most recent first
+    std::array<std::list<Slot>, 2> used;  // by Kept, most recent first
     std::unordered_map<Key, std::list<Slot>::iterator, KeyHash> slots;
-    std::uint64_t bytes = 0;
+    std::array<std::uint64_t, 2> bytes{};
     std::uint64_t drops = 0;  // how often something was dropped
   };
 
@@ -130,7 +135,7 @@ class BlockCache {
   void put_blocks(const VersionRef& version, std::uint64_t from, std::string_view bytes,
                   std::uint64_t drops);
   // Unless something was dropped since `drops` was read.
-  void put(const Key& key, std::string_view bytes, std::uint64_t drops);
+  void put(const Key& key, std::string_view bytes, Kept kept, std::uint64_t drops);
   void drop_where(const std::function<bool(const Key&)>& gone);
   struct Window {
     std::uint64_t from = 0;
