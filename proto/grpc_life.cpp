@@ -3,6 +3,8 @@
 #include <absl/synchronization/mutex.h>
 #include <grpc/grpc.h>
 
+#include <cstdlib>
+
 namespace outboard::wire {
 
 void keep_grpc_alive() {
@@ -13,6 +15,10 @@ void keep_grpc_alive() {
     return true;
   }();
   static_cast<void>(held);
+}
+
+void fit_grpc_to_server() {
+  ::setenv("GRPC_EXPERIMENTS", "-tcp_read_chunks", 0);
 }
 
 }  // namespace outboard::wire

@@ -11,4 +11,11 @@ namespace outboard::wire {
 
 void keep_grpc_alive();
 
+// Fits gRPC to a process, once, before its first use and before there is a second thread. What the
+// environment asks of gRPC already stays.
+//
+// Many connections, of which most are idle: each keeps a small room for what it reads next (the
+// channel's GRPC_ARG_TCP_READ_CHUNK_SIZE), not the 8 KiB of gRPC's experiment.
+void fit_grpc_to_server();
+
 }  // namespace outboard::wire

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "program/life.h"
 #include "program/metrics/exporter.h"
+#include "proto/grpc_life.h"
 #include "server/checkup.h"
 #include "server/config.h"
 #include "server/embedded.h"
@@ -108,6 +109,7 @@ int serve(const ServerConfig& config) {
 }  // namespace outboard::server
 
 int main(int argc, char** argv) {
+  outboard::wire::fit_grpc_to_server();
   const auto line = outboard::server::read_command_line(argc, argv);
   if (line.config) return outboard::server::serve(*line.config);
   return outboard::program::say(line.text, line.exit_code);

@@ -31,14 +31,15 @@ const std::vector<std::string> kSettings{"plan_cache_mode=force_generic_plan",
 
 constexpr Sql kBegin{"commit_begin", "BEGIN"};
 constexpr Sql kCommit{"commit_commit", "COMMIT"};
-// NO KEY UPDATE: does not wait for rows that only refer to the volume.
+// NO KEY UPDATE: does not wait for rows that only refer to the volume. Once it is locked, and no
+// sooner: the time, and how long to wait for other rows.
 constexpr Sql kLockVolume{"commit_lock_volume",
-                          "SELECT " OUTBOARD_VOLUME_COLUMNS
-                          ", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 "
-                          "FROM volumes v JOIN organisations o ON o.id = v.organisation "
-                          "WHERE v.id = $1::bigint FOR NO KEY UPDATE OF v"};
-constexpr Sql kLockWait{"commit_lock_wait",
-                        "SELECT set_config('lock_timeout', $1::bigint::text, true)"};
+                          "SELECT held.*, "
+                          "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000, "
+                          "set_config('lock_timeout', $2::bigint::text, true) "
+                          "FROM (SELECT " OUTBOARD_VOLUME_COLUMNS
+                          " FROM volumes v JOIN organisations o ON o.id = v.organisation "
+                          "WHERE v.id = $1::bigint FOR NO KEY UPDATE OF v) AS held"};
 // Their epochs stay as they are until COMMIT: whoever takes a session over waits for it, and no
 // write of the old owner's comes after. [S8]
 constexpr Sql kHoldSessions{"commit_hold_sessions",
@@ -106,6 +107,10 @@ struct PgCommit::Attempt {
   std::vector<std::optional<Result<Applied>>> answers;  // theirs, once COMMIT has succeeded
   std::optional<WorkingSet> set;
 
+  bool has_sessions() const {
+    return std::any_of(writes.begin(), writes.end(),
+                       [](const PendingWrite* write) { return bool(write->call.caller.session); });
+  }
   bool has_client(std::size_t i) const { return bool(writes[i]->batch.request.client); }
   Params asked() const {
     Column clients(Column::Type::uuid);
@@ -126,10 +131,12 @@ struct PgCommit::Attempt {
     for (const ClientId& id : ids) column.add_uuid(id.uuid);
     return Params().array(column);
   }
-  Params tokens() const {
+  enum class Of { all, sessions };
+  Params tokens(Of of) const {
     std::set<std::uint64_t> ids;
     for (const PendingWrite* write : writes) {
-      if (write->call.caller.token != 0) ids.insert(write->call.caller.token);
+      const Caller& caller = write->call.caller;
+      if (caller.token != 0 && (caller.session || of == Of::all)) ids.insert(caller.token);
     }
     Column column(Column::Type::int8);
     for (const std::uint64_t id : ids) column.add(id);
@@ -221,32 +228,39 @@ PgCommit::Try PgCommit::begin(Attempt& attempt, std::chrono::milliseconds lock_w
   GroupNames names;
   for (const PendingWrite* write : attempt.writes) names.add(write->batch);
   std::vector<Request> requests;
-  requests.push_back({kBegin, {}});
-  requests.push_back({kLockVolume, Params().int8(attempt.volume.value)});
-  requests.push_back({kLockWait, Params().int8(std::int64_t{lock_wait.count()})});
-  requests.push_back({kHoldSessions, attempt.tokens()});
-  requests.push_back({kTokens, attempt.tokens()});
-  requests.push_back({kUnderWay, attempt.tokens()});
-  requests.push_back({kKept, attempt.asked()});
-  requests.push_back({kClients, attempt.clients()});
+  const auto ask = [&](const Sql& sql, Params params) {
+    requests.push_back({sql, std::move(params)});
+    return requests.size() - 1;
+  };
+  ask(kBegin, {});
+  const std::size_t locked =
+      ask(kLockVolume, Params().int8(attempt.volume.value).int8(std::int64_t{lock_wait.count()}));
+  const bool sessions = attempt.has_sessions();
+  if (sessions) ask(kHoldSessions, attempt.tokens(Attempt::Of::sessions));
+  const std::size_t tokens = ask(kTokens, attempt.tokens(Attempt::Of::all));
+  const std::size_t under_way =
+      sessions ? ask(kUnderWay, attempt.tokens(Attempt::Of::sessions)) : 0;
+  const std::size_t kept = ask(kKept, attempt.asked());
+  const std::size_t clients = ask(kClients, attempt.clients());
   const std::size_t first = requests.size();
   for (Request& request : attempt.source.prefetch(names)) requests.push_back(std::move(request));
   auto rows = connection_->run(requests, attempt.deadline);
   if (!rows) return failed(rows.error(), false);
-  if ((*rows)[1].empty()) {
+  const Rows& volume = (*rows)[locked];
+  if (volume.empty()) {
     for (auto& answer : attempt.answers) {
       answer = Error{Code::not_found, "there is no volume " + to_string(attempt.volume)};
     }
     return Try::done;
   }
   attempt.source.take(names, *rows, first);
-  attempt.set.emplace(attempt.source, read_volume((*rows)[1], 0),
-                      Timestamp{(*rows)[1].number(0, kVolumeColumns)});
+  attempt.set.emplace(attempt.source, read_volume(volume, 0),
+                      Timestamp{volume.number(0, kVolumeColumns)});
   feed_.acks().set_strict(attempt.volume, attempt.set->volume().strict);
-  if (auto good = check_tokens(attempt, (*rows)[4]); !good) return failed(good.error(), false);
-  name_calls(attempt, (*rows)[5]);
-  refuse_forgotten(attempt, (*rows)[7]);
-  if (auto good = answer_repeats(attempt, (*rows)[6]); !good) return failed(good.error(), false);
+  if (auto good = check_tokens(attempt, (*rows)[tokens]); !good) return failed(good.error(), false);
+  if (sessions) name_calls(attempt, (*rows)[under_way]);
+  refuse_forgotten(attempt, (*rows)[clients]);
+  if (auto good = answer_repeats(attempt, (*rows)[kept]); !good) return failed(good.error(), false);
   return Try::done;
 }
 

@@ -31,6 +31,10 @@ namespace {
 // Room for a message's envelope beside its content.
 constexpr int kReceiveBytesMax = static_cast<int>(kMessageBytesMax + kPartBytes);
 
+// What a connection keeps ready to read into while nothing comes. gRPC doubles it for as long as a
+// read fills it, so that who sends much loses a few reads.
+constexpr int kIdleReadBytes = 256;
+
 void set_channel_arguments(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
   builder.SetMaxSendMessageSize(static_cast<int>(kAnswerBytesMax));
@@ -42,10 +46,12 @@ void set_channel_arguments(grpc::ServerBuilder& builder) {
   // Clients ping as often as we do, and a little early.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              static_cast<int>(kKeepaliveInterval.count() / 2));
-  // What each connection would hold and nobody needs: most only watch. gRPC's own list of them, and
-  // the means to compress an answer.
+  // What each connection would hold and nobody needs: most only watch. gRPC's own list of them, the
+  // means to compress an answer, records of sends without a copy (which nobody asks for).
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_TCP_TX_ZEROCOPY_MAX_SIMULT_SENDS, 1);
+  builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kIdleReadBytes);
   // Without it a second server on the same port would quietly take half of the connections.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
