@@ -107,7 +107,9 @@ TEST_F(RevisionsTest, S33_ReadersSeeTheAttributesThatArePublished) {
   EXPECT_EQ(read(call()), "a draft");
   ReadAt first;
   first.revision = "first";
-  EXPECT_EQ(store().xattrs(call(), skills_, file, first)->value["user.note"], "published");
+  auto named = store().xattrs(call(), skills_, file, first);
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_EQ(named->value["user.note"], "published");
   ReadAt draft;
   draft.as_of = store().describe(call(), skills_)->head;
   EXPECT_FALSE(store().xattrs(reader(), skills_, file, draft));
