@@ -85,8 +85,11 @@ void add_redact(CLI::App& app, Command& chosen) {
   add_volume(redact, options->volume);
   redact->footer(
       "The bytes and their digest go from the store and from every mount's caches; reading them\n"
-      "fails from then on. That they were there stays in the log. Administrators only. Backups of\n"
-      "the database are not reached.\n\n"
+      "fails from then on. Without --version so does what its extended attributes were, which can "
+      "be\n"
+      "done to a directory, too. That they were there stays in the log. Administrators only. "
+      "Backups\n"
+      "of the database are not reached.\n\n"
       "Example:\n  outboard redact notes/keys.md --version 2 --yes");
   redact->callback([&chosen, options] {
     chosen = [options](Context& context) { return redact_file(context, *options); };

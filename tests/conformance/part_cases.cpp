@@ -54,6 +54,7 @@ TEST_P(PartSuite, S18_HiddenNamesAnswerAsAbsentOnes) {
   then.as_of = store->describe(who.call, volume_)->head;
   expect_absent(store->xattrs(who.call, volume_, hidden, then),
                 store->xattrs(who.call, volume_, nobody, then).error(), number, none);
+  EXPECT_TRUE(store->xattrs(who.call, volume_, inode("/team/a"), then));
   expect_absent(store->versions(who.call, volume_, hidden),
                 store->versions(who.call, volume_, nobody).error(), number, none);
   HistoryQuery of;
