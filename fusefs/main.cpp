@@ -32,6 +32,7 @@
 #include "program/life.h"
 #include "program/metrics/exporter.h"
 #include "program/service_manager.h"
+#include "proto/grpc_life.h"
 
 namespace outboard::fusefs {
 namespace {
@@ -489,6 +490,7 @@ int attach_or_detach(const AttachConfig& config) {
 }  // namespace outboard::fusefs
 
 int main(int argc, char** argv) {
+  outboard::wire::fit_grpc_to_client();
   if (outboard::fusefs::is_attach_line(argc, argv)) {
     const auto line = outboard::fusefs::read_attach_line(argc, argv);
     if (line.config) return outboard::fusefs::attach_or_detach(*line.config);

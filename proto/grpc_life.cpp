@@ -21,4 +21,8 @@ void fit_grpc_to_server() {
   ::setenv("GRPC_EXPERIMENTS", "-tcp_read_chunks", 0);
 }
 
+void fit_grpc_to_client() {
+  ::setenv("GRPC_POLL_STRATEGY", "poll", 0);
+}
+
 }  // namespace outboard::wire

@@ -17,5 +17,8 @@ void keep_grpc_alive();
 // Many connections, of which most are idle: each keeps a small room for what it reads next (the
 // channel's GRPC_ARG_TCP_READ_CHUNK_SIZE), not the 8 KiB of gRPC's experiment.
 void fit_grpc_to_server();
+// Few connections, and threads that each wait for an answer: each polls its own call's connection,
+// where else one polls for all and wakes the others.
+void fit_grpc_to_client();
 
 }  // namespace outboard::wire

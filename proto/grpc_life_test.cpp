@@ -23,11 +23,24 @@ TEST(GrpcLife, AServersConnectionsKeepASmallRoom) {
   EXPECT_EXIT(fitted(), ::testing::ExitedWithCode(0), "");
 }
 
+TEST(GrpcLife, AClientsThreadsPollForThemselves) {
+  const auto fitted = [] {
+    ::unsetenv("GRPC_POLL_STRATEGY");
+    fit_grpc_to_client();
+    std::exit(variable("GRPC_POLL_STRATEGY") == "poll" ? 0 : 1);
+  };
+  EXPECT_EXIT(fitted(), ::testing::ExitedWithCode(0), "");
+}
+
 TEST(GrpcLife, WhatTheEnvironmentAsksOfGrpcStays) {
   const auto fitted = [] {
     ::setenv("GRPC_EXPERIMENTS", "tcp_rcv_lowat", 1);
+    ::setenv("GRPC_POLL_STRATEGY", "epoll1", 1);
     fit_grpc_to_server();
-    std::exit(variable("GRPC_EXPERIMENTS") == "tcp_rcv_lowat" ? 0 : 1);
+    fit_grpc_to_client();
+    const bool stays = variable("GRPC_EXPERIMENTS") == "tcp_rcv_lowat" &&
+                       variable("GRPC_POLL_STRATEGY") == "epoll1";
+    std::exit(stays ? 0 : 1);
   };
   EXPECT_EXIT(fitted(), ::testing::ExitedWithCode(0), "");
 }

@@ -13,6 +13,7 @@
 #include "bench/store/trees.h"
 #include "bench/store/watchers.h"
 #include "bench/store/writers.h"
+#include "proto/grpc_life.h"
 
 namespace outboard::bench {
 namespace {
@@ -123,7 +124,10 @@ int main(int argc, char** argv) {
   using namespace outboard::bench;
   std::vector<std::string> words(argv + 1, argv + argc);
   const std::string part = words.empty() ? "" : words.front();
-  if (part == "writers") return write_as_told({words.begin() + 1, words.end()});
+  if (part == "writers") {
+    outboard::wire::fit_grpc_to_client();
+    return write_as_told({words.begin() + 1, words.end()});
+  }
   if (part == "watchers") return watch_as_told({words.begin() + 1, words.end()});
   return run_parts(5, words,
                    {{"writes", durable_writes},
