@@ -256,6 +256,7 @@ class MountedVolume {
     std::unordered_map<NodeId, OpenFile> files;
     std::map<NodeId, Xattrs> removed_xattrs;  // of removed files that are open, once one is changed
     std::map<std::uint64_t, NodeId> publishers;  // request number → the node id it publishes for
+    std::multiset<NodeId> leaving;               // whose name this mount is taking away
     std::set<std::uint64_t> announce_own;  // own requests the kernel does not know the fate of
     Seq posted;                            // notices of the feed up to here were posted
     bool stale = false;
@@ -295,6 +296,21 @@ class MountedVolume {
     return std::min(clock_.now() + view_.write_deadline, end_by_.load());
   }
   Status load(TreeCache& tree, Moment deadline);
+
+  // volume_names.cpp
+  // While it lives, nothing is published of the file at a name that is being taken away: what is
+  // under way ends before, and what comes finds that the file was removed here.
+  class Leaving {
+   public:
+    Leaving(MountedVolume& volume, const NameRef& name);
+    ~Leaving();
+    Leaving(const Leaving&) = delete;
+    Leaving& operator=(const Leaving&) = delete;
+
+   private:
+    MountedVolume& volume_;
+    NodeId node_;  // none: nobody knows the name here
+  };
 
   // volume_directories.cpp
   // While it lives, nothing that came since is dropped again.

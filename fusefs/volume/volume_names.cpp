@@ -228,9 +228,33 @@ Result<Shown> MountedVolume::make_link(NodeId node, NodeId directory, std::strin
   return make(op);
 }
 
+MountedVolume::Leaving::Leaving(MountedVolume& volume, const NameRef& name) : volume_(volume) {
+  const Moment deadline = volume.write_deadline();
+  Lock lock(volume.mutex_);
+  State& state = volume.state_;
+  const Child* child = state.tree.child(std::get<Inode>(name.parent), name.name);
+  if (child != nullptr) node_ = state.inodes.current(child->inode);
+  if (!node_) return;
+  state.leaving.insert(node_);
+  for (;;) {
+    const auto file = state.files.find(node_);
+    if (file == state.files.end() || !file->second.publishing) return;
+    if (!volume.wait_for_change(deadline)) return;
+  }
+}
+
+MountedVolume::Leaving::~Leaving() {
+  if (!node_) return;
+  Lock lock(volume_.mutex_);
+  std::multiset<NodeId>& leaving = volume_.state_.leaving;
+  leaving.erase(leaving.find(node_));
+  volume_.changed_.notify_all();
+}
+
 Status MountedVolume::remove(NodeId directory, std::string_view name, bool is_directory) {
   const auto at = name_to_change(directory, name);
   if (!at) return at.error();
+  const Leaving leaving(*this, *at);
   auto outcome = is_directory ? commit(RemoveDirectory{*at, false}) : commit(Unlink{*at});
   if (!outcome) return std::move(outcome).error();
   return success();
@@ -248,6 +272,7 @@ Status MountedVolume::rename(NodeId directory, std::string_view name, NodeId to_
   op.mode = mode;
   const Stay stay(*this);
   if (auto known = know(std::get<Inode>(op.to.parent), to_name); !known) return known;
+  const Leaving leaving(*this, op.to);
   {
     Lock lock(mutex_);
     const Child* stood = state_.tree.child(std::get<Inode>(op.to.parent), to_name);

@@ -97,9 +97,9 @@ Result<MountedVolume::Outgoing> MountedVolume::begin_publish(NodeId node, Extent
     const auto found = state_.files.find(node);
     if (found == state_.files.end()) return Outgoing{};
     OpenFile& file = found->second;
-    if (file.publishing) {
+    if (file.publishing || state_.leaving.contains(node)) {
       if (!wait_for_change(deadline)) {
-        return Error{Code::timed_out, "another publish of this file did not end in time",
+        return Error{Code::timed_out, "what else is done to this file did not end in time",
                      to_string(node)};
       }
       continue;
