@@ -236,6 +236,15 @@ Status FolderSync::reach(Seq seq) {
   return success();
 }
 
+Status FolderSync::check_there() const {
+  if (folder_.still_there()) return success();
+  return Error{Code::not_found,
+               folder_.path().string() + " was moved or removed; nothing more was sent",
+               folder_.path().string()};
+}
+
+// That the folder itself was moved is an event, too, but one without a path and only once: it may
+// be among those that are taken here, so the folder is looked at behind them, before anybody waits.
 Status FolderSync::take_local() {
   if (!watch_) return success();
   auto news = watch_->take();
@@ -254,7 +263,7 @@ Status FolderSync::take_local() {
     news = watch_->take();
     if (!news) return news.error();
   }
-  return success();
+  return check_there();
 }
 
 // ── Until it is stopped ──────────────────────────────────────────────────────────────────────────
@@ -291,12 +300,8 @@ Status FolderSync::run() {
   watch_.emplace(*std::move(watch));
   if (auto started = start(); !started) return started;
   for (;;) {
-    if (!folder_.still_there()) {
-      return Error{Code::not_found,
-                   folder_.path().string() + " was moved or removed; nothing more was sent",
-                   folder_.path().string()};
-    }
-    auto done = catch_up();
+    auto done = check_there();  // while the server is not to be reached, too
+    if (done) done = catch_up();
     if (stopped()) return state_.save();
     if (!done && !can_wait(done.error())) {
       if (auto saved = state_.save(); !saved) return saved;

@@ -7,6 +7,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <set>
 #include <sstream>
 #include <string>
@@ -166,6 +168,21 @@ class SyncTest : public testing::Test {
   }
   // What `outboard sync --once` does: it finds by the scan what happened in between.
   void again() { open_and_catch_up(); }
+  // What `outboard sync` does while something happens, until it ends by itself; one that does not
+  // is stopped, which is a success.
+  Status run_while(const std::function<void()>& happens) {
+    sync.reset();
+    options.stop = std::make_shared<Cancellation>();
+    auto made = FolderSync::open(weak, *store.describe(Call{}, volume), {random_uuid()}, system,
+                                 folder, options);
+    if (!made) return made.error();
+    auto ends = std::async(std::launch::async, [&] { return (*made)->run(); });
+    happens();
+    if (ends.wait_for(std::chrono::seconds(60)) != std::future_status::ready) {
+      options.stop->request();
+    }
+    return ends.get();
+  }
 
   void write(const std::string& path, const std::string& bytes) {
     fs::create_directories((folder / path).parent_path());
