@@ -1,3 +1,5 @@
+#include <poll.h>
+
 #include <thread>
 
 #include "cli/sync/sync_site.h"
@@ -557,6 +559,22 @@ TEST_F(SyncTest, S57_AFolderThatIsMovedWhileItCatchesUpIsMissed) {
   EXPECT_EQ(ended.error().code, Code::not_found);
   EXPECT_FALSE(fs::exists(top / "elsewhere" / "c"));
   EXPECT_EQ(there("/a"), "1");
+}
+
+TEST_F(SyncTest, S57_AFolderThatIsRemovedWakesWhoWaitsForIt) {
+  auto opened = Folder::open(folder);
+  ASSERT_TRUE(opened);
+  auto watch = FolderWatch::create();
+  ASSERT_TRUE(watch);
+  ASSERT_TRUE(watch->add(*opened, "/"));
+  fs::remove_all(folder / kStateName);
+  ASSERT_TRUE(watch->take());
+  pollfd waits{watch->fd(), POLLIN, 0};
+  ASSERT_EQ(::poll(&waits, 1, 0), 0);
+  fs::remove(folder);
+  EXPECT_EQ(::poll(&waits, 1, 0), 1);
+  EXPECT_TRUE(watch->take()->empty());
+  EXPECT_FALSE(opened->still_there());
 }
 
 }  // namespace
