@@ -183,16 +183,16 @@ Status FolderSync::scan_one(const std::string& path, std::vector<std::string>& o
 
 Status FolderSync::follow() {
   subscription_.reset();
-  lost_feed_ = false;
+  lost_feed_ = true;
   if (auto loaded = tree_.load(store_, call(), volume_.id); !loaded) return loaded;
   bell_ = std::make_shared<Bell>();
   auto subscribed = store_.subscribe(call(), volume_.id, tree_.seq(), bell_);
   if (!subscribed) {
-    lost_feed_ = true;
     if (subscribed.error().code != Code::history_gone) return subscribed.error();
     return Error{Code::unavailable, subscribed.error().message};
   }
   subscription_ = *std::move(subscribed);
+  lost_feed_ = false;
   mark_differences();
   return success();
 }
@@ -216,12 +216,13 @@ Status FolderSync::take_item(const FeedItem& item) {
 }
 
 Status FolderSync::take_remote() {
-  if (lost_feed_) return follow();
-  bell_->silence();
-  while (const auto item = bell_->next(Moment{})) {
+  if (!lost_feed_) bell_->silence();
+  while (!lost_feed_) {
+    const auto item = bell_->next(Moment{});
+    if (!item) return success();
     if (auto taken = take_item(*item); !taken) return taken;
   }
-  return success();
+  return follow();
 }
 
 Status FolderSync::reach(Seq seq) {

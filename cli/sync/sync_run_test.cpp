@@ -87,5 +87,27 @@ TEST_F(SyncTest, S57_AFolderThatIsRemovedWakesWhoWaitsForIt) {
   EXPECT_FALSE(opened->still_there());
 }
 
+TEST_F(SyncTest, S57_AFeedThatEndsIsTakenUpAtOnceAndUntilItIs) {
+  write_there("/a", "1");
+  open_and_catch_up();
+  const auto end_feed = [this] {
+    weak.sink->offer(std::make_shared<FeedItem>(FeedItem{volume, {}, {}, FeedEnd::too_slow}));
+  };
+  const auto ended = weak.sink;
+  end_feed();
+  ASSERT_TRUE(sync->catch_up());
+  EXPECT_NE(weak.sink, ended);  // nobody would wake it for that later
+  end_feed();
+  weak.loads_nothing = true;
+  const Status away = sync->catch_up();
+  ASSERT_FALSE(away);
+  EXPECT_EQ(away.error().code, Code::unavailable);
+  weak.loads_nothing = false;
+  catch_up();
+  write_there("/b", "2");
+  catch_up();
+  EXPECT_EQ(here("b"), "2");
+}
+
 }  // namespace
 }  // namespace outboard::sync

@@ -83,6 +83,7 @@ class WeakStore final : public Store {
   }
   Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                        const std::function<void(SnapshotPart)>& take) override {
+    if (loads_nothing) return Error{Code::unavailable, "the server is away"};
     return store_.snapshot(call, volume, query, [&](SnapshotPart part) {
       for (Entry& entry : part.entries) {
         if (false_name && entry.dentry.name == "false") entry.dentry.name = *false_name;
@@ -117,6 +118,7 @@ class WeakStore final : public Store {
 
   std::optional<Error> refused;  // every batch
   bool lose_answer = false;      // of the next batch, which happens; the feed is late, too
+  bool loads_nothing = false;    // snapshots are refused: unavailable
   std::shared_ptr<HeldSink> sink;
   std::size_t batches = 0;
   std::size_t contents_read = 0;
