@@ -28,6 +28,9 @@ Error failed(const std::string& doing) {
   return Error{full ? Code::no_space : Code::invalid, std::move(message)};
 }
 
+// Of the directory that holds the folder, when a name leaves it.
+constexpr std::uint32_t kEventsAbove = IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR;
+
 }  // namespace
 
 Result<FolderWatch> FolderWatch::create() {
@@ -40,6 +43,9 @@ Status FolderWatch::add(const Folder& folder, const std::string& path) {
   auto opened = folder.open_directory(path);
   if (!opened) return success();  // gone again, which is an event of its parent's
   const std::string through = "/proc/self/fd/" + std::to_string(opened->get());
+  // A directory that somebody holds open is removed without an event of its own. Where the one
+  // above may not be read there is none at all.
+  if (path == "/") ::inotify_add_watch(fd_.get(), (through + "/..").c_str(), kEventsAbove);
   const int watch = ::inotify_add_watch(fd_.get(), through.c_str(), kEvents);
   if (watch < 0) return failed("watch " + folder.shown(path).string());
   if (const auto old = paths_.find(watch); old != paths_.end()) watches_.erase(old->second);

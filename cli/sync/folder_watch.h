@@ -29,6 +29,8 @@ class FolderWatch {
 
   int fd() const { return fd_.get(); }
   // Before the directory is listed, so that nothing is missed. Does nothing when it is watched.
+  // With "/" it is heard, too, that the folder leaves the directory above: fd() can be read then,
+  // and take() has nothing to tell of it.
   Status add(const Folder& folder, const std::string& path);
   void forget_below(const std::string& path);
   // What has arrived; does not wait.

@@ -183,16 +183,16 @@ Status FolderSync::scan_one(const std::string& path, std::vector<std::string>& o
 
 Status FolderSync::follow() {
   subscription_.reset();
-  lost_feed_ = false;
+  lost_feed_ = true;
   if (auto loaded = tree_.load(store_, call(), volume_.id); !loaded) return loaded;
   bell_ = std::make_shared<Bell>();
   auto subscribed = store_.subscribe(call(), volume_.id, tree_.seq(), bell_);
   if (!subscribed) {
-    lost_feed_ = true;
     if (subscribed.error().code != Code::history_gone) return subscribed.error();
     return Error{Code::unavailable, subscribed.error().message};
   }
   subscription_ = *std::move(subscribed);
+  lost_feed_ = false;
   mark_differences();
   return success();
 }
@@ -216,12 +216,13 @@ Status FolderSync::take_item(const FeedItem& item) {
 }
 
 Status FolderSync::take_remote() {
-  if (lost_feed_) return follow();
-  bell_->silence();
-  while (const auto item = bell_->next(Moment{})) {
+  if (!lost_feed_) bell_->silence();
+  while (!lost_feed_) {
+    const auto item = bell_->next(Moment{});
+    if (!item) return success();
     if (auto taken = take_item(*item); !taken) return taken;
   }
-  return success();
+  return follow();
 }
 
 Status FolderSync::reach(Seq seq) {
@@ -236,6 +237,15 @@ Status FolderSync::reach(Seq seq) {
   return success();
 }
 
+Status FolderSync::check_there() const {
+  if (folder_.still_there()) return success();
+  return Error{Code::not_found,
+               folder_.path().string() + " was moved or removed; nothing more was sent",
+               folder_.path().string()};
+}
+
+// That the folder itself was moved is an event, too, but one without a path and only once: it may
+// be among those that are taken here, so the folder is looked at behind them, before anybody waits.
 Status FolderSync::take_local() {
   if (!watch_) return success();
   auto news = watch_->take();
@@ -254,7 +264,7 @@ Status FolderSync::take_local() {
     news = watch_->take();
     if (!news) return news.error();
   }
-  return success();
+  return check_there();
 }
 
 // ── Until it is stopped ──────────────────────────────────────────────────────────────────────────
@@ -291,12 +301,8 @@ Status FolderSync::run() {
   watch_.emplace(*std::move(watch));
   if (auto started = start(); !started) return started;
   for (;;) {
-    if (!folder_.still_there()) {
-      return Error{Code::not_found,
-                   folder_.path().string() + " was moved or removed; nothing more was sent",
-                   folder_.path().string()};
-    }
-    auto done = catch_up();
+    auto done = check_there();  // while the server is not to be reached, too
+    if (done) done = catch_up();
     if (stopped()) return state_.save();
     if (!done && !can_wait(done.error())) {
       if (auto saved = state_.save(); !saved) return saved;

@@ -128,6 +128,7 @@ class FolderSync {
   Status take_item(const FeedItem& item);
   Status take_remote();
   Status reach(Seq seq);
+  Status check_there() const;
   Status take_local();
 
   // ── One pass ──

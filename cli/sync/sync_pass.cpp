@@ -128,10 +128,7 @@ Status FolderSync::check_not_emptied(const std::vector<Work>& work) {
   std::size_t gone = 0;
   for (const Work& one : work) gone += one.verdict == Verdict::remove_there ? 1U : 0U;
   if (gone < 2 || options_.accept_empty) return success();
-  if (!folder_.still_there()) {
-    return Error{Code::not_found,
-                 folder_.path().string() + " was moved or removed; nothing more was sent"};
-  }
+  if (auto there = check_there(); !there) return there;
   auto names = folder_.list("/");
   if (!names) return names.error();
   if (!names->empty()) return success();

@@ -7,6 +7,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <set>
 #include <sstream>
 #include <string>
@@ -81,6 +83,7 @@ class WeakStore final : public Store {
   }
   Result<Seq> snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,
                        const std::function<void(SnapshotPart)>& take) override {
+    if (loads_nothing) return Error{Code::unavailable, "the server is away"};
     return store_.snapshot(call, volume, query, [&](SnapshotPart part) {
       for (Entry& entry : part.entries) {
         if (false_name && entry.dentry.name == "false") entry.dentry.name = *false_name;
@@ -115,6 +118,7 @@ class WeakStore final : public Store {
 
   std::optional<Error> refused;  // every batch
   bool lose_answer = false;      // of the next batch, which happens; the feed is late, too
+  bool loads_nothing = false;    // snapshots are refused: unavailable
   std::shared_ptr<HeldSink> sink;
   std::size_t batches = 0;
   std::size_t contents_read = 0;
@@ -166,6 +170,21 @@ class SyncTest : public testing::Test {
   }
   // What `outboard sync --once` does: it finds by the scan what happened in between.
   void again() { open_and_catch_up(); }
+  // What `outboard sync` does while something happens, until it ends by itself; one that does not
+  // is stopped, which is a success.
+  Status run_while(const std::function<void()>& happens) {
+    sync.reset();
+    options.stop = std::make_shared<Cancellation>();
+    auto made = FolderSync::open(weak, *store.describe(Call{}, volume), {random_uuid()}, system,
+                                 folder, options);
+    if (!made) return made.error();
+    auto ends = std::async(std::launch::async, [&] { return (*made)->run(); });
+    happens();
+    if (ends.wait_for(std::chrono::seconds(60)) != std::future_status::ready) {
+      options.stop->request();
+    }
+    return ends.get();
+  }
 
   void write(const std::string& path, const std::string& bytes) {
     fs::create_directories((folder / path).parent_path());

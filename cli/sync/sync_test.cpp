@@ -1,5 +1,3 @@
-#include <thread>
-
 #include "cli/sync/sync_site.h"
 
 namespace outboard::sync {
@@ -494,60 +492,6 @@ TEST_F(SyncTest, S57_WhatIsPassedOverStaysOnItsSide) {
   catch_up();
   EXPECT_EQ(here("d/.git/config"), "x");
   EXPECT_EQ(there("/d"), "-");
-}
-
-TEST_F(SyncTest, S57_ItFollowsBothSidesUntilItIsStopped) {
-  write_there("/a", "1");
-  Volume opened = *store.describe(Call{}, volume);
-  options.stop = std::make_shared<Cancellation>();
-  Guarded<std::set<std::string>> seen;
-  Mutex mutex;
-  Condition changed;
-  options.tell = [&](const Event& event) {
-    Lock lock(mutex);
-    seen.with([&](auto& all) { all.insert(event.path); });
-    changed.notify_all();
-  };
-  auto made = FolderSync::open(weak, opened, {random_uuid()}, system, folder, options);
-  ASSERT_TRUE(made);
-  Status ended = success();
-  std::thread runs([&] { ended = (*made)->run(); });
-  const auto wait_for = [&](const std::string& path) {
-    Lock lock(mutex);
-    while (!seen.with([&](auto& all) { return all.contains(path); })) {
-      if (!changed.wait_until(mutex, system.now() + std::chrono::seconds(60))) break;
-    }
-  };
-  wait_for("/a");
-  write("d/e/b", "2");
-  wait_for("/d/e/b");
-  write_there("/d/c", "3");
-  wait_for("/d/c");
-  fs::rename(folder / "d", folder / "f");
-  wait_for("/f");
-  options.stop->request();
-  runs.join();
-  EXPECT_TRUE(ended);
-  EXPECT_EQ(there("/f/e/b"), "2");
-  EXPECT_EQ(here("f/c"), "3");
-}
-
-TEST_F(SyncTest, S57_AFolderThatIsMovedAwayEmptiesNothing) {
-  write_there("/a", "1");
-  write_there("/b", "1");
-  open_and_catch_up();
-  sync.reset();
-  options.tell = {};
-  auto made = FolderSync::open(weak, *store.describe(Call{}, volume), {random_uuid()}, system,
-                               folder, options);
-  ASSERT_TRUE(made);
-  Status ended = success();
-  std::thread runs([&] { ended = (*made)->run(); });
-  fs::rename(folder, top / "elsewhere");
-  runs.join();
-  ASSERT_FALSE(ended);
-  EXPECT_EQ(ended.error().code, Code::not_found);
-  EXPECT_EQ(there("/a"), "1");
 }
 
 }  // namespace
