@@ -74,6 +74,9 @@ const std::string& GrpcStore::server_version() const {
 bool GrpcStore::connected() const {
   return parts_->watch.connected();
 }
+bool GrpcStore::await_connected(Moment deadline) {
+  return parts_->watch.await_connected(deadline);
+}
 Moment GrpcStore::current_as_of() const {
   return parts_->watch.current_as_of();
 }

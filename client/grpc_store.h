@@ -39,6 +39,8 @@ class GrpcStore final : public Store {
 
   // Whether the watch stream stands. True while there is no subscription.
   bool connected() const;
+  // Until it does; false: not by then.
+  bool await_connected(Moment deadline);
   // The last moment at which the server was heard on the watch stream; while there is no
   // subscription, now.
   Moment current_as_of() const;

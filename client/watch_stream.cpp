@@ -115,6 +115,14 @@ bool WatchStream::connected() const {
   return lines_.empty() || heard_;
 }
 
+bool WatchStream::await_connected(Moment deadline) {
+  const Lock lock(mutex_);
+  while (!lines_.empty() && !heard_ && !stopping_) {
+    if (!changed_.wait_until(mutex_, deadline) && now() >= deadline) break;
+  }
+  return lines_.empty() || heard_;
+}
+
 Moment WatchStream::current_as_of() const {
   const Lock lock(mutex_);
   return lines_.empty() ? now() : heard_at_;
@@ -177,7 +185,7 @@ grpc::Status WatchStream::read_stream(const std::string& token) {
   while (stream->Read(&response)) {
     {
       const Lock lock(mutex_);
-      heard_ = true;
+      if (!std::exchange(heard_, true)) changed_.notify_all();
       const Moment at = now();
       if (at - heard_at_ >= kLeaseSilence) heard_since_ = at;
       heard_at_ = at;

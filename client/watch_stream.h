@@ -43,6 +43,7 @@ class WatchStream {
   void stop();
   void set_frozen(bool frozen);
   bool connected() const;
+  bool await_connected(Moment deadline);
   Moment current_as_of() const;
   Moment heard_since() const;
 

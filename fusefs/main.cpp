@@ -53,6 +53,10 @@ bool kernel_forgets(const Mounter& mounter) {
   return !tried;
 }
 
+Error server_is_away() {
+  return {Code::unavailable, "the server is away: try again when it is back"};
+}
+
 View common_view(const FuseConfig& config, bool kernel_forgets, DiskCache* disk_cache) {
   View view;
   view.kernel_forgets = kernel_forgets;
@@ -147,20 +151,28 @@ struct Daemon {
     return terms;
   }
 
-  // Comes back when nobody has taken over. What the successor has been told stays so meanwhile: no
-  // call on the control socket changes anything.
+  // Comes back when nobody has taken over.
   void hand_over(ControlServer& control, int connection) {
     const Parley parley(connection);
-    Status ready = Error{Code::timed_out, "a call on the control socket is under way: try again"};
-    if (control.pause(clock.now() + kHandoverPause / 2)) {
-      const Terms told = terms();
-      ready = offer_terms(parley, pack_terms(told), mounter.socket());
-      if (ready) ready = stand_still_for(parley, control.listener(), told.config.mounts);
-      control.resume();
-    }
+    const Status ready = hand_over_to(parley, control);
     fusefs::refuse(parley, ready.error());
     log(Severity::warning, "nobody has taken over; this daemon goes on",
         {{"why", ready.error().message}});
+  }
+
+  // Who has just taken over hears the server a moment later. What the successor has been told stays
+  // so meanwhile: no call on the control socket changes anything. Success never comes back.
+  Status hand_over_to(const Parley& parley, ControlServer& control) {
+    const Moment until = clock.now() + kHandoverPause / 2;
+    if (!store->await_connected(until)) return server_is_away();
+    if (!control.pause(until)) {
+      return Error{Code::timed_out, "a call on the control socket is under way: try again"};
+    }
+    const Terms told = terms();
+    Status ready = offer_terms(parley, pack_terms(told), mounter.socket());
+    if (ready) ready = stand_still_for(parley, control.listener(), told.config.mounts);
+    control.resume();
+    return ready;
   }
 
   // Success never comes back.
@@ -168,9 +180,7 @@ struct Daemon {
                          const std::vector<ViewSpec>& told) {
     const Lock lock(turn);
     if (ending) return Error{Code::unavailable, "the running daemon is ending"};
-    if (!store->connected()) {
-      return Error{Code::unavailable, "the server is away: try again when it is back"};
-    }
+    if (!store->connected()) return server_is_away();
     if (config.inotify) {
       return Error{Code::unsupported,
                    "this daemon tells watchers of changes (--inotify) by processes that no other "
