@@ -308,11 +308,14 @@ Status FolderSync::run() {
       if (auto saved = state_.save(); !saved) return saved;
       return done;
     }
-    if (!done) tell(Happened::waiting, "/", done.error().message);
-    const std::shared_ptr<Bell> bell = bell_;
-    const Cancellation::Hook hook(options_.stop, [bell] { bell->ring(); });
-    const bool soon = !done || !later_.empty();
-    wait_for({bell->fd(), watch_->fd()}, soon ? kRetry : std::chrono::milliseconds(-1));
+    if (!done) {  // what else happens makes the server answer no sooner
+      tell(Happened::waiting, "/", done.error().message);
+      (void)options_.stop->wait_until(clock_.now() + kRetry);
+    } else {
+      const std::shared_ptr<Bell> bell = bell_;
+      const Cancellation::Hook hook(options_.stop, [bell] { bell->ring(); });
+      wait_for({bell->fd(), watch_->fd()}, later_.empty() ? std::chrono::milliseconds(-1) : kRetry);
+    }
     dirty_.merge(later_);
     later_.clear();
   }

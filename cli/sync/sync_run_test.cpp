@@ -1,6 +1,7 @@
 // A sync that runs on: what it waits for, and what ends it.
 #include <poll.h>
 
+#include <atomic>
 #include <thread>
 
 #include "cli/sync/sync_site.h"
@@ -107,6 +108,23 @@ TEST_F(SyncTest, S57_AFeedThatEndsIsTakenUpAtOnceAndUntilItIs) {
   write_there("/b", "2");
   catch_up();
   EXPECT_EQ(here("b"), "2");
+}
+
+// An edit that nobody has taken yet does not make it ask without a pause.
+TEST_F(SyncTest, S57_WhileTheServerIsAwayItIsAskedNowAndThen) {
+  open_and_catch_up();
+  weak.refused = Error{Code::unavailable, "the server is away"};
+  std::atomic<int> tries = 0;
+  options.tell = [&](const Event& event) { tries += event.what == Happened::waiting ? 1 : 0; };
+  const Status ended = run_while([&] {
+    write("a", "1");
+    while (tries == 0) std::this_thread::yield();
+    write("b", "1");
+    (void)options.stop->wait_until(system.now() + std::chrono::milliseconds(2'500));
+    options.stop->request();
+  });
+  EXPECT_TRUE(ended);
+  EXPECT_LE(tries, 10);
 }
 
 }  // namespace
