@@ -10,12 +10,6 @@
 namespace outboard::tests {
 namespace {
 
-ReadAt as_of(Seq seq) {
-  ReadAt at;
-  at.as_of = seq;
-  return at;
-}
-
 // A whole tree, in one order whatever order it came in.
 std::vector<Entry> tree(Store& store, const Call& call, VolumeId volume, const ReadAt& at) {
   std::vector<Entry> all;

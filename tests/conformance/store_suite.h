@@ -34,6 +34,12 @@ namespace outboard::tests {
 // Far longer than any call takes: reaching it is a failure, not a wait.
 inline constexpr std::chrono::seconds kCallWait{60};
 
+inline ReadAt as_of(Seq seq) {
+  ReadAt at;
+  at.as_of = seq;
+  return at;
+}
+
 // Somebody with grants of their own, and the store as it is theirs.
 struct Guest {
   Store* store;  // the fixture's

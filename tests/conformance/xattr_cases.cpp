@@ -8,12 +8,6 @@
 namespace outboard::tests {
 namespace {
 
-ReadAt as_of(Seq seq) {
-  ReadAt at;
-  at.as_of = seq;
-  return at;
-}
-
 SetXattr set(Inode inode, const std::string& name, std::string value) {
   return SetXattr{inode, name, std::move(value)};
 }

@@ -22,9 +22,7 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
+    site = Deployment.of_module()
 
 
 def text(size):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 import grpc
 
@@ -142,6 +143,16 @@ class Deployment:
 
     def token_numbers(self):
         return {token["id"] for token in json.loads(self.outboard("token", "list", "acme", "--json"))}
+
+    @classmethod
+    def of_module(cls, *volumes):
+        """For setUpModule: acme with these volumes, until the module's tests have run."""
+        site = cls()
+        unittest.addModuleCleanup(site.end)
+        site.start_acme()
+        for volume in volumes:
+            site.outboard("volume", "create", f"acme/{volume}")
+        return site
 
     def add_mount(self, name, user, volumes, *options, mode="rw", env=None):
         token, _ = self.mint(name, user, volumes)

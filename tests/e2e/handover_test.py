@@ -29,11 +29,7 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
-    for volume in ("memory", "skills"):
-        site.outboard("volume", "create", f"acme/{volume}")
+    site = Deployment.of_module("memory", "skills")
 
 
 def put(path, text, mode="w"):

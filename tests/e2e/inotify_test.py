@@ -26,10 +26,7 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
-    site.outboard("volume", "create", "acme/memory")
+    site = Deployment.of_module("memory")
     site.a = site.add_mount("a", "ada", ["memory"])
     # Of what is not here nobody could be told: all is, whatever its budget. [S61]
     site.b = site.add_mount("b", "bob", ["memory"], "--inotify", "--tree-nodes", "0")

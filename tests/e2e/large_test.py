@@ -21,10 +21,7 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
-    site.outboard("volume", "create", "acme/memory")
+    site = Deployment.of_module("memory")
 
 
 class Memory:

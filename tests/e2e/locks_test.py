@@ -46,10 +46,7 @@ except KeyboardInterrupt:
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
-    site.outboard("volume", "create", "acme/memory")
+    site = Deployment.of_module("memory")
     site.a = site.add_mount("a", "ada", ["memory"])
     site.b = site.add_mount("b", "bob", ["memory"])
 

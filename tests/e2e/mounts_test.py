@@ -29,11 +29,7 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
-    site.outboard("volume", "create", "acme/memory")
-    site.outboard("volume", "create", "acme/careful")
+    site = Deployment.of_module("memory", "careful")
     site.outboard("volume", "set", "acme/careful", "--policy", "refuse")
     site.outboard("volume", "create", "acme/small", "--quota-bytes", "1MiB")
     site.a = site.add_mount("a", "ada", ["memory", "careful", "small"])

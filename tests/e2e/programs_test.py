@@ -25,10 +25,7 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
-    site.outboard("volume", "create", "acme/work")
+    site = Deployment.of_module("work")
     site.a = site.add_mount("a", "ada", ["work"])
     site.b = site.add_mount("b", "bob", ["work"])
 

@@ -48,10 +48,10 @@ does 'reviewed, nothing published' volume list acme
 as rita
 does 'release-notes' skills list
 as ada
-cp -r "$source/examples/skills" "$root/work"
-printf '\nOne line more.\n' >>"$root/work/release-notes/SKILL.md"
-rm -r "$root/work/incident-review"
-does '- incident-review' skills push "$root/work" --delete
+cp -r "$source/examples/skills" "$root/edited"
+printf '\nOne line more.\n' >>"$root/edited/release-notes/SKILL.md"
+rm -r "$root/edited/incident-review"
+does '- incident-review' skills push "$root/edited" --delete
 does '+One line more.' skills diff
 does 'M /release-notes/SKILL.md' skills diff --names
 does 'D /incident-review/SKILL.md' skills diff published head --names

@@ -21,10 +21,7 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
-    site.outboard("volume", "create", "acme/memory")
+    site = Deployment.of_module("memory")
     site.outboard("volume", "create", "acme/ledger", "--strict")
     site.a = site.add_mount("a", "ada", ["memory", "ledger"])
     site.b = site.add_mount("b", "bob", ["memory", "ledger"])

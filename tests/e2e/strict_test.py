@@ -22,9 +22,7 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment()
-    unittest.addModuleCleanup(site.end)
-    site.start_acme()
+    site = Deployment.of_module()
     site.outboard("volume", "create", "acme/ledger", "--strict")
     site.a = site.add_mount("a", "ada", ["ledger"])
     site.b = site.add_mount("b", "bob", ["ledger"])
