@@ -78,6 +78,11 @@ inline constexpr std::size_t kSnapshotBodyBytesMax = 16'384;
 inline constexpr std::uint64_t kSnapshotBodiesBytesMax = 64ULL << 20U;
 // Entries that a server keeps of volumes loaded before, ~300 bytes each, of one volume a quarter.
 inline constexpr std::size_t kSnapshotCacheBytesMax = 64U << 20U;
+// Reads of a tree by others that a caller waits for and sees fail, before it gives up.
+inline constexpr int kSharedReadTries = 3;
+// What a connection keeps ready to read into while nothing comes. gRPC doubles it for as long as a
+// read fills it, so that who sends much loses a few reads.
+inline constexpr int kIdleReadBytes = 256;
 // Load balancers cut idle streams after 60 s or more; a ping at 20 s keeps them open.
 inline constexpr std::chrono::milliseconds kKeepaliveInterval = 20s;
 inline constexpr std::chrono::milliseconds kKeepaliveTimeout = 10s;
@@ -353,6 +358,12 @@ inline constexpr std::uint64_t kSiblingBytesMax = 4ULL << 20U;
 inline constexpr std::size_t kSiblingNamesMax = 4'096;
 // Directories of a view that are read at the same time.
 inline constexpr std::size_t kSiblingRunsMax = 16;
+// Batches of them at once: two programs read, or one with several threads.
+inline constexpr std::size_t kSiblingThreads = 2;
+// A file from here on is large, and so much of all large ones is held in memory: windows for some
+// dozens of readers at once. The kernel has what was read of them.
+inline constexpr std::uint64_t kLargeFileBytes = 32ULL << 20U;
+inline constexpr std::uint64_t kLargeFilesHeldBytesMax = 32ULL << 20U;
 // Views of one daemon: each is some of its threads and a row of its mounter's.
 inline constexpr std::size_t kViewsMax = 64;
 // Nodes whose names a view holds: a volume with more is loaded directory by directory. 620 bytes

@@ -15,6 +15,12 @@ inline constexpr std::chrono::seconds kRateBurst = 2s;
 // Principals remembered while they are busy, 100 bytes each.
 inline constexpr std::size_t kRatePrincipalsMax = 100'000;
 
+// ── Tokens ───────────────────────────────────────────────────────────────────────────────────────
+// All headers of a call, the token among them. Ours have 46 bytes; what is pasted in its place
+// should reach the check that says so: beyond this gRPC ends the call, or the connection, in words
+// of its own.
+inline constexpr int kHeadersBytesMax = 16'384;
+
 // ── Parts ────────────────────────────────────────────────────────────────────────────────────────
 // Parts of volumes of which a server remembers which client has loaded them, 200 bytes each: the
 // views of 10,000 sandboxes, many times over.

@@ -14,11 +14,6 @@ constexpr std::uint64_t kReadAheadBytes = 1U << 20U;
 constexpr std::uint64_t kWarmBatchBytes = 8U << 20U;
 static_assert(kReadAheadBytes % kChunkBytes == 0 && kReadAheadBytes <= kReadBytesMax);
 
-// A file from here on is large, and so much of all large ones is held: windows for some dozens of
-// readers at once.
-constexpr std::uint64_t kLargeFileBytes = 32U << 20U;
-constexpr std::uint64_t kLargeBytesMax = 32U << 20U;
-
 template <class Kept>
 std::size_t list_of(Kept kept) {
   return static_cast<std::size_t>(kept);
@@ -317,7 +312,7 @@ BlockCache::Block BlockCache::find(const Key& key) {
 void BlockCache::put(const Key& key, std::string_view bytes, Kept kept, std::uint64_t drops) {
   auto block = std::make_shared<const std::string>(bytes);
   const std::uint64_t most =
-      kept == Kept::small ? bytes_max_ : std::min(bytes_max_, kLargeBytesMax);
+      kept == Kept::small ? bytes_max_ : std::min(bytes_max_, kLargeFilesHeldBytesMax);
   state_.with([&](State& state) {
     if (state.drops != drops || state.slots.contains(key)) return;
     std::list<Slot>& used = state.used[list_of(kept)];

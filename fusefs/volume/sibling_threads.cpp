@@ -4,13 +4,9 @@
 
 #include <utility>
 
+#include "core/limits.h"
+
 namespace outboard::fusefs {
-namespace {
-
-// Two programs read, or one with several threads.
-constexpr std::size_t kSiblingThreads = 2;
-
-}  // namespace
 
 SiblingThreads::~SiblingThreads() {
   std::vector<std::thread> ending;

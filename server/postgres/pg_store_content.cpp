@@ -370,9 +370,6 @@ class Attempt {
   std::shared_ptr<SharedReads::Read> other_;
 };
 
-// How often a caller waits for a read that fails before it gives up.
-constexpr int kSharedReadTries = 3;
-
 }  // namespace
 
 Result<Seq> PgStore::snapshot(const Call& call, VolumeId volume, const SnapshotQuery& query,

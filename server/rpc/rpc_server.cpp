@@ -11,6 +11,7 @@
 #include "proto/endpoint.h"
 #include "proto/grpc_life.h"
 #include "server/access.h"
+#include "server/access_limits.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/audit_service.h"
 #include "server/rpc/blob_service.h"
@@ -31,13 +32,10 @@ namespace {
 // Room for a message's envelope beside its content.
 constexpr int kReceiveBytesMax = static_cast<int>(kMessageBytesMax + kPartBytes);
 
-// What a connection keeps ready to read into while nothing comes. gRPC doubles it for as long as a
-// read fills it, so that who sends much loses a few reads.
-constexpr int kIdleReadBytes = 256;
-
 void set_channel_arguments(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
   builder.SetMaxSendMessageSize(static_cast<int>(kAnswerBytesMax));
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kHeadersBytesMax);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS,
                              static_cast<int>(kKeepaliveInterval.count()));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
