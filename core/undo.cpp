@@ -22,8 +22,9 @@ struct Touched {
   Seq before;  // as it was behind this seq it is to be again
   std::string path;
   std::map<Dentry, NameThenAndNow> names;
-  std::string others;   // who else has changed it since
-  bool xattrs = false;  // its extended attributes were changed
+  std::string others;              // who else has changed it since
+  bool xattrs = false;             // its extended attributes were changed
+  std::optional<Attributes> left;  // by the last change of it; unset: as they were
   std::optional<Node> then;
   std::optional<Node> now;
 
@@ -100,6 +101,7 @@ class Planner {
       Touched& touched = touched_[change.node.inode];
       if (!change.path.empty()) touched.path = change.path;
       touched.xattrs = touched.xattrs || change.kind == ChangeKind::xattrs;
+      touched.left = change.node.attributes;
       if (change.before) touched.lose(*change.before);
       if (change.after) touched.gain(*change.after);
     }
@@ -349,20 +351,14 @@ class Planner {
     }
   }
 
+  // What was removed stands again by then, with the attributes that it had when it went.
   void rewrite() {
     for (const auto& [inode, touched] : touched_) {
-      if (!touched.then || !touched.now) continue;
+      if (!touched.then) continue;
       const Node& then = *touched.then;
-      const Node& now = *touched.now;
-      const bool same = then.version == now.version || (then.digest && then.digest == now.digest);
-      if (then.is(Kind::file) && !same) {
-        Restore op;
-        op.inode = inode;
-        op.version = then.version;
-        add(UndoKind::content, touched, std::move(op), at_version(now));
-      }
+      if (touched.now) rewrite_content(inode, touched, then, *touched.now);
       const Attributes& was = then.attributes;
-      const Attributes& is = now.attributes;
+      const Attributes& is = touched.now ? touched.now->attributes : touched.left.value_or(was);
       if (was.mode == is.mode && was.uid == is.uid && was.gid == is.gid) continue;
       SetAttributes op;
       op.node = inode;
@@ -371,6 +367,15 @@ class Planner {
       op.gid = was.gid;
       add(UndoKind::attributes, touched, std::move(op));
     }
+  }
+
+  void rewrite_content(Inode inode, const Touched& touched, const Node& then, const Node& now) {
+    const bool same = then.version == now.version || (then.digest && then.digest == now.digest);
+    if (!then.is(Kind::file) || same) return;
+    Restore op;
+    op.inode = inode;
+    op.version = then.version;
+    add(UndoKind::content, touched, std::move(op), at_version(now));
   }
 
   // Last: what was removed stands again by then, with the attributes that it had when it went.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "core/memory_store.h"
@@ -249,6 +250,57 @@ TEST_F(Undo, S29_ExtendedAttributesOfASessionAreUndone) {
   EXPECT_EQ(store.xattrs(call(), volume, purged, {})->value.at("user.a"), "by the session");
   ASSERT_EQ(plan.conflicts.size(), 1U);
   EXPECT_EQ(plan.conflicts[0].path, "/purged");
+}
+
+// [S29] A removed node stands with what it was when it went; the mode that was changed before that
+// goes back, too.
+TEST_F(Undo, S29_ModesThatWereChangedBeforeARemovalGoBack) {
+  const SessionId session{random_uuid()};
+  const auto change_mode = [&](const std::string& path, std::uint32_t mode) {
+    SetAttributes op;
+    op.node = path;
+    op.mode = mode;
+    op.uid = 7;
+    act(op, session);
+  };
+  put("/gone", "1");
+  put("/over", "2");
+  put("/tree/leaf", "3");
+  put("/same", "4");
+  const std::vector<std::string> paths{"/gone", "/over", "/tree", "/tree/leaf", "/same"};
+  std::map<std::string, Attributes> before;
+  for (const auto& path : paths) {
+    before[path] = store.attributes(call(), volume, path, {})->value.attributes;
+  }
+  const Seq then = head();
+  UndoQuery by_session;
+  by_session.session = session;
+  for (const UndoQuery& query : {by_session, to(then)}) {
+    for (const std::string path : {"/gone", "/over", "/tree", "/tree/leaf"}) {
+      change_mode(path, 0700);
+      change_mode(path, 0711);
+    }
+    act(Unlink{at("/gone")}, session);
+    put("/new", "5", session);
+    act(move("/new", "/over"), session);
+    act(RemoveDirectory{at("/tree"), true}, session);
+    act(Unlink{at("/same")}, session);
+    const UndoPlan plan = undo(query);
+    EXPECT_TRUE(plan.conflicts.empty());
+    for (const auto& path : paths) {
+      auto now = store.attributes(call(), volume, path, {});
+      ASSERT_TRUE(now) << path;
+      EXPECT_EQ(now->value.attributes.mode, before[path].mode) << path;
+      EXPECT_EQ(now->value.attributes.uid, before[path].uid) << path;
+    }
+    // What went as it was is only brought back.
+    const auto steps_of = [&](const std::string& path) {
+      return std::count_if(plan.steps.begin(), plan.steps.end(),
+                           [&](const UndoStep& step) { return step.path == path; });
+    };
+    EXPECT_EQ(steps_of("/same"), 1);
+    EXPECT_EQ(steps_of("/gone"), 2);
+  }
 }
 
 // [S29] A plan is refused whole when something changed under it.
