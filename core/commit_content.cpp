@@ -143,7 +143,8 @@ Result<Outcome> write_on(Work& work, Target& target, const Write& op) {
   if (!verdict) return verdict.error();
   if (*verdict == Verdict::merge) {
     auto mine = bytes_of_write(work, target, op);
-    return mine ? merge_into(work, target, *op.base, *mine) : mine.error();
+    return mine ? merge_into(work, target, {*op.base, op.merged ? &*op.merged : nullptr}, *mine)
+                : mine.error();
   }
   auto base = base_of(work, target, op.base, op.keep != std::uint64_t{0});
   if (!base) return base.error();
@@ -305,7 +306,7 @@ Result<Outcome> apply(Work& work, const Publish& op) {
   target->dentry = place->dentry;
   auto verdict = judge_base(work, op.base, target->stored.node.version, place->path);
   if (!verdict) return verdict.error();
-  if (*verdict == Verdict::merge) return merge_into(work, *target, *op.base, op.bytes);
+  if (*verdict == Verdict::merge) return merge_into(work, *target, {*op.base}, op.bytes);
   if (op.mode) target->stored.node.attributes.mode = *op.mode;
   Plan plan;
   plan.conflict = *verdict == Verdict::override_flagged;

@@ -30,6 +30,23 @@ Result<std::optional<std::string>> small_content(Work& work, Inode inode, Versio
   return Found(*std::move(bytes));
 }
 
+// What the writer's newest bytes are compared with: its base, or what it had made of that when it
+// was merged last. Of those bytes all that differs from the base is in the file, among what others
+// did.
+Result<std::optional<std::string>> compared_with(Work& work, Inode inode, const Origins& from) {
+  using Found = std::optional<std::string>;
+  const bool whole = from.merged != nullptr && from.merged->keep == std::uint64_t{0};
+  auto base = whole ? Result<Found>(Found(std::string())) : small_content(work, inode, from.base);
+  if (!base || !*base || from.merged == nullptr) return base;
+  const Edit& edit = *from.merged;
+  const std::uint64_t keep =
+      std::min<std::uint64_t>(edit.keep.value_or((*base)->size()), (*base)->size());
+  const std::uint64_t laid = size_after(keep, edit.extents);
+  const std::uint64_t size = edit.size.value_or(laid);
+  if (std::max(laid, size) > kMergeBytesMax) return Found{};
+  return Found(edited(**base, keep, edit.extents, size));
+}
+
 // An empty place beside `place`, or the one where a file with that very content stands already.
 Result<Place> find_beside(Work& work, const Place& place, const Sha256& mark, bool or_same) {
   const std::string marks = to_string(mark);
@@ -117,12 +134,13 @@ Result<Place> place_beside(Work& work, const Place& place, const Sha256& mark) {
   return find_beside(work, place, mark, false);
 }
 
-Result<Outcome> merge_into(Work& work, Target& target, Version base, const std::string& mine) {
+Result<Outcome> merge_into(Work& work, Target& target, const Origins& from,
+                           const std::string& mine) {
   const Node& node = target.stored.node;
   auto theirs = small_content(work, node.inode, node.version);
   if (!theirs) return theirs.error();
   if (*theirs && **theirs == mine) return put_merged(work, target, mine, mine);
-  auto old = small_content(work, node.inode, base);
+  auto old = compared_with(work, node.inode, from);
   if (!old) return old.error();
   if (*theirs && *old) {
     const auto merged = merge_lines(**old, mine, **theirs);

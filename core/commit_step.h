@@ -93,9 +93,14 @@ Result<Outcome> publish_new(Work& work, const Place& place, const Publish& op, b
 
 // ── The policy `merge`: commit_merge.cpp ─────────────────────────────────────────────────────────
 
-// Puts `mine`, which was made from version `base`, into the file: merged with what is there, or as
-// a conflict copy beside it. [S35]
-Result<Outcome> merge_into(Work& work, Target& target, Version base, const std::string& mine);
+// What a writer whose base is no longer current had made its bytes from.
+struct Origins {
+  Version base;
+  const Edit* merged = nullptr;  // as in Write; none: the base as it is
+};
+// Puts `mine` into the file: merged with what is there, or as a conflict copy beside it. [S35]
+Result<Outcome> merge_into(Work& work, Target& target, const Origins& from,
+                           const std::string& mine);
 // What `op`, made from a version that is no longer current, would have made of the whole file.
 Result<std::string> bytes_of_write(Work& work, const Target& target, const Write& op);
 // A new file with `mine` beside the empty place where it cannot be: its name was removed.

@@ -120,11 +120,24 @@ Status check_one(const RemoveXattr& op) {
   return first_of(check_ref(op.node), check_xattr_name(op.name));
 }
 
-Status check_one(const Write& op) {
-  for (const Extent& extent : op.extents) {
+Status check_extents(const std::vector<Extent>& extents) {
+  for (const Extent& extent : extents) {
     // Each on its own first: their sum could wrap.
     if (auto good = check_size(extent.offset); !good) return good;
     if (auto good = check_size(extent.end()); !good) return good;
+  }
+  return success();
+}
+
+Status check_one(const Write& op) {
+  if (auto good = check_extents(op.extents); !good) return good;
+  if (op.merged) {
+    if (!op.base) {
+      return broken(Code::invalid,
+                    "a write says what was merged of it, but not on which version it is based");
+    }
+    if (auto good = check_extents(op.merged->extents); !good) return good;
+    if (auto good = check_size(op.merged->size.value_or(0)); !good) return good;
   }
   return first_of(check_ref(op.node), check_size(op.size.value_or(0)));
 }
@@ -215,6 +228,8 @@ std::uint64_t bytes_of(const Op& op) {
   if (write == nullptr) return 0;
   std::uint64_t bytes = 0;
   for (const Extent& extent : write->extents) bytes += extent.bytes.size();
+  if (!write->merged) return bytes;
+  for (const Extent& extent : write->merged->extents) bytes += extent.bytes.size();
   return bytes;
 }
 

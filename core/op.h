@@ -152,16 +152,29 @@ struct Extent {
   friend bool operator==(const Extent&, const Extent&) = default;
 };
 
-// One new version made from `base` (unset: from what is current): first all content from `keep` on
-// is dropped (unset: nothing is), then the extents are laid over it in order, then the size becomes
-// `size` (unset: what came of it). Gaps read as zeros. A write on a base that is no longer current
-// is a conflict and goes by the volume's policy. [S1, S4]
+// Other content made of some: first all from `keep` on is dropped (unset: nothing is), then the
+// extents are laid over it in order, then the size becomes `size` (unset: what came of it). Gaps
+// read as zeros.
+struct Edit {
+  std::optional<std::uint64_t> keep;
+  std::vector<Extent> extents;
+  std::optional<std::uint64_t> size;
+  friend bool operator==(const Edit&, const Edit&) = default;
+};
+
+// One new version made from `base` (unset: from what is current) as an Edit says. A write on a base
+// that is no longer current is a conflict and goes by the volume's policy. [S1, S4]
+//
+// `merged` is for a writer who goes on with its own bytes after they were merged with others': what
+// of this write is in the file already, as an edit of the same base. No version has those bytes;
+// what is merged now is the difference to them. It is asked under the policy `merge` only. [S35]
 struct Write {
   NodeRef node;
   std::optional<Version> base;
   std::optional<std::uint64_t> keep;
   std::vector<Extent> extents;
   std::optional<std::uint64_t> size;
+  std::optional<Edit> merged = std::nullopt;
   friend bool operator==(const Write&, const Write&) = default;
 };
 

@@ -81,13 +81,8 @@ class StepWriter {
     auto* to = to_->mutable_write();
     write(op.node, to->mutable_node());
     if (op.base) to->set_base(op.base->value);
-    if (op.keep) to->set_keep(*op.keep);
-    for (const Extent& extent : op.extents) {
-      auto* piece = to->add_extents();
-      piece->set_offset(extent.offset);
-      if (!extent.bytes.empty()) body(extent.bytes, piece->mutable_body());
-    }
-    if (op.size) to->set_size(*op.size);
+    edit(op, to);
+    if (op.merged) edit(*op.merged, to->mutable_merged());
   }
   void operator()(const Truncate& op) {
     auto* to = to_->mutable_truncate();
@@ -126,6 +121,17 @@ class StepWriter {
   void owner(const O& op, Message* to) {
     to->set_uid(op.uid);
     to->set_gid(op.gid);
+  }
+  // A Write, or the Edit in one.
+  template <class From, class Message>
+  void edit(const From& from, Message* to) {
+    if (from.keep) to->set_keep(*from.keep);
+    for (const Extent& extent : from.extents) {
+      auto* piece = to->add_extents();
+      piece->set_offset(extent.offset);
+      if (!extent.bytes.empty()) body(extent.bytes, piece->mutable_body());
+    }
+    if (from.size) to->set_size(*from.size);
   }
   void body(const std::string& bytes, v1::Body* to) {
     if (bodies_ == Bodies::announced) {
@@ -184,12 +190,8 @@ class StepReader {
     Write op;
     op.node = node(from);
     op.base = base(from);
-    if (from.has_keep()) op.keep = from.keep();
-    op.extents.reserve(static_cast<std::size_t>(from.extents_size()));
-    for (const auto& extent : from.extents()) {
-      op.extents.push_back(Extent{extent.offset(), body(extent.body())});
-    }
-    if (from.has_size()) op.size = from.size();
+    edit(from, op);
+    if (from.has_merged()) edit(from.merged(), op.merged.emplace());
     return op;
   }
   Op operator()(const v1::Truncate& from) { return Truncate{node(from), from.size()}; }
@@ -218,6 +220,15 @@ class StepReader {
   }
 
  private:
+  template <class Message, class To>
+  void edit(const Message& from, To& to) {
+    if (from.has_keep()) to.keep = from.keep();
+    to.extents.reserve(static_cast<std::size_t>(from.extents_size()));
+    for (const auto& extent : from.extents()) {
+      to.extents.push_back(Extent{extent.offset(), body(extent.body())});
+    }
+    if (from.has_size()) to.size = from.size();
+  }
   template <class Message>
   NameRef name(const Message& from) {
     return read(from.at(), faults_);
@@ -278,6 +289,8 @@ void each_body(B& batch, F take) {
   for (auto& step : batch.steps) {
     if (auto* write = std::get_if<Write>(&step.op)) {
       for (auto& extent : write->extents) take(extent.bytes);
+      if (!write->merged) continue;
+      for (auto& extent : write->merged->extents) take(extent.bytes);
     } else if (auto* append = std::get_if<Append>(&step.op)) {
       take(append->bytes);
     } else if (auto* publish = std::get_if<Publish>(&step.op)) {

@@ -106,6 +106,11 @@ class Dice {
     op.keep = maybe<std::uint64_t>([&] { return number(); });
     op.size = maybe<std::uint64_t>([&] { return number(); });
     for (std::size_t i = below(4); i > 0; --i) op.extents.push_back({number(), bytes()});
+    op.merged = maybe<Edit>([&] {
+      Edit edit{op.size, {}, op.keep};
+      for (std::size_t i = below(4); i > 0; --i) edit.extents.push_back({number(), bytes()});
+      return edit;
+    });
     return op;
   }
   SetAttributes set_attributes() {
