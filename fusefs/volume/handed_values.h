@@ -119,6 +119,10 @@ template <class Pack>
 void describe(Pack& pack, Extent& extent) {
   pack(extent.offset, extent.bytes);
 }
+template <class Pack>
+void describe(Pack& pack, Edit& edit) {
+  pack(edit.keep, edit.extents, edit.size);
+}
 // What a parcel has: one write or append by inode, and perhaps its times.
 template <class Pack>
 void describe(Pack& pack, Step& step) {
@@ -137,7 +141,7 @@ void describe(Pack& pack, Step& step) {
   };
   if (auto* append = std::get_if<Append>(&step.op)) return pass(append->node, append->bytes);
   if (auto* write = std::get_if<Write>(&step.op)) {
-    return pass(write->node, write->base, write->keep, write->extents, write->size);
+    return pass(write->node, write->base, write->keep, write->extents, write->size, write->merged);
   }
   if (auto* times = std::get_if<SetAttributes>(&step.op)) return pass(times->node, times->modified);
   CHECK(Pack::kReads);  // what another program has packed may be anything; no parcel has others
@@ -159,12 +163,12 @@ void describe(Pack& pack, Parcel& parcel) {
   } else {
     pack(*parcel.batch);
   }
-  pack(parcel.buffer, parcel.landed, parcel.merged);
+  pack(parcel.buffer, parcel.landed, parcel.fate);
 }
 // A file that is being published is not handed over.
 template <class Pack>
 void describe(Pack& pack, OpenFile& f) {
-  pack(f.inode, f.handles, f.writers, f.lockers, f.forsaken, f.top, f.parcels, f.modified,
+  pack(f.inode, f.handles, f.writers, f.lockers, f.forsaken, f.top, f.parcels, f.merged, f.modified,
        f.times_set, f.dirty_since);
 }
 

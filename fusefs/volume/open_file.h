@@ -31,12 +31,20 @@ struct Handle {
   bool locks = false;  // a lock was taken through it
 };
 
+// What became of a parcel that has landed.
+enum class Fate : std::uint8_t {
+  stored,  // the version that it landed in has its bytes where this id shows them, or behind
+           // others'
+  merged,  // it is in the file among others' changes: no version has what this id shows
+  beside,  // it could not be merged: it is in a conflict copy, and not in the file [S35]
+};
+
 // A published or about to be published buffer.
 struct Parcel {
   std::shared_ptr<const Batch> batch;  // sent again, same request id, when its fate is in doubt
   WriteBuffer buffer;
   std::optional<Version> landed;  // an append that is committed, but whose place the feed must tell
-  bool merged = false;  // landed as part of a merge, or beside the file: no version has these bytes
+  Fate fate = Fate::stored;
   std::optional<Timestamp> modified = {};  // when these bytes were written
 };
 
@@ -48,6 +56,9 @@ struct OpenFile {
   bool forsaken = false;      // written under a lock that was lost: only good beside the file
   WriteBuffer top;
   std::deque<Parcel> parcels;
+  // What of the buffers above is in the file though no version has it alone, laid over the version
+  // below. What is published on it names it, so that only the difference is merged. [S35]
+  WriteBuffer merged;
   bool publishing = false;            // one thread at a time sends
   std::optional<Timestamp> modified;  // set by utimens or by the last write, not yet published
   bool times_set = false;             // by utimens: published with the bytes
@@ -61,6 +72,15 @@ struct OpenFile {
       if (!parcel.buffer.appends_only()) return true;
     }
     return false;
+  }
+  // Whether the newest parcel's version is what lies below `top`: nothing of others' came between
+  // it and `base`, the version at the bottom.
+  bool is_a_version(Version base) const {
+    for (const Parcel& parcel : parcels) {
+      if (parcel.fate != Fate::stored || parcel.landed != Version{base.value + 1}) return false;
+      base = *parcel.landed;
+    }
+    return merged.empty();
   }
   std::uint64_t size_below_top(std::uint64_t base) const {
     for (const Parcel& parcel : parcels) base = parcel.buffer.size(base);

@@ -548,7 +548,7 @@ class MountedVolume {
   // Its bytes were merged with others', or stand beside the file.
   void land_elsewhere(OpenFile& file, const Batch& batch, const Applied& applied, Notices& notices)
       REQUIRES_LOCK(mutex_);
-  void fold_merged(OpenFile& file, std::uint64_t base) REQUIRES_LOCK(mutex_);
+  void fold_parcels(OpenFile& file, const Node& base) REQUIRES_LOCK(mutex_);
   void land_append(NodeId node, OpenFile& file, const Change& change, Notices& notices)
       REQUIRES_LOCK(mutex_);
   void land_write(NodeId node, OpenFile& file, const Change& change, Notices& notices)

@@ -142,6 +142,31 @@ TEST_F(VolumeHandover, S59_UnsavedBytesStayUnsavedAndArePublishedOnce) {
   EXPECT_EQ(here_->id("file"), file);
 }
 
+// [S35] Also what of the bytes that a descriptor shows has been merged into the file.
+TEST_F(VolumeHandover, S59_WhatWasMergedIsKnownToTheNext) {
+  VolumeSettings settings;
+  settings.policy = Policy::merge;
+  store_.change_volume((*here_)->volume().id, settings);
+  here_->save("file", "1\n2\n3\n4\n5\n");
+  meet();
+  const HandleId handle = here_->open("file");
+  const NodeId file = here_->id("file");
+  elsewhere_->save("file", "I\n2\n3\n4\n5\n");
+  ASSERT_TRUE((*here_)->write(handle, 4, "c", false));
+  ASSERT_TRUE((*here_)->flush(handle));
+  hand_over();
+  ASSERT_TRUE((*here_)->write(handle, 6, "d", false));
+  ASSERT_TRUE((*here_)->flush(handle));
+  hand_over();
+  ASSERT_TRUE((*here_)->write(handle, 8, "e", false));
+  ASSERT_TRUE((*here_)->flush(handle));
+  EXPECT_EQ(here_->load(file), "1\n2\nc\nd\ne\n");
+  meet();
+  EXPECT_EQ(elsewhere_->load(elsewhere_->id("file")), "I\n2\nc\nd\ne\n");
+  EXPECT_EQ((*elsewhere_)->list(kRootId, 2, 10, false)->size(), 1U);
+  (*here_)->release(handle);
+}
+
 TEST_F(VolumeHandover, S59_AListingGoesOnAtItsPlace) {
   for (const char* name : {"a", "b", "c", "d"}) here_->save(name, "");
   meet();

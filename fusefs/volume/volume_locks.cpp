@@ -188,6 +188,7 @@ bool MountedVolume::rebase(NodeId node, Notices& notices) {
   if (file != state_.files.end()) {
     if (file->second.dirty()) return false;
     file->second.parcels.clear();  // committed, and in the tree or overwritten by now
+    file->second.merged = {};
   }
   if (state_.inodes.revive(node)) {
     now->generation = binding->generation;

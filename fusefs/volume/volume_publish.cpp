@@ -118,16 +118,27 @@ Result<MountedVolume::Outgoing> MountedVolume::begin_publish(NodeId node, Extent
   }
 }
 
-// What is written upon merged bytes cannot name a version that has them: it goes as all that this
-// node id shows, on the version it was made from. What was merged already is found to be there.
-void MountedVolume::fold_merged(OpenFile& file, std::uint64_t base) {
-  const auto merged = [](const Parcel& parcel) { return parcel.merged; };
-  if (std::none_of(file.parcels.begin(), file.parcels.end(), merged)) return;
+// What is written upon bytes that no version has (merged ones, or appends that others' changes came
+// before) cannot name one: it goes as all that this node id shows, on the version at the bottom,
+// and says what of it is in the file already.
+void MountedVolume::fold_parcels(OpenFile& file, const Node& base) {
+  if (file.is_a_version(base.version)) return;
+  const std::uint64_t size = base.attributes.size;
   WriteBuffer whole;
-  for (const Parcel& parcel : file.parcels) whole.absorb(base, parcel.buffer);
-  whole.absorb(base, file.top);
+  for (const Parcel& parcel : file.parcels) {
+    whole.absorb(size, parcel.buffer);
+    if (parcel.fate == Fate::beside) continue;
+    if (parcel.buffer.appends_only()) {
+      file.merged.absorb(size, parcel.buffer);
+    } else {
+      file.merged = whole;
+    }
+  }
+  whole.absorb(size, file.top);
   file.top = std::move(whole);
   file.parcels.clear();
+  // What is larger is not merged, and need not be kept.
+  if (std::max(size, file.merged.size(size)) > kMergeBytesMax) file.merged = {};
 }
 
 bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
@@ -141,13 +152,18 @@ bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
   if (extent == Extent::data && file.top.bare_truncation()) return false;
   const Node* base = node_of(*binding);
   if (base == nullptr) return false;
-  if (!file.top.appends_only()) fold_merged(file, base->attributes.size);
+  if (!file.top.appends_only()) fold_parcels(file, *base);
   const std::uint64_t below = file.size_below_top(base->attributes.size);
   const Version version = file.parcels.empty() ? base->version : *file.parcels.back().landed;
   auto batch = std::make_shared<Batch>();
   batch->request = numbers_.begin();
   batch->acknowledged = numbers_.acknowledged();
-  batch->steps.push_back({file.top.to_op(file.inode, version, below), {}});
+  Op op = file.top.to_op(file.inode, version, below);
+  auto* write = std::get_if<Write>(&op);
+  if (write != nullptr && !file.merged.empty() && write->size <= kMergeBytesMax) {
+    write->merged = file.merged.to_edit(base->attributes.size);
+  }
+  batch->steps.push_back({std::move(op), {}});
   if (file.times_set) {
     SetAttributes times;
     times.node = file.inode;
@@ -155,7 +171,7 @@ bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
     batch->steps.push_back({times, {}});
   }
   state_.publishers[batch->request.number] = node;
-  file.parcels.push_back({std::move(batch), std::exchange(file.top, {}), std::nullopt, false,
+  file.parcels.push_back({std::move(batch), std::exchange(file.top, {}), std::nullopt, Fate::stored,
                           std::exchange(file.modified, std::nullopt)});
   file.times_set = false;
   return true;
@@ -249,7 +265,7 @@ void MountedVolume::land_elsewhere(OpenFile& file, const Batch& batch, const App
                                    Notices& notices) {
   const Outcome outcome = content_outcome(applied);
   file.parcels.back().landed = outcome.node.version;
-  file.parcels.back().merged = true;
+  file.parcels.back().fate = outcome.conflict_copy ? Fate::beside : Fate::merged;
   // The name of a copy is news to the kernel, though the request was this mount's.
   if (outcome.conflict_copy) state_.announce_own.insert(batch.request.number);
   if (!outcome.seq) return;  // all of it was there already; the feed brings the rest
@@ -300,6 +316,7 @@ void MountedVolume::land_write(NodeId node, OpenFile& file, const Change& change
   }
   Binding& binding = *state_.inodes.find(node);
   file.parcels.clear();
+  file.merged = {};
   if (binding.pinned) {
     binding.pinned = change.node;
     binding.pinned->attributes.links = 0;
@@ -315,6 +332,7 @@ void MountedVolume::repin(NodeId node, OpenFile& file, const Node& now, Notices&
   binding.pinned = now;
   binding.pinned->attributes.links = 0;
   file.parcels.clear();
+  file.merged = {};
   Notice notice;
   notice.kind = NoticeKind::content;
   notice.node = node;
@@ -338,13 +356,14 @@ void MountedVolume::settle_parcels(const Change& change, const Source& source) {
     if (!told || last.landed) return;
     if (went_elsewhere(last, file.inode, change)) {
       last.landed = change.node.version;
-      last.merged = true;
+      last.fate = change.node.inode == file.inode ? Fate::merged : Fate::beside;
     } else if (change.kind == ChangeKind::append) {
       last.landed = change.node.version;
     } else if (change.kind == ChangeKind::write) {
       binding.pinned = change.node;
       binding.pinned->attributes.links = 0;
       file.parcels.clear();
+      file.merged = {};
     }
     return;
   }
@@ -355,6 +374,7 @@ void MountedVolume::settle_parcels(const Change& change, const Source& source) {
     const bool passed = first.landed && *first.landed <= tree->node.version;
     const bool this_one = source.publisher && first.batch->request.number == source.number;
     if (!passed && !this_one) break;
+    if (this_one) file.merged = {};
     file.parcels.pop_front();
   }
   drop_if_idle(node);
@@ -424,6 +444,7 @@ void MountedVolume::rescue(NodeId node, const Error& why) {
   Lock lock(mutex_);
   OpenFile& file = file_of(node);
   file.top = {};
+  file.merged = {};
   file.times_set = false;
   if (std::exchange(file.forsaken, false)) {
     for (const Parcel& parcel : file.parcels) {

@@ -245,110 +245,37 @@ TEST_F(VolumeTest, AgedAppendsArePublishedWithoutAFlush) {
   here->release(made.second.handle);
 }
 
-class MergingVolumeTest : public VolumeTest {
- protected:
-  static constexpr OpenMode kEdit{true, true, false, false};
-
-  MergingVolumeTest() {
+// [S4] What is laid over an append is laid over what was shown behind it, and not over the version
+// in which it landed, which has others' bytes before it.
+TEST_F(VolumeTest, S4_WhatIsWrittenOverAnAppendBehindOthersIsNotLaidOverTheirs) {
+  for (const Policy policy : {Policy::last_writer, Policy::merge, Policy::refuse}) {
+    const std::string name = "acme/policy" + std::to_string(static_cast<int>(policy));
     VolumeSettings settings;
-    settings.policy = Policy::merge;
-    store_.add_volume("acme/merged", settings);
-  }
-  // Both have the file open on its first version; `here` has published its change.
-  void begin(Seat& here, Seat& there, std::string_view base, std::string_view theirs) {
-    here.save("f", base);
+    settings.policy = policy;
+    store_.add_volume(name, settings);
+    Seat here(store_, clock_, name);
+    Seat there(store_, clock_, name);
+    here.save("f", "1\n2\n3\n");
     there.pump();
-    old_ = there.id("f");
-    open_ = there->open_file(old_, kEdit)->handle;
-    here.save("f", theirs);
-  }
-
-  NodeId old_;
-  HandleId open_;
-};
-
-// [S35] The writer's own mount shows what became of its bytes, whoever tells of it first.
-TEST_F(MergingVolumeTest, AMergedPublishIsANewNodeForTheWriterToo) {
-  for (const bool feed_first : {false, true}) {
-    Seat here(store_, clock_, "acme/merged");
-    Seat there(store_, clock_, "acme/merged");
-    begin(here, there, "1\n2\n3\n", "one\n2\n3\n");
-    ASSERT_TRUE(there->write(open_, 4, "3!", false));
-    if (feed_first) there.pump();
-    ASSERT_TRUE(there->flush(open_));
-    EXPECT_EQ(there.load(old_), "1\n2\n3!");
-    EXPECT_NE(there.id("f"), old_);
-    EXPECT_EQ(there.load(there.id("f")), "one\n2\n3!");
-    EXPECT_GE(there.notices.count(NoticeKind::name_gone), 1U);
-    there.pump();
+    const NodeId shown = there.id("f");
+    const HandleId open = there->open_file(shown, OpenMode{true, true, false, false})->handle;
+    here.save("f", "theirs\n", true);
+    ASSERT_TRUE(there->write(open, 0, "mine\n", true));
+    ASSERT_TRUE(there->flush(open));
+    ASSERT_TRUE(there->write(open, 0, "X", false));
+    EXPECT_EQ(there.load(shown), "X\n2\n3\nmine\n");
+    const auto flushed = there->flush(open);
     here.pump();
-    EXPECT_EQ(there.load(old_), "1\n2\n3!");
-    EXPECT_EQ(there.load(there.id("f")), "one\n2\n3!");
-    EXPECT_EQ(here.load(here.id("f")), "one\n2\n3!");
-    there->release(open_);
-    EXPECT_EQ(there->census().open_handles, 0U);
-  }
-}
-
-// [S35] No version has the bytes that the descriptor shows, so what is written on them goes as a
-// whole on the version they came from; what was merged already is found to be there.
-TEST_F(MergingVolumeTest, WritingOnThroughTheOldDescriptorMergesAgain) {
-  Seat here(store_, clock_, "acme/merged");
-  Seat there(store_, clock_, "acme/merged");
-  begin(here, there, "1\n2\n3\n4\n5\n", "one\n2\n3\n4\n5\n");
-  ASSERT_TRUE(there->write(open_, 4, "x", false));
-  ASSERT_TRUE(there->flush(open_));
-  ASSERT_TRUE(there->write(open_, 8, "y", false));
-  EXPECT_EQ(there.load(old_), "1\n2\nx\n4\ny\n");
-  ASSERT_TRUE(there->flush(open_));
-  there.pump();
-  EXPECT_EQ(there.load(there.id("f")), "one\n2\nx\n4\ny\n");
-  EXPECT_EQ(there.load(old_), "1\n2\nx\n4\ny\n");
-  ASSERT_TRUE(there->flush(open_));
-  there->release(open_);
-  EXPECT_EQ(there->census().unsaved_bytes, 0U);
-}
-
-// [S35]
-TEST_F(MergingVolumeTest, WhatCannotBeMergedIsSeenBesideTheFile) {
-  for (const bool feed_first : {false, true}) {
-    Seat here(store_, clock_, "acme/merged");
-    Seat there(store_, clock_, "acme/merged");
-    begin(here, there, "1\n", "theirs\n");
-    ASSERT_TRUE(there->write(open_, 0, "2", false));
-    if (feed_first) there.pump();
-    ASSERT_TRUE(there->flush(open_));
-    EXPECT_EQ(there.load(old_), "2\n");
-    EXPECT_EQ(there.load(there.id("f")), "theirs\n");
-    there->release(open_);
-    const auto told = there.notices.count(NoticeKind::name_new);
+    const std::string now = here.load(here.id("f"));
+    switch (policy) {
+      case Policy::last_writer: EXPECT_EQ(now, "X\n2\n3\nmine\n"); break;
+      case Policy::merge: EXPECT_EQ(now, "X\n2\n3\ntheirs\nmine\n"); break;
+      case Policy::refuse: EXPECT_EQ(now, "1\n2\n3\ntheirs\nmine\n"); break;
+    }
+    EXPECT_EQ(bool(flushed), policy != Policy::refuse);
     there.pump();
-    EXPECT_GT(there.notices.count(NoticeKind::name_new), told);
-    const auto names = there->list(kRootId, 2, 10, false).value();
-    const auto copy = std::find_if(names.begin(), names.end(), [](const Listed& listed) {
-      return listed.name.rfind("f.conflict-", 0) == 0;
-    });
-    ASSERT_NE(copy, names.end());
-    EXPECT_EQ(there.load(there.id(copy->name)), "2\n");
-    ASSERT_TRUE(there->remove(kRootId, copy->name, false));
-    ASSERT_TRUE(there->remove(kRootId, "f", false));
+    there->release(open);
   }
-}
-
-// [S35]
-TEST_F(MergingVolumeTest, ARenameOverWhatWasNotSeenShowsBoth) {
-  Seat here(store_, clock_, "acme/merged");
-  Seat there(store_, clock_, "acme/merged");
-  here.save("f", "1\n");
-  there.pump();
-  here.save("f", "theirs\n");
-  there.save("f.new", "mine\n");
-  ASSERT_TRUE(there->rename(kRootId, "f.new", kRootId, "f", RenameMode::replace));
-  EXPECT_GE(there.notices.count(NoticeKind::name_new), 3U);
-  there.pump();
-  EXPECT_FALSE(there->lookup(kRootId, "f.new"));
-  EXPECT_EQ(there.load(there.id("f")), "theirs\n");
-  EXPECT_EQ(there->list(kRootId, 2, 10, false)->size(), 2U);
 }
 
 // [S30] Redacted bytes are dropped here too, whoever shows them: by name or through a descriptor.

@@ -80,14 +80,24 @@ std::vector<Piece> WriteBuffer::pieces(std::uint64_t below, std::uint64_t offset
   return found;
 }
 
+Edit WriteBuffer::to_edit(std::uint64_t below) const {
+  Edit edit;
+  if (keep_ < below) edit.keep = keep_;
+  for (const auto& [offset, bytes] : extents_) edit.extents.push_back({offset, bytes});
+  if (!appended_.empty()) edit.extents.push_back({below, appended_});
+  edit.size = size(below);
+  return edit;
+}
+
 Op WriteBuffer::to_op(Inode inode, Version base, std::uint64_t below) const {
   if (!size_) return Append{inode, appended_};
+  Edit edit = to_edit(below);
   Write write;
   write.node = inode;
   write.base = base;
-  if (keep_ < below) write.keep = keep_;
-  for (const auto& [offset, bytes] : extents_) write.extents.push_back({offset, bytes});
-  write.size = size_;
+  write.keep = edit.keep;
+  write.extents = std::move(edit.extents);
+  write.size = edit.size;
   return write;
 }
 

@@ -46,6 +46,8 @@ class WriteBuffer {
 
   // [offset, offset + size), clipped to the size, in order.
   std::vector<Piece> pieces(std::uint64_t below, std::uint64_t offset, std::uint64_t size) const;
+  // What it makes of the content below.
+  Edit to_edit(std::uint64_t below) const;
   // As one op on the node: Append, or Write on `base`.
   Op to_op(Inode inode, Version base, std::uint64_t below) const;
 

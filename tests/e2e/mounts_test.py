@@ -29,11 +29,12 @@ site = None
 
 def setUpModule():
     global site
-    site = Deployment.of_module("memory", "careful")
+    site = Deployment.of_module("memory", "careful", "merged")
     site.outboard("volume", "set", "acme/careful", "--policy", "refuse")
+    site.outboard("volume", "set", "acme/merged", "--policy", "merge")
     site.outboard("volume", "create", "acme/small", "--quota-bytes", "1MiB")
-    site.a = site.add_mount("a", "ada", ["memory", "careful", "small"])
-    site.b = site.add_mount("b", "bob", ["memory", "careful", "small"])
+    site.a = site.add_mount("a", "ada", ["memory", "careful", "merged", "small"])
+    site.b = site.add_mount("b", "bob", ["memory", "careful", "merged", "small"])
 
 
 def put(path, text, flags=os.O_TRUNC):
@@ -258,6 +259,35 @@ class Contents(MountsCase):
         self.assertEqual(get(self.a.at("careful", file)), b"three")
         beside = [name for name in os.listdir(self.a.at("careful")) if ".conflict-" in name]
         self.assertEqual([get(self.a.at("careful", name)) for name in beside], [b"two"])
+
+    def test_S35_WhatWasMergedIsWrittenOnAlsoThroughANewServer(self):
+        def lines(first, *rest):
+            return "".join(f"{line}\n" for line in (first, "two", "three", *rest, "eight", "nine"))
+
+        def save(text, fd):
+            os.pwrite(fd, text.encode(), 0)
+            os.ftruncate(fd, len(text))
+            os.fsync(fd)
+
+        name = ("merged", "plan")
+        put(self.a.at(*name), lines("one", "four"))
+        site.meet("merged", self.b)
+        fd = os.open(self.b.at(*name), os.O_RDWR)
+        put(self.a.at(*name), lines("ONE", "four"))
+        save(lines("one", "FOUR"), fd)
+        site.meet("merged", self.a, self.b)
+        self.assertEqual(get(self.a.at(*name)).decode(), lines("ONE", "FOUR"))
+        site.server.end(signal.SIGKILL)
+        site.start_server()
+        save(lines("one", "FOUR", "five"), fd)
+        site.meet("merged", self.a, self.b)
+        put(self.a.at(*name), lines("First", "FOUR", "five"))
+        save(lines("one", "FIVE"), fd)
+        os.close(fd)
+        site.meet("merged", self.a, self.b)
+        for mount in (self.a, self.b):
+            self.assertEqual(get(mount.at(*name)).decode(), lines("First", "FIVE"))
+            self.assertEqual(os.listdir(mount.at("merged")), ["plan"])
 
     def test_S21_QuotaSaysEdquotAtCloseAndDfShowsIt(self):
         put(self.a.at("small", "half"), b"x" * 500_000)

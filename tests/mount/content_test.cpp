@@ -324,5 +324,45 @@ TEST_F(TwoMounts, S3_AnAppendIsOneRequestWhereverItFalls) {
   EXPECT_TRUE(get(b().at("log")) == whole);
 }
 
+VolumeSettings merging() {
+  VolumeSettings settings;
+  settings.policy = Policy::merge;
+  return settings;
+}
+
+class MergingMounts : public TwoMounts {
+ protected:
+  MergingMounts() : TwoMounts(merging()) {}
+};
+
+// A program keeps its file open and saves again and again, while another saves elsewhere in it.
+TEST_F(MergingMounts, S35_AProgramGoesOnThroughADescriptorWhoseBytesWereMerged) {
+  put(a().at("f"), "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+  meet();
+  const int fd = open(b().at("f").c_str(), O_RDWR);
+  const auto save = [&](std::string_view bytes, off_t at) {
+    ASSERT_EQ(pwrite(fd, bytes.data(), bytes.size(), at), std::ssize(bytes));
+    ASSERT_EQ(fsync(fd), 0) << std::strerror(errno);
+  };
+  put(a().at("f"), "one\n2\n3\n4\n5\n6\n7\n8\n9\n", O_TRUNC);
+  save("x", 8);
+  meet();
+  EXPECT_EQ(get(b().at("f")), "one\n2\n3\n4\nx\n6\n7\n8\n9\n");
+  save("y", 10);
+  save("X", 8);
+  EXPECT_EQ(get_all(fd), "1\n2\n3\n4\nX\ny\n7\n8\n9\n");
+  meet();
+  put(a().at("f"), "ONE\n2\n3\n4\nX\ny\n7\n8\n9\n", O_TRUNC);
+  ASSERT_EQ(ftruncate(fd, 14), 0);
+  ASSERT_EQ(fsync(fd), 0);
+  save("z\n", 14);
+  EXPECT_EQ(get_all(fd), "1\n2\n3\n4\nX\ny\n7\nz\n");
+  ASSERT_EQ(close(fd), 0);
+  meet();
+  const std::map<std::string, std::string> all{{"f", "ONE\n2\n3\n4\nX\ny\n7\nz\n"}};
+  EXPECT_EQ(listing(a().path()), all);
+  EXPECT_EQ(listing(b().path()), all);
+}
+
 }  // namespace
 }  // namespace outboard::tests
