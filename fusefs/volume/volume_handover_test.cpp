@@ -157,13 +157,17 @@ TEST_F(VolumeHandover, S59_WhatWasMergedIsKnownToTheNext) {
   hand_over();
   ASSERT_TRUE((*here_)->write(handle, 6, "d", false));
   ASSERT_TRUE((*here_)->flush(handle));
+  // What could not be merged stands beside, and is taken back: what was merged before it still is.
+  ASSERT_TRUE((*here_)->write(handle, 0, "x", false));
+  ASSERT_TRUE((*here_)->flush(handle));
   hand_over();
+  ASSERT_TRUE((*here_)->write(handle, 0, "1", false));
   ASSERT_TRUE((*here_)->write(handle, 8, "e", false));
   ASSERT_TRUE((*here_)->flush(handle));
   EXPECT_EQ(here_->load(file), "1\n2\nc\nd\ne\n");
   meet();
   EXPECT_EQ(elsewhere_->load(elsewhere_->id("file")), "I\n2\nc\nd\ne\n");
-  EXPECT_EQ((*elsewhere_)->list(kRootId, 2, 10, false)->size(), 1U);
+  EXPECT_EQ((*elsewhere_)->list(kRootId, 2, 10, false)->size(), 2U);
   (*here_)->release(handle);
 }
 
