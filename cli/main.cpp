@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "cli/command_line.h"
-#include "proto/grpc_life.h"
 
 namespace {
 
@@ -51,7 +50,6 @@ ScreenConfig screen_config() {
 int main(int count, char** words) {
   std::signal(SIGPIPE, SIG_IGN);  // `outboard log | head` is an error of writing, said as such
   std::ios::sync_with_stdio(false);
-  outboard::wire::fit_grpc_to_client();
   outboard::SystemClock clock;
   const outboard::cli::Surroundings around{std::cin,
                                            std::cout,

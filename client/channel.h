@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -65,20 +66,25 @@ template <class Attempt>
 Status ask(const Channel& channel, Moment deadline, Again again, Attempt attempt,
            const std::shared_ptr<Cancellation>& given_up = {}) {
   Retry retry = channel.retry_until(deadline);
+  std::optional<Error> away;  // why the attempt before did not reach the server
   for (;;) {
     grpc::Status status;
     {
       grpc::ClientContext context;
       channel.prepare(context, deadline);
+      // A connection is made while somebody waits for it, and not between attempts. [D39]
+      context.set_wait_for_ready(away.has_value());
       const Cancellation::Hook cancel(given_up, [&context] { context.TryCancel(); });
       status = attempt(context);
     }
     if (status.ok()) return success();
     if (given_up && given_up->requested()) return nobody_waits();
     Error error = wire::to_error(status);
+    if (error.code == Code::timed_out && away) return *away;  // it says more
     if (again == Again::no) return error;
     const auto next = retry.next(error, std::chrono::steady_clock::now());
     if (!next) return error;
+    away = std::move(error);
     if (!given_up) {
       std::this_thread::sleep_until(*next);
     } else if (given_up->wait_until(*next)) {

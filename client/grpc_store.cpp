@@ -117,6 +117,14 @@ Result<Volume> GrpcStore::describe(const Call& call, VolumeId volume) {
   return faults.or_error(std::move(described));
 }
 
+Status GrpcStore::settle(const Call& call, VolumeId volume, Seq seq) {
+  v1::SettleRequest request;
+  request.set_volume(volume.value);
+  request.set_seq(seq.value);
+  v1::SettleResponse response;
+  return parts_->read(call, &Stub::Settle, request, &response);
+}
+
 Result<Applied> GrpcStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
   // A limit broken here would be broken there; no need to send 256 MiB to hear it.
   if (auto good = check_batch(batch); !good) return good.error();

@@ -82,6 +82,7 @@ class GrpcStore final : public Store {
   // One that waits is asked for once and answered on a thread of gRPC's; all others are on the
   // caller's thread, until the answer is there.
   void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
+  Status settle(const Call& call, VolumeId volume, Seq seq) override;
 
  private:
   struct Parts;

@@ -163,6 +163,8 @@ void WatchStream::read_all() {
 grpc::Status WatchStream::read_stream(const std::string& token) {
   grpc::ClientContext context;
   channel_.identify(context, token);
+  // For as long as the server is away: a connection is made while somebody waits for it. [D39]
+  context.set_wait_for_ready(true);
   {
     const Lock lock(mutex_);
     if (stopping_) return grpc::Status::CANCELLED;

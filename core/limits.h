@@ -267,6 +267,8 @@ inline constexpr std::size_t kLockCircleMax = 16;
 inline constexpr std::chrono::milliseconds kStrictLease = 2s;
 // Publishes on strict volumes at once in a server: half of the threads that answer its calls.
 inline constexpr std::size_t kStrictTurnsMax = 32;
+// Readers of one that wait for other mounts to drop what is older: a quarter of those threads.
+inline constexpr std::size_t kStrictReadersMax = 16;
 // A mount believes in its lease for so much less: clocks drift, and a stream may have ended that
 // it still takes for open.
 inline constexpr std::chrono::milliseconds kStrictMargin = 200ms;

@@ -225,6 +225,15 @@ Result<Applied> MemoryStore::apply(const Call& call, VolumeId volume, const Batc
   return applied;
 }
 
+Status MemoryStore::settle(const Call& call, VolumeId volume, Seq seq) {
+  if (!acks_.is_strict(volume)) return success();
+  const Moment lapse = std::chrono::steady_clock::now() + kStrictLease;
+  if (acks_.wait(volume, seq, std::min(lapse, call.deadline)) || lapse <= call.deadline) {
+    return success();
+  }
+  return not_settled(seq);
+}
+
 Result<Applied> MemoryStore::apply_once(const Call& call, VolumeId volume, const Batch& batch) {
   if (auto good = check_batch(batch); !good) return good.error();
   const Lock lock(mutex_);

@@ -72,6 +72,7 @@ class MemoryStore final : public Store {
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
   void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
+  Status settle(const Call& call, VolumeId volume, Seq seq) override;
 
  private:
   class Watch;

@@ -6,6 +6,11 @@
 
 namespace outboard {
 
+Error not_settled(Seq seq) {
+  return Error{Code::timed_out,
+               "not every mount has come to seq " + to_string(seq) + " before the deadline"};
+}
+
 MountAcks::Key MountAcks::join(VolumeId volume, Seq after, bool remembers) {
   const Lock lock(mutex_);
   Mounts& mounts = volumes_[volume];

@@ -16,8 +16,12 @@
 
 #include "core/guarded.h"
 #include "core/ids.h"
+#include "core/result.h"
 
 namespace outboard {
+
+// Of who waited for mounts until a deadline that came before their lease had run out.
+Error not_settled(Seq seq);
 
 class MountAcks {
  public:

@@ -246,6 +246,12 @@ class Store {
   // subscription, and kLockGrace beyond. conflict: somebody is in the way; with `wait`, each would
   // wait for the other for ever. timed_out: the deadline passed while it waited.
   virtual void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) = 0;
+
+  // Of a strict volume: returns once no mount shows anything older than `seq`, kStrictLease later
+  // at the latest, when those that do not answer have none to show. At once for other volumes.
+  // unavailable: too many wait for mounts by now. unsupported: a server that does not know of it.
+  // [S7]
+  virtual Status settle(const Call& call, VolumeId volume, Seq seq);
 };
 
 }  // namespace outboard

@@ -18,7 +18,8 @@ void keep_grpc_alive();
 // channel's GRPC_ARG_TCP_READ_CHUNK_SIZE), not the 8 KiB of gRPC's experiment.
 void fit_grpc_to_server();
 // Few connections, and threads that each wait for an answer: each polls its own call's connection,
-// where else one polls for all and wakes the others.
+// where else one polls for all and wakes the others. Some call must wait for a connection that is
+// being made (wait_for_ready): else nobody reads what comes on it. [D39]
 void fit_grpc_to_client();
 
 }  // namespace outboard::wire

@@ -372,4 +372,10 @@ void Access::lock(const Call& call, VolumeId volume, const LockQuery& query, Loc
   store_.lock(here, volume, query, std::move(done));
 }
 
+Status Access::settle(const Call& call, VolumeId volume, Seq seq) {
+  Call here = call;
+  if (auto scope = scope_of(here, volume); !scope) return scope.error();
+  return store_.settle(here, volume, seq);
+}
+
 }  // namespace outboard::server

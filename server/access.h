@@ -71,6 +71,7 @@ class Access final : public Store {
   Result<std::unique_ptr<Subscription>> subscribe(const Call& call, VolumeId volume, Seq after,
                                                   std::shared_ptr<FeedSink> sink) override;
   void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
+  Status settle(const Call& call, VolumeId volume, Seq seq) override;
 
  private:
   // Whose a volume is and what it is called; the name may be changed, so it counts for a while

@@ -291,4 +291,8 @@ void ReviewedStore::lock(const Call& call, VolumeId volume, const LockQuery& que
   store_.lock(call, volume, query, std::move(done));
 }
 
+Status ReviewedStore::settle(const Call& call, VolumeId volume, Seq seq) {
+  return store_.settle(call, volume, seq);
+}
+
 }  // namespace outboard::server

@@ -55,6 +55,7 @@ class ReviewedStore final : public Store {
   Result<SearchSummary> search(const Call& call, VolumeId volume, const SearchQuery& query,
                                const TakeSearched& take) override;
   void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
+  Status settle(const Call& call, VolumeId volume, Seq seq) override;
 
  private:
   // How far the caller sees; nothing: all of it.

@@ -60,6 +60,7 @@ struct OpenFile {
   // below. What is published on it names it, so that only the difference is merged. [S35]
   WriteBuffer merged;
   bool publishing = false;            // one thread at a time sends
+  bool waits = false;                 // for the store, as the log has said
   std::optional<Timestamp> modified;  // set by utimens or by the last write, not yet published
   bool times_set = false;             // by utimens: published with the bytes
   Moment dirty_since;                 // of the oldest byte in `top`

@@ -49,6 +49,9 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::open(Store& store, Request
   mounted->state_.posted = tree.seq();
   mounted->state_.tree = std::move(tree);
   mounted->state_.stale = mounted->strict_;  // until the feed is followed
+  if (mounted->strict_) {
+    mounted->state_.unsettled.begin(mounted->state_.tree.seq(), clock.now());
+  }
   return mounted;
 }
 
@@ -144,9 +147,11 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
   if (HistoryTable::owns(directory) || (directory == kRootId && name == kHistoryName)) {
     return lookup_history(directory, name);
   }
+  const Moment deadline = read_deadline();
   const Stay stay(*this);
   for (;;) {
     Inode parent;
+    Seq unsettled;
     {
       Lock lock(mutex_);
       const auto found = directory_of(directory);
@@ -154,12 +159,18 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
       parent = *found;
       state_.tree.use(parent, ++state_.uses);
       const Child* child = state_.tree.child(parent, name);
-      if (child != nullptr) return look_up(child->inode);
-      if (state_.tree.complete(parent)) {
+      const bool known = child != nullptr || state_.tree.complete(parent);
+      if (known) unsettled = state_.unsettled.of_name(parent, name);
+      if (child != nullptr) {
+        unsettled = std::max(unsettled, state_.unsettled.of_node(child->inode));
+      }
+      if (known && !unsettled) {
+        if (child != nullptr) return look_up(child->inode);
         return Error{Code::not_found, "no such name", std::string(name)};
       }
     }
-    if (auto known = know(parent, name); !known) return std::move(known).error();
+    const Status went_on = unsettled ? await_settled(unsettled, deadline) : know(parent, name);
+    if (!went_on) return went_on.error();
   }
 }
 
@@ -177,18 +188,23 @@ Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t 
   if (auto current = prove_current(); !current) return std::move(current).error();
   if (HistoryTable::owns(directory)) return list_history(directory, cookie, limit, plus);
   if (Mountpoints::owns(directory)) return std::vector<Listed>{};  // another view covers it
+  const Moment deadline = read_deadline();
   const Stay stay(*this);
   for (;;) {
     Inode parent;
+    Seq unsettled;
     {
       Lock lock(mutex_);
       const auto found = directory_of(directory);
       if (!found) return std::vector<Listed>{};  // removed while open: empty, as on a local disk
       parent = *found;
       state_.tree.use(parent, ++state_.uses);
-      if (state_.tree.complete(parent)) return list_here(directory, parent, cookie, limit, plus);
+      const bool known = state_.tree.complete(parent);
+      if (known) unsettled = state_.unsettled.of_names_in(parent);
+      if (known && !unsettled) return list_here(directory, parent, cookie, limit, plus);
     }
-    if (auto known = know(parent); !known) return std::move(known).error();
+    const Status went_on = unsettled ? await_settled(unsettled, deadline) : know(parent);
+    if (!went_on) return went_on.error();
   }
 }
 

@@ -35,20 +35,14 @@
 #include "core/store.h"
 #include "fusefs/volume/answers.h"
 #include "fusefs/volume/block_cache.h"
-#include "fusefs/volume/held_locks.h"
-#include "fusefs/volume/history_table.h"
-#include "fusefs/volume/inode_table.h"
 #include "fusefs/volume/invalidator.h"
 #include "fusefs/volume/lock_threads.h"
 #include "fusefs/volume/mountpoints.h"
-#include "fusefs/volume/open_file.h"
 #include "fusefs/volume/publish_counts.h"
 #include "fusefs/volume/request_numbers.h"
-#include "fusefs/volume/sibling_runs.h"
 #include "fusefs/volume/sibling_threads.h"
-#include "fusefs/volume/telling.h"
-#include "fusefs/volume/tree_cache.h"
 #include "fusefs/volume/view.h"
+#include "fusefs/volume/volume_state.h"
 
 namespace outboard::fusefs {
 
@@ -247,38 +241,7 @@ class MountedVolume {
   bool wait_until(Seq seq, Moment deadline);
 
  private:
-  struct State {
-    TreeCache tree;
-    InodeTable inodes;
-    HistoryTable history;
-    std::unordered_map<HandleId, Handle> handles;
-    std::uint64_t next_handle = 1;
-    std::unordered_map<NodeId, OpenFile> files;
-    std::map<NodeId, Xattrs> removed_xattrs;  // of removed files that are open, once one is changed
-    std::map<std::uint64_t, NodeId> publishers;  // request number → the node id it publishes for
-    std::multiset<NodeId> leaving;               // whose name this mount is taking away
-    std::set<std::uint64_t> announce_own;  // own requests the kernel does not know the fate of
-    Seq posted;                            // notices of the feed up to here were posted
-    bool stale = false;
-    bool frozen = false;
-    HeldLocks locks;
-    std::set<std::shared_ptr<WaitingLock>> waits;
-    Moment owed_due = Moment::max();  // when the store is told of locks that it may have missed
-    bool ending = false;
-    std::deque<Telling> tellings;  // bounded; what does not fit is untold
-    std::optional<Telling> telling;
-    bool tellings_ended = false;
-    std::uint64_t doubts = 0;
-    Moment doubted_until{};  // whoever waits for a doubt's end waits so long
-    Moment current_until{};  // of a strict volume: until then nobody's publish is done without us
-    std::uint64_t uses = 0;  // counts looks into directories, and verbs that keep them
-    std::multiset<std::uint64_t> verbs;  // since which use each Stay keeps what came
-    // Since which use no directory names it, as far as is known.
-    std::deque<std::pair<std::uint64_t, Inode>> unlisted;
-    std::size_t shrink_at = 0;                     // nodes
-    std::uint64_t used_bytes = 0, used_nodes = 0;  // of the volume, as the store last said
-    SiblingRuns siblings;
-  };
+  using State = VolumeState;
   using Notices = std::vector<Notice>;
 
   MountedVolume(Store& store, RequestNumbers& numbers, Invalidator& invalidator, const Clock& clock,
@@ -375,6 +338,10 @@ class MountedVolume {
   // volume_current.cpp [S7]
   // Of a strict volume: whatever anybody's publish had returned for is in the tree.
   Status prove_current();
+  // No other mount shows anything older than `seq` any more. REQUIRES: no lock is held.
+  Status await_settled(Seq seq, Moment deadline);
+  // So that the node may be shown as it is.
+  Status await_node_settled(NodeId node);
   bool forget_all();
   void await_waking();
   Status check_writable() const;

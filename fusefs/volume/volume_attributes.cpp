@@ -73,6 +73,7 @@ Status check_settable(std::string_view name) {
 Result<Shown> MountedVolume::attributes(NodeId node) {
   if (HistoryTable::owns(node)) return attributes_past(node);
   if (const auto found = mountpoints_.find(node)) return *found;
+  if (auto settled = await_node_settled(node); !settled) return std::move(settled).error();
   Lock lock(mutex_);
   const Binding* binding = state_.inodes.find(node);
   const Node* found = binding == nullptr ? nullptr : node_of(*binding);

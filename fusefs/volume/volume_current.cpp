@@ -1,6 +1,8 @@
 // Whether what is here is current: what a strict volume asks, when its volume becomes one, and
 // after a sleep. [S7, S55]
+#include "core/limits.h"
 #include "core/log.h"
+#include "core/mount_acks.h"
 #include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
@@ -64,12 +66,60 @@ Status MountedVolume::prove_current() {
   return success();
 }
 
+// What this mount has heard of some other may not have yet: shown here first, it would be missed
+// there by whoever was told of it by a program here. One asks for all that wait. [S7, D44]
+Status MountedVolume::await_settled(Seq seq, Moment deadline) {
+  for (;;) {
+    Seq asked;
+    Moment lapse;
+    {
+      Lock lock(mutex_);
+      state_.unsettled.pass(clock_.now());
+      if (!state_.unsettled.holds(seq)) return success();
+      lapse = state_.unsettled.lapse(seq);
+      if (state_.settling) {
+        if (wait_for_change(std::min(lapse, deadline)) || lapse <= deadline) continue;
+        return not_settled(seq);
+      }
+      state_.settling = true;
+      asked = std::max(seq, state_.tree.seq());
+    }
+    const Status settled =
+        store_.settle(RequestScope::call(std::min(lapse, deadline)), volume_.id, asked);
+    Lock lock(mutex_);
+    state_.settling = false;
+    // A server that does not know of it shows no more than it did: a regular register.
+    if (settled || settled.error().code == Code::unsupported) state_.unsettled.settled(asked);
+    changed_.notify_all();
+    if (settled || clock_.now() >= lapse) continue;
+    if (clock_.now() >= deadline) return not_settled(seq);
+    if (settled.error().code != Code::unavailable) return settled;
+    wait_for_change(std::min({lapse, deadline, clock_.now() + kRpcRetryAfter}));
+  }
+}
+
+Status MountedVolume::await_node_settled(NodeId node) {
+  const Moment deadline = read_deadline();
+  for (;;) {
+    Seq last;
+    {
+      Lock lock(mutex_);
+      const Binding* binding = state_.inodes.find(node);
+      if (binding != nullptr && !binding->pinned) last = state_.unsettled.of_node(binding->inode);
+    }
+    if (!last) return success();
+    if (auto settled = await_settled(last, deadline); !settled) return settled;
+  }
+}
+
 void MountedVolume::set_strict(bool strict) {
   {
     Lock lock(mutex_);
     if (strict_ == strict) return;
     strict_ = strict;  // no answer from here on is to be remembered
     state_.current_until = {};
+    state_.unsettled.clear();
+    if (strict) state_.unsettled.begin(state_.tree.seq(), clock_.now());
   }
   forget_due_ = strict && view_.kernel_forgets;
   log(Severity::info, strict ? "the volume is strict from here on" : "the volume is strict no more",

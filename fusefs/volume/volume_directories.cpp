@@ -217,6 +217,7 @@ Status MountedVolume::begin_again(Moment deadline) {
       }
       const TreeCache before = std::exchange(state_.tree, std::move(fresh));
       announce_anew(before, notices);
+      if (strict_) state_.unsettled.begin(state_.tree.seq(), clock_.now());
     }
     post(std::move(notices));
     note_posted(seq());

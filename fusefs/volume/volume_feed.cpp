@@ -48,6 +48,7 @@ void MountedVolume::note_posted(Seq seq) {
 }
 
 void MountedVolume::absorb(const Change& change, const Source& source, Notices& notices) {
+  if (strict_) state_.unsettled.note(change, clock_.now());
   const NodeId moved = state_.inodes.current(change.node.inode);
   NodeId displaced;
   std::optional<Node> displaced_old;
@@ -216,6 +217,7 @@ Status MountedVolume::resynchronise(Moment deadline) {
       const TreeCache before = std::exchange(state_.tree, std::move(fresh));
       compare(before, notices);
       seq = state_.tree.seq();
+      if (strict_) state_.unsettled.begin(seq, clock_.now());
     }
     post(std::move(notices));
     note_posted(seq);

@@ -57,6 +57,7 @@ Result<std::unique_ptr<MountedVolume>> MountedVolume::take_over(
   }
   taken->on_demand_ = taken->on_demand_ || !state.tree.whole();
   state.stale = taken->strict_;  // until the feed is followed
+  if (taken->strict_) state.unsettled.begin(state.tree.seq(), clock.now());
   // Whether the volume was strict before, and the kernel has forgotten, is not known. [S7]
   taken->forget_due_ = taken->strict_ && view.kernel_forgets;
   state.owed_due = clock.now();

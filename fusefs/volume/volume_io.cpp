@@ -94,6 +94,7 @@ Result<Opened> MountedVolume::open_file(NodeId node, const OpenMode& mode) {
     return Opened{};  // nothing is kept of it: handle 0
   }
   if (auto current = prove_current(); !current) return std::move(current).error();
+  if (auto settled = await_node_settled(node); !settled) return std::move(settled).error();
   Lock lock(mutex_);
   // The kernel remembers no name of a strict volume: it has looked this one up within the same
   // open(), and what was retired since then a reader may still be given. Refusing it would be

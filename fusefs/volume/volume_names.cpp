@@ -51,6 +51,11 @@ Result<Outcome> MountedVolume::commit(const Op& op, bool announce) {
     if (is_in_doubt(applied.error())) announce_doubt(op);
     return std::move(applied).error();
   }
+  {
+    Lock lock(mutex_);
+    state_.unsettled.settled(applied->last);  // before it was answered
+    changed_.notify_all();
+  }
   Outcome outcome = std::move(applied->outcomes.front());
   absorb_outcome(op, outcome, announce);
   if (const auto* rename = std::get_if<Rename>(&op); rename && outcome.conflict_copy) {

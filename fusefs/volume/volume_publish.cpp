@@ -204,6 +204,7 @@ Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applie
     const bool there = !file.parcels.empty() && file.parcels.back().batch.get() == &batch &&
                        !file.parcels.back().landed;
     if (answer) {
+      state_.unsettled.settled(answer->last);  // before it was answered
       if (there) land(node, batch, *answer, notices);
     } else if (there) {
       ended = std::move(answer).error();
@@ -385,11 +386,22 @@ void MountedVolume::settle_parcels(const Change& change, const Source& source) {
 // publish; the question whether there is a writer is asked with the lock held that takes the bytes.
 // [S1]
 void MountedVolume::finish_released(NodeId node) {
+  bool waited = false;
+  {
+    Lock lock(mutex_);
+    const auto found = state_.files.find(node);
+    waited = found != state_.files.end() && found->second.waits;
+  }
   const auto published = publish(node, Extent::released);
+  if (published && waited) {
+    log(Severity::info, "what waited for the store has reached it",
+        {{"volume", volume_.name}, {"node", to_string(node)}});
+  }
   {
     Lock lock(mutex_);
     const auto found = state_.files.find(node);
     if (found == state_.files.end()) return;
+    if (published) found->second.waits = false;
     const Binding* binding = state_.inodes.find(node);
     if (found->second.handles == 0 && binding->pinned && binding->removed_here) {
       found->second.top = {};  // removed through this mount, and nobody holds it any more
@@ -399,9 +411,16 @@ void MountedVolume::finish_released(NodeId node) {
   }
   if (published) return;
   if (may_succeed_later(published.error())) {
-    log(Severity::warning, "unsaved bytes wait for the store",
-        {{"volume", volume_.name}, {"node", to_string(node)}, {"why", published.error().message}});
+    if (!waited) {
+      log(Severity::warning, "unsaved bytes wait for the store; it is asked again and again",
+          {{"volume", volume_.name},
+           {"node", to_string(node)},
+           {"why", published.error().message}});
+    }
     Lock lock(mutex_);
+    if (const auto found = state_.files.find(node); found != state_.files.end()) {
+      found->second.waits = true;
+    }
     if (wake_) wake_();
     return;
   }

@@ -245,6 +245,44 @@ TEST_F(StrictTest, APublishWaitsForAnotherServersMounts) {
   EXPECT_LT(done - acknowledged, kStrictLease / 2);
 }
 
+// [S7] So does who asks whether it has settled.
+TEST_F(StrictTest, AReaderWaitsForAnotherServersMounts) {
+  auto queue = std::make_shared<FeedQueue>(kWatcherQueueChanges, true);
+  auto mount = there_->store().subscribe(call(), strict_, Seq{}, queue);
+  ASSERT_TRUE(mount) << mount.error().message;
+  auto reader = std::async(std::launch::async, [&] {
+    EXPECT_TRUE(here_->store().settle(call(), strict_, Seq{1}));
+    return steady_clock::now();
+  });
+  EXPECT_NE(reader.wait_for(kStrictLease / 10), std::future_status::ready);
+  const Moment acknowledged = steady_clock::now();
+  (*mount)->acknowledge(Seq{1}, false);
+  const Moment done = reader.get();
+  EXPECT_GE(done, acknowledged);
+  EXPECT_LT(done - acknowledged, kStrictLease / 2);
+}
+
+// [S7] Readers that wait leave threads to those who wait for nobody.
+TEST_F(StrictTest, SoManyReadersWaitAtOnceAndNoMore) {
+  auto queue = std::make_shared<FeedQueue>(kWatcherQueueChanges, true);
+  auto mount = here_->store().subscribe(call(), strict_, Seq{}, queue);
+  ASSERT_TRUE(mount) << mount.error().message;
+  std::vector<std::future<Status>> readers;
+  for (std::size_t i = 0; i <= kStrictReadersMax; ++i) {
+    readers.push_back(std::async(std::launch::async,
+                                 [&] { return here_->store().settle(call(), strict_, Seq{1}); }));
+  }
+  std::size_t refused = 0;
+  for (auto& reader : readers) {
+    const Status settled = reader.get();
+    if (settled) continue;
+    ++refused;
+    EXPECT_EQ(settled.error().code, Code::unavailable) << settled.error().message;
+    EXPECT_GT(settled.error().retry_after_ms, 0U);
+  }
+  EXPECT_EQ(refused, 1U);
+}
+
 // [S7]
 TEST_F(StrictTest, PlainSqlIsRefusedWithTheWayOut) {
   const auto connection = connect();

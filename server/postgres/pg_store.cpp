@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/limits.h"
+#include "core/mount_acks.h"
 #include "core/path.h"
 #include "server/postgres/node_rows.h"
 #include "server/postgres/read_errors.h"
@@ -109,11 +110,24 @@ Result<Volume> PgStore::describe(const Call& call, VolumeId volume) {
 
 Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
   if (auto good = check_batch(batch); !good) return good.error();
-  const auto turn = strict_.enter(volume);
+  const auto turn = strict_.enter(volume, PgStrict::Waiting::publish);
   if (!turn) return turn.error();
   auto applied = committer_.apply(call, volume, batch);
-  if (applied) strict_.settle(volume, applied->last);
+  if (applied) strict_.settle(volume, applied->last, Moment::max());
   return applied;
+}
+
+// What this server has not committed to it may not know to be strict.
+Status PgStore::settle(const Call& call, VolumeId volume, Seq seq) {
+  if (!strict_.waits_on(volume)) {
+    auto described = describe(call, volume);
+    if (!described) return std::move(described).error();
+    feed_.acks().set_strict(volume, described->strict);
+  }
+  const auto turn = strict_.enter(volume, PgStrict::Waiting::read);
+  if (!turn) return turn.error();
+  if (strict_.settle(volume, seq, call.deadline)) return success();
+  return not_settled(seq);
 }
 
 void PgStore::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {

@@ -34,6 +34,7 @@ class PgStore final : public Store {
   Result<Volume> describe(const Call& call, VolumeId volume) override;
   Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override;
   void submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) override;
+  Status settle(const Call& call, VolumeId volume, Seq seq) override;
   Result<At<Entry>> lookup(const Call& call, VolumeId volume, const NameRef& name,
                            const ReadAt& at) override;
   Result<At<Node>> attributes(const Call& call, VolumeId volume, const NodeRef& node,

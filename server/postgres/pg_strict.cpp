@@ -78,30 +78,32 @@ Status PgStrict::may_have_mounts() {
   return Error{Code::unavailable, "this server is not known to the others yet: try again"};
 }
 
-Result<PgStrict::Turn> PgStrict::enter(VolumeId volume) {
-  if (!acks_.is_strict(volume)) return Turn(nullptr);
+Result<PgStrict::Turn> PgStrict::enter(VolumeId volume, Waiting who) {
+  if (!acks_.is_strict(volume)) return Turn(nullptr, who);
+  const std::size_t most = who == Waiting::publish ? kStrictTurnsMax : kStrictReadersMax;
   Lock lock(mutex_);
-  if (under_way_ < kStrictTurnsMax) {
-    ++under_way_;
-    return Turn(this);
+  std::size_t& waiting = waiting_[who];
+  if (waiting < most) {
+    ++waiting;
+    return Turn(this, who);
   }
   Error error{Code::unavailable,
-              std::to_string(kStrictTurnsMax) +
-                  " publishes on strict volumes are under way, as many as may wait for mounts: try "
-                  "again later",
+              std::to_string(most) + (who == Waiting::publish ? " publishes on" : " readers of") +
+                  " strict volumes are under way, as many as may wait for mounts: try again later",
               to_string(volume)};
   error.retry_after_ms = static_cast<std::uint32_t>(kRpcRetryAfter.count());
   return error;
 }
 
-void PgStrict::leave() {
+void PgStrict::leave(Waiting who) {
   Lock lock(mutex_);
-  --under_way_;
+  --waiting_[who];
 }
 
-void PgStrict::settle(VolumeId volume, Seq seq) {
-  if (!seq || !acks_.is_strict(volume)) return;
-  ask(volume, seq, now() + kStrictLease);
+bool PgStrict::settle(VolumeId volume, Seq seq, Moment deadline) {
+  if (!seq || !acks_.is_strict(volume)) return true;
+  const Moment lapse = now() + kStrictLease;
+  return ask(volume, seq, std::min(lapse, deadline)) || lapse <= deadline;
 }
 
 void PgStrict::settle_change(const Volume& volume) {

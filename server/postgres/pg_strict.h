@@ -36,25 +36,28 @@ class PgStrict {
   PgStrict(const PgStrict&) = delete;
   PgStrict& operator=(const PgStrict&) = delete;
 
-  // A publish is under way, from before its commit until it has settled.
+  enum class Waiting : std::uint8_t { publish, read };
+  // A publish is under way, from before its commit until it has settled, or a reader waits for one.
   class Turn {
    public:
-    explicit Turn(PgStrict* strict) : strict_(strict) {}
-    Turn(Turn&& other) noexcept : strict_(std::exchange(other.strict_, nullptr)) {}
+    Turn(PgStrict* strict, Waiting who) : strict_(strict), who_(who) {}
+    Turn(Turn&& other) noexcept
+        : strict_(std::exchange(other.strict_, nullptr)), who_(other.who_) {}
     Turn& operator=(Turn&&) = delete;
     ~Turn() {
-      if (strict_ != nullptr) strict_->leave();
+      if (strict_ != nullptr) strict_->leave(who_);
     }
 
    private:
     PgStrict* strict_;  // nothing: the volume is not strict
+    Waiting who_;
   };
-  // unavailable: so many publishes wait for mounts that this one would take a thread from those who
-  // wait for nobody. Nothing is written then.
-  Result<Turn> enter(VolumeId volume);
-  // Returns when every mount of a strict volume shows `seq`, or cannot show anything older; at
-  // once for other volumes. At most kStrictLease.
-  void settle(VolumeId volume, Seq seq);
+  // unavailable: so many wait for mounts that this one would take a thread from those who wait for
+  // nobody. Nothing is written then.
+  Result<Turn> enter(VolumeId volume, Waiting who);
+  // Returns when every mount of a strict volume shows `seq`, or cannot show anything older, as all
+  // that do not answer after kStrictLease; at once for other volumes. False: `deadline` came first.
+  bool settle(VolumeId volume, Seq seq, Moment deadline);
   // The volume has become strict: returns when every mount of it has, kStrictLease later at most,
   // which the log tells.
   void settle_change(const Volume& volume);
@@ -78,7 +81,7 @@ class PgStrict {
     std::set<Uuid> open;  // servers that have not answered
   };
 
-  void leave();
+  void leave(Waiting who);
   Result<std::set<Uuid>> others(Moment deadline);
   // Whether all mounts have come to `seq` in time.
   bool ask(VolumeId volume, Seq seq, Moment until);
@@ -95,7 +98,7 @@ class PgStrict {
   std::map<std::uint64_t, Question> questions_ GUARDED_BY(mutex_);
   std::uint64_t last_question_ GUARDED_BY(mutex_) = 0;
   std::vector<Asked> asked_ GUARDED_BY(mutex_);
-  std::size_t under_way_ GUARDED_BY(mutex_) = 0;
+  std::map<Waiting, std::size_t> waiting_ GUARDED_BY(mutex_);
   bool announced_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;

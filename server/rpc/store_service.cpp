@@ -203,4 +203,11 @@ grpc::ServerUnaryReactor* StoreService::Lock(Context* context, const v1::LockReq
   });
 }
 
+grpc::ServerUnaryReactor* StoreService::Settle(Context* context, const v1::SettleRequest* request,
+                                               v1::SettleResponse*) {
+  return serve(desk_, context, [this, request](const Call& call) {
+    return desk_.store.settle(call, VolumeId{request->volume()}, Seq{request->seq()});
+  });
+}
+
 }  // namespace outboard::server

@@ -46,6 +46,8 @@ class StoreService final : public v1::StoreService::CallbackService {
                                                        const v1::SearchRequest* request) override;
   Unary* Lock(Context* context, const v1::LockRequest* request,
               v1::LockResponse* response) override;
+  Unary* Settle(Context* context, const v1::SettleRequest* request,
+                v1::SettleResponse* response) override;
 
  private:
   Desk& desk_;

@@ -125,6 +125,49 @@ TEST_P(StoreSuite, S7_AMountWhoseKernelRemembersIsWaitedFor) {
   EXPECT_LT(done - forgot, kStrictLease);
 }
 
+// What a mount has heard of before others it shows once they have heard of it, too.
+TEST_P(StoreSuite, S7_WhoAsksWhetherAChangeHasSettledIsAnsweredWithEveryMountsWord) {
+  use_volume(strict());
+  const Seq before = head();
+  const Seq next{before.value + 1};
+  Follower mount(store(), call(), volume_, before);
+  auto writer = std::async(std::launch::async, [&] { put("/f", "new"); });
+  mount.hear(next);
+  EXPECT_TRUE(store().settle(call(), volume_, before)) << "what was there before";
+  auto reader = std::async(std::launch::async, [&] {
+    const Status settled = store().settle(call(), volume_, next);
+    EXPECT_TRUE(settled) << settled.error().message;
+    return steady_clock::now();
+  });
+  EXPECT_NE(reader.wait_for(kStrictLease / 10), std::future_status::ready);
+  const auto acknowledged = steady_clock::now();
+  mount.subscription().acknowledge(next, false);
+  EXPECT_GE(reader.get(), acknowledged);
+  writer.get();
+}
+
+TEST_P(StoreSuite, S7_AReaderIsAnsweredAfterTheLeaseOfAMountThatIsSilent) {
+  use_volume(strict());
+  Follower mount(store(), call(), volume_, head());
+  const Seq next{head().value + 1};
+  const auto begun = steady_clock::now();
+  const Status settled = store().settle(call(), volume_, next);
+  EXPECT_TRUE(settled) << settled.error().message;
+  EXPECT_GE(steady_clock::now() - begun, kStrictLease);
+  Call hasty = call();
+  hasty.deadline = steady_clock::now() + kStrictLease / 10;
+  EXPECT_EQ(store().settle(hasty, volume_, next).error().code, Code::timed_out);
+  mount.subscription().set_frozen(true);
+  EXPECT_TRUE(store().settle(call(), volume_, next)) << "nobody waits for a frozen one";
+}
+
+TEST_P(StoreSuite, S7_OnOtherVolumesAllIsSettled) {
+  Follower mount(store(), call(), volume_, head());
+  const auto begun = steady_clock::now();
+  EXPECT_TRUE(store().settle(call(), volume_, Seq{head().value + 1}));
+  EXPECT_LT(steady_clock::now() - begun, kStrictLease);
+}
+
 // The first word of a feed says whether the volume is strict.
 TEST_P(StoreSuite, S7_AMountIsToldWhetherItsVolumeIsStrict) {
   Follower other(store(), call(), volume_, head());

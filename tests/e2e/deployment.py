@@ -66,21 +66,21 @@ class Mount:
     """One outboard-fuse daemon. Views lie at ROOT/NAME/VIEW, one for each volume acme/VIEW."""
 
     def __init__(self, deployment, name, volumes, token_file, *options, mode="rw", env=None,
-                 control=None):
+                 control=None, server=None, before=()):
         self.deployment, self.volumes = deployment, volumes
         self.root = os.path.join(deployment.root, name)
         self.control = control or os.path.join(deployment.root, name + ".sock")
-        words = ["outboard-fuse", "--server", deployment.address, "--token-file", token_file,
+        words = ["outboard-fuse", "--server", server or deployment.address, "--token-file", token_file,
                  "--control", self.control, *options]
         for volume in volumes:
             os.makedirs(self.at(volume), exist_ok=True)
             words += ["--mount", f"{self.at(volume)}=acme/{volume}:{mode}"]
-        self.words, self.env = words, env
+        self.words, self.env, self.before = words, env, before
         self.program = None
         self.start()
 
     def start(self):
-        self.program = Program(self.root + ".log", self.words, self.env)
+        self.program = Program(self.root + ".log", self.words, self.env, self.before)
 
     def at(self, volume, *names):
         return os.path.join(self.root, volume, *names)
@@ -111,15 +111,15 @@ class Deployment:
         self.mount, self.mount_grpc = mount_pb2, mount_pb2_grpc
         self.store, self.store_grpc, self.types = store_pb2, store_pb2_grpc, types_pb2
 
-    def start_server(self):
+    def start_server(self, *options):
         self.server = Program(os.path.join(self.root, "server.log"), [
             "outboard-server", "--data", os.path.join(self.root, "data"), "--listen", self.address,
-            "--site-token-file", self.site_token])
+            "--site-token-file", self.site_token, *options])
         assert self.server.ready, "the server did not get ready: " + self.server.words()
 
-    def start_acme(self):
+    def start_acme(self, *options):
         """A server with the organisation acme and, in it, ada and bob."""
-        self.start_server()
+        self.start_server(*options)
         self.outboard("org", "create", "acme")
         for user in ("ada", "bob"):
             self.outboard("user", "create", f"acme/{user}")
@@ -154,9 +154,9 @@ class Deployment:
             site.outboard("volume", "create", f"acme/{volume}")
         return site
 
-    def add_mount(self, name, user, volumes, *options, mode="rw", env=None):
+    def add_mount(self, name, user, volumes, *options, **how):
         token, _ = self.mint(name, user, volumes)
-        made = Mount(self, name, volumes, token, *options, mode=mode, env=env)
+        made = Mount(self, name, volumes, token, *options, **how)
         self.mounts.append(made)
         assert made.program.ready, made.program.words()
         return made

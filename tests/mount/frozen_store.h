@@ -91,6 +91,9 @@ class FrozenStore : public Store {
     if (!passed) return done(passed.error());
     below_.lock(call, volume, query, std::move(done));
   }
+  Status settle(const Call& call, VolumeId volume, Seq seq) override {
+    return pass(call, [&] { return below_.settle(call, volume, seq); });
+  }
 
  private:
   template <class F>

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <thread>
 
 #include "core/limits.h"
@@ -57,6 +59,76 @@ TEST_F(StrictMounts, WhatIsReplacedWhileItIsOpenedIsReadWhole) {
   volume.release(opened->handle);
   volume.forget(id, 1);
   EXPECT_EQ(get(b().at("f")), "three");
+}
+
+// A mount that takes what it is told and says nothing until it is to.
+class Silent {
+ public:
+  Silent(Store& store, VolumeId volume, Seq after)
+      : queue_(std::make_shared<FeedQueue>(100, true)) {
+    subscription_ = store.subscribe(Call{}, volume, after, queue_).value();
+  }
+  void acknowledge(Seq seq) { subscription_->acknowledge(seq, false); }
+
+ private:
+  std::shared_ptr<FeedQueue> queue_;
+  std::unique_ptr<Subscription> subscription_;
+};
+
+// [S7] What one mount shows no other contradicts afterwards: until all have heard of a change it is
+// shown nowhere, neither by name nor in a listing nor as an absence; all else is.
+TEST_F(StrictMounts, WhatOthersMayNotHaveHeardOfIsNotShownYet) {
+  put(a().at("f"), "old");
+  put(a().at("next"), "new");
+  put(a().at("gone"), "x");
+  put(a().at("other"), "as ever");
+  ASSERT_EQ(mkdir(a().at("dir").c_str(), 0755), 0);
+  struct Case {
+    std::function<void()> change;
+    std::function<std::string()> look;
+    std::string shown;
+  };
+  const auto read = [&] { return get(b().at("f")); };
+  const auto exists = [&] { return std::to_string(there(b().at("gone"))); };
+  const auto count = [&] { return std::to_string(listing(b().at("dir")).size()); };
+  const std::vector<Case> cases = {
+      {[&] { rename(a().at("next").c_str(), a().at("f").c_str()); }, read, "new"},
+      {[&] { put(a().at("f"), "er", O_APPEND); }, read, "newer"},
+      {[&] { unlink(a().at("gone").c_str()); }, exists, "0"},
+      {[&] { link(a().at("other").c_str(), a().at("dir/link").c_str()); }, count, "1"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.shown);
+    meet();
+    const Seq before = head();
+    Silent third(store_, volume_, before);
+    auto writer = std::async(std::launch::async, each.change);
+    while (head() == before) std::this_thread::yield();
+    const Seq after = head();
+    ASSERT_TRUE(b().reach(after));
+    auto reader = std::async(std::launch::async, each.look);
+    EXPECT_NE(reader.wait_for(kStrictLease / 10), std::future_status::ready);
+    third.acknowledge(after);
+    EXPECT_EQ(reader.get(), each.shown);
+    writer.get();
+  }
+}
+
+// [S7] All else is shown meanwhile, and so is everything to whom nobody can tell.
+TEST_F(StrictMounts, WhatHasNotChangedWaitsForNobody) {
+  put(a().at("f"), "old");
+  put(a().at("other"), "as ever");
+  meet();
+  ASSERT_EQ(get(b().at("other")), "as ever");
+  const Seq before = head();
+  Silent third(store_, volume_, before);
+  auto writer = std::async(std::launch::async, [&] { put(a().at("f"), "er", O_APPEND); });
+  while (head() == before) std::this_thread::yield();
+  ASSERT_TRUE(b().reach(head()));
+  EXPECT_EQ(get(b().at("other")), "as ever");
+  EXPECT_NE(writer.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  third.acknowledge(head());
+  writer.get();
 }
 
 // [S7] Names, too: made, appended to, renamed, removed.
