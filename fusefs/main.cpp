@@ -163,6 +163,7 @@ struct Daemon {
   // Who has just taken over hears the server a moment later. What the successor has been told stays
   // so meanwhile: no call on the control socket changes anything. Success never comes back.
   Status hand_over_to(const Parley& parley, ControlServer& control) {
+    if (auto may = check_peer(parley); !may) return may;
     const Moment until = clock.now() + kHandoverPause / 2;
     if (!store->await_connected(until)) return server_is_away();
     if (!control.pause(until)) {
