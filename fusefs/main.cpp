@@ -293,7 +293,10 @@ ControlledDaemon controlled(Daemon& daemon) {
     if (!daemon.disk_cache) return std::nullopt;
     return daemon.disk_cache->use();
   };
-  parts.set_frozen = [&daemon](bool frozen) { daemon.store->set_frozen(frozen); };
+  parts.set_frozen = [&daemon](bool frozen) {
+    daemon.views->set_frozen(frozen);
+    daemon.store->set_frozen(frozen);
+  };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
   parts.hand_over = [&daemon](ControlServer& control, int connection) {
     daemon.hand_over(control, connection);
