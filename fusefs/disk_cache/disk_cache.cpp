@@ -70,8 +70,9 @@ std::uint64_t DiskCache::drops() const {
   return drops_;
 }
 
-void DiskCache::put(const DiskKey& key, std::string bytes, std::uint64_t drops) {
-  Job job{name_of(key), std::move(bytes)};
+void DiskCache::put(const DiskKey& key, std::string bytes, std::uint64_t drops,
+                    const std::optional<Sha256>& should) {
+  Job job{name_of(key), std::move(bytes), should};
   const Moment now = clock_.now();
   const Lock lock(mutex_);
   const bool paused = failed_until_ && now < *failed_until_;
@@ -132,6 +133,7 @@ void DiskCache::write(const Job& job) {
     const Lock lock(mutex_);
     if (failed_until_ && now < *failed_until_) return unkept_.add();
   }
+  if (job.should && sha256(job.bytes) != *job.should) return unkept_.add();
   const auto written = directory_.write(job.name, job.bytes);
   if (!written) {
     unkept_.add();
