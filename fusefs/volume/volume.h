@@ -220,6 +220,8 @@ class MountedVolume {
   // forget what it remembers of a volume that has become strict. Waits kAcknowledgeWait at most,
   // but for the first time after set_strict().
   bool remembers();
+  // Whether the kernel keeps up with what it is told; waits for that until the moment.
+  bool has_room(Moment until) { return invalidator_.has_room(until); }
   // A sandbox's programs sleep: what was proved about a strict volume before is worth nothing when
   // they wake. [S7]
   void set_frozen(bool frozen);

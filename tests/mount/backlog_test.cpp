@@ -1,0 +1,132 @@
+// What changes elsewhere while a program keeps the kernel from taking it: nothing is lost, and
+// nothing is unmounted. [S56]
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <thread>
+
+#include "tests/mount/frozen_store.h"
+#include "tests/mount/two_mounts.h"
+
+namespace outboard::tests {
+namespace {
+
+class BacklogTest : public TwoMounts {
+ protected:
+  // A view in whose root another stands: here of memory, which nobody asks the daemon for.
+  BacklogTest() {
+    fusefs::View view;
+    view.mountpoints = {"inner"};
+    view.tree_nodes_max = 1'000'000;
+    outer_ = std::make_unique<Mount>(server_, clock_, view);
+    const std::string inner = outer_->at("inner");
+    EXPECT_EQ(mount("inner", inner.c_str(), "tmpfs", 0, nullptr), 0)
+        << "this test needs to mount: " << std::strerror(errno);
+    put(inner + "/stands", "x");
+    a_.reset();  // who would hear of everything, too
+    b_.reset();
+  }
+  ~BacklogTest() override { umount2(outer_->at("inner").c_str(), MNT_DETACH); }
+
+  static std::string name(std::size_t number) { return "n" + std::to_string(number); }
+  // Files of these numbers are made elsewhere, or written anew.
+  void make(std::size_t from, std::size_t to, const std::string& bytes = {}) {
+    while (from < to) {
+      Batch batch;
+      for (; from < to && batch.steps.size() < kBatchStepsMax; ++from) {
+        Publish publish;
+        publish.at = {std::string("/"), name(from)};
+        publish.bytes = bytes;
+        batch.steps.push_back({std::move(publish), {}});
+      }
+      const auto made = store_.apply(internal_call(soon()), volume_, batch);
+      ASSERT_TRUE(made) << made.error().message;
+    }
+  }
+  void remove(std::size_t number) {
+    Batch batch;
+    batch.steps.push_back({Unlink{{std::string("/"), name(number)}}, {}});
+    const auto removed = store_.apply(internal_call(soon()), volume_, batch);
+    ASSERT_TRUE(removed) << removed.error().message;
+  }
+  // A program makes a file, and the kernel holds the root for as long as the server is silent.
+  void hold_root() {
+    server_.freeze();
+    holder_ = std::thread([this] { put(outer_->at("held"), "x"); });
+    ASSERT_TRUE(server_.wait_for_callers(1, soon()));
+  }
+  void let_go() {
+    server_.thaw();
+    holder_.join();
+  }
+  // The mount has taken `seq` in; not, that the kernel has heard of it.
+  void await_taken(Seq seq) {
+    while (outer_->volume().seq() < seq) {
+      ASSERT_LT(clock_.now(), give_up_);
+      std::this_thread::yield();
+    }
+  }
+  static Moment soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(60); }
+
+  FrozenStore server_{store_};
+  std::unique_ptr<Mount> outer_;
+  std::thread holder_;
+  const Moment give_up_ = soon();
+};
+
+TEST_F(BacklogTest, S56_MoreNamesThanTheKernelTakesLeaveTheViewInside) {
+  constexpr std::size_t kNames = kNotifyQueueMax + 4 * kBatchStepsMax;
+  EXPECT_FALSE(there(outer_->at(name(0))));  // which the kernel remembers
+  EXPECT_FALSE(there(outer_->at(name(kNames - 1))));
+  hold_root();
+  const Seq before = head();
+  make(0, kNames);
+  await_taken(Seq{before.value + kNotifyQueueMax});
+  // It stands still there, and says so.
+  EXPECT_FALSE(outer_->volume().wait_until(head(), clock_.now() + std::chrono::seconds(1)));
+  EXPECT_LT(outer_->volume().seq(), head());
+  EXPECT_LE(outer_->waiting().size(), kNotifyQueueMax + 2 * kPublishChangesMax);
+  let_go();
+  ASSERT_TRUE(outer_->volume().wait_until(head(), soon()));
+  EXPECT_TRUE(there(outer_->at(name(0))));
+  EXPECT_TRUE(there(outer_->at(name(kNames - 1))));
+  EXPECT_EQ(get(outer_->at("held")), "x");
+  EXPECT_EQ(get(outer_->at("inner/stands")), "x");
+}
+
+TEST_F(BacklogTest, S56_AFileThatChangesAgainAndAgainWaitsOnce) {
+  constexpr std::size_t kNames = 20;
+  make(0, kNames, "old");
+  ASSERT_TRUE(outer_->reach(head()));
+  for (std::size_t i = 0; i < kNames; ++i) EXPECT_EQ(get(outer_->at(name(i))), "old");
+  EXPECT_FALSE(there(outer_->at(name(kNames))));
+  hold_root();
+  for (int round = 0; round < 200; ++round) {
+    make(0, kNames + 1, "round " + std::to_string(round));
+    remove(kNames);
+  }
+  remove(0);
+  make(kNames, kNames + 1, "made");
+  await_taken(head());
+  std::set<std::string> names;
+  const auto waiting = outer_->waiting();
+  for (const fusefs::Notice& notice : waiting) names.insert(notice.name);
+  EXPECT_LE(waiting.size(), 2 * (kNames + 4));  // one may be on its way, and the root has its own
+  EXPECT_EQ(names.count(name(kNames)), 1U);
+  EXPECT_FALSE(outer_->volume().wait_until(head(), clock_.now() + std::chrono::milliseconds(1)));
+  let_go();
+  ASSERT_TRUE(outer_->reach(head()));
+  EXPECT_FALSE(there(outer_->at(name(0))));
+  for (std::size_t i = 1; i < kNames; ++i) EXPECT_EQ(get(outer_->at(name(i))), "round 199");
+  EXPECT_EQ(get(outer_->at(name(kNames))), "made");
+  EXPECT_EQ(get(outer_->at("inner/stands")), "x");
+}
+
+}  // namespace
+}  // namespace outboard::tests
