@@ -131,8 +131,7 @@ struct Found {
 // The names in a directory, with their paths; none when it cannot be listed.
 std::vector<std::string> paths_in(int directory, const std::string& path) {
   std::vector<std::string> paths;
-  const int fd =
-      ::openat(directory, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const int fd = ::openat(directory, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return paths;
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(fd), ::closedir);
   while (const dirent* entry = ::readdir(listing.get())) {

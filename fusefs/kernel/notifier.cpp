@@ -201,14 +201,11 @@ void Notifier::enqueue(const Key& key, Queue& queue, Notice notice) {
   if (notice.delivered) job.delivered.push_back(std::move(notice.delivered));
   job.notice = std::move(notice);
   if (job.notice.directory) queue.by_name.emplace(job.notice.name, &job);
-  if (queue.jobs.size() == kNotifyQueueMax) ++full_;
+  ++waiting_;
 }
 
 Notifier::Job Notifier::take(Queue& queue) {
-  if (queue.jobs.size() == kNotifyQueueMax) {
-    --full_;
-    done_.notify_all();
-  }
+  if (waiting_-- == kNotifyQueueMax) done_.notify_all();
   if (queue.jobs.front().notice.directory) queue.by_name.erase(queue.jobs.front().notice.name);
   Job job = std::move(queue.jobs.front());
   queue.jobs.pop_front();
@@ -223,8 +220,8 @@ void Notifier::finish(const Job& job) {
 
 bool Notifier::has_room(Moment until) {
   Lock lock(mutex_);
-  while (full_ > 0) {
-    if (!done_.wait_until(mutex_, until)) return full_ == 0;
+  while (waiting_ >= kNotifyQueueMax) {
+    if (!done_.wait_until(mutex_, until)) return waiting_ < kNotifyQueueMax;
   }
   return true;
 }

@@ -7,9 +7,9 @@
 //
 // What always holds: notices of one queue are delivered in order, and what waits for a name or a
 // node does what a later one asks for, too: a directory's queue is as long as the names in it that
-// changed. One that is full is said so by has_room(), so that no more news are taken in: nothing is
-// ever dropped, nor the kernel made to forget more than changed, which would take out of the tree
-// whatever is mounted upon directories of the view. [S56]
+// changed. When too much waits has_room() says so, and no more news are taken in: nothing is ever
+// dropped, nor the kernel made to forget more than changed, which would take out of the tree what
+// is mounted upon directories of the view. [S56]
 // Lock order: one lock; the kernel is called without it.
 #pragma once
 
@@ -85,7 +85,7 @@ class Notifier final : public Invalidator {
   std::map<Key, Queue> queues_ GUARDED_BY(mutex_);
   std::map<std::uint64_t, Notice> delivering_ GUARDED_BY(mutex_);  // by ticket
   std::deque<Key> ready_ GUARDED_BY(mutex_);
-  std::size_t full_ GUARDED_BY(mutex_) = 0;  // queues with kNotifyQueueMax jobs or more
+  std::size_t waiting_ GUARDED_BY(mutex_) = 0;  // jobs in all queues
   std::vector<std::thread> threads_;
 };
 

@@ -98,7 +98,7 @@ class ViewSet {
   // Those of specs(), in its order.
   std::vector<ParkedView> to_park() const;
 
-  // Programs sleep, or are awake again: so it is for all views, also for those that come later. [S55]
+  // Programs sleep, or are awake again: of all views, also of those that come later. [S55]
   void set_frozen(bool frozen);
 
   Views now() const;

@@ -115,7 +115,7 @@ class BlockCache {
     Key key;
     Block block;
     Kept kept = Kept::small;
-    std::optional<Sha256> should = {};  // what the block's digest is to be; nothing: it was compared
+    std::optional<Sha256> should = {};  // the block's digest; nothing: it was compared
   };
   using Proven = std::unordered_set<Key, KeyHash>;  // block 0
   // As of when the store was asked: what was dropped since is not kept.

@@ -113,7 +113,7 @@ bool Follower::load() {
 }
 
 // A program that holds a directory in the kernel, in a create that waits for the store, say, keeps
-// that directory's notices waiting. When as many names wait as may, no more news are taken in:
+// that directory's notices waiting. When as many wait as may, no more news are taken in:
 // barriers wait, and strict volumes hear nothing from us. What ends it is the program's request,
 // which has a deadline, also where that request itself waits for news. The kernel could be made to
 // forget all names instead, in one notice, but with them it takes out of the tree what is mounted

@@ -53,8 +53,8 @@ class Invalidator {
   virtual void post(std::vector<Notice> notices) = 0;
   // Whether all that was posted before the call has reached the kernel; false when `until` passed.
   virtual bool flushed(Moment until) = 0;
-  // Whether the kernel keeps up, so that more may be posted; false when `until` passed. For who brings
-  // what others did, and answers no request.
+  // Whether the kernel keeps up, so that more may be posted; false when `until` passed. For who
+  // brings what others did, and answers no request.
   virtual bool has_room(Moment until) = 0;
   // Every name that the kernel remembers, absences too, it looks up again from here on; what others
   // have mounted upon directories is taken out of the tree by that. False: this kernel cannot.

@@ -5,7 +5,6 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -17,22 +16,29 @@
 namespace outboard::tests {
 namespace {
 
+constexpr std::chrono::milliseconds kLong = 2min;
+
 class BacklogTest : public TwoMounts {
  protected:
   // A view in whose root another stands: here of memory, which nobody asks the daemon for.
-  BacklogTest() {
+  void start(std::chrono::milliseconds write_deadline) {
     fusefs::View view;
     view.mountpoints = {"inner"};
     view.tree_nodes_max = 1'000'000;
+    view.write_deadline = write_deadline;
     outer_ = std::make_unique<Mount>(server_, clock_, view);
     const std::string inner = outer_->at("inner");
-    EXPECT_EQ(mount("inner", inner.c_str(), "tmpfs", 0, nullptr), 0)
+    ASSERT_EQ(mount("inner", inner.c_str(), "tmpfs", 0, nullptr), 0)
         << "this test needs to mount: " << std::strerror(errno);
     put(inner + "/stands", "x");
     a_.reset();  // who would hear of everything, too
     b_.reset();
   }
-  ~BacklogTest() override { umount2(outer_->at("inner").c_str(), MNT_DETACH); }
+  ~BacklogTest() override {
+    server_.thaw();
+    if (holder_.joinable()) holder_.join();
+    if (outer_) umount2(outer_->at("inner").c_str(), MNT_DETACH);
+  }
 
   static std::string name(std::size_t number) { return "n" + std::to_string(number); }
   // Files of these numbers are made elsewhere, or written anew.
@@ -58,7 +64,10 @@ class BacklogTest : public TwoMounts {
   // A program makes a file, and the kernel holds the root for as long as the server is silent.
   void hold_root() {
     server_.freeze();
-    holder_ = std::thread([this] { put(outer_->at("held"), "x"); });
+    holder_ = std::thread([this] {
+      const int fd = open(outer_->at("held").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+      if (fd >= 0) close(fd);
+    });
     ASSERT_TRUE(server_.wait_for_callers(1, soon()));
   }
   void let_go() {
@@ -72,7 +81,7 @@ class BacklogTest : public TwoMounts {
       std::this_thread::yield();
     }
   }
-  static Moment soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(60); }
+  static Moment soon() { return std::chrono::steady_clock::now() + kLong; }
 
   FrozenStore server_{store_};
   std::unique_ptr<Mount> outer_;
@@ -82,6 +91,7 @@ class BacklogTest : public TwoMounts {
 
 TEST_F(BacklogTest, S56_MoreNamesThanTheKernelTakesLeaveTheViewInside) {
   constexpr std::size_t kNames = kNotifyQueueMax + 4 * kBatchStepsMax;
+  start(kLong);
   EXPECT_FALSE(there(outer_->at(name(0))));  // which the kernel remembers
   EXPECT_FALSE(there(outer_->at(name(kNames - 1))));
   hold_root();
@@ -96,12 +106,24 @@ TEST_F(BacklogTest, S56_MoreNamesThanTheKernelTakesLeaveTheViewInside) {
   ASSERT_TRUE(outer_->volume().wait_until(head(), soon()));
   EXPECT_TRUE(there(outer_->at(name(0))));
   EXPECT_TRUE(there(outer_->at(name(kNames - 1))));
-  EXPECT_EQ(get(outer_->at("held")), "x");
   EXPECT_EQ(get(outer_->at("inner/stands")), "x");
+}
+
+// [S9] Whoever holds it, the program's request has an end, and with it all goes on.
+TEST_F(BacklogTest, S56_AServerThatNeverAnswersHoldsAViewNoLongerThanTheRequest) {
+  start(5s);
+  hold_root();
+  make(0, kNotifyQueueMax + kBatchStepsMax);
+  holder_.join();  // the server is silent still
+  ASSERT_TRUE(outer_->volume().wait_until(head(), soon()));
+  EXPECT_EQ(get(outer_->at("inner/stands")), "x");
+  server_.thaw();
+  EXPECT_TRUE(there(outer_->at(name(kNotifyQueueMax))));
 }
 
 TEST_F(BacklogTest, S56_AFileThatChangesAgainAndAgainWaitsOnce) {
   constexpr std::size_t kNames = 20;
+  start(kLong);
   make(0, kNames, "old");
   ASSERT_TRUE(outer_->reach(head()));
   for (std::size_t i = 0; i < kNames; ++i) EXPECT_EQ(get(outer_->at(name(i))), "old");
