@@ -90,11 +90,12 @@ void DiskCache::drop(VolumeId volume, Inode inode) {
   {
     const Lock lock(mutex_);
     ++drops_;
-    std::erase_if(jobs_, [&](const Job& job) {
-      if (job.name.file != file) return false;
-      waiting_bytes_ -= job.bytes.size();
-      return true;
-    });
+    std::deque<Job> others;
+    for (Job& job : jobs_) {
+      if (job.name.file == file) waiting_bytes_ -= job.bytes.size();
+      if (job.name.file != file) others.push_back(std::move(job));
+    }
+    jobs_ = std::move(others);
     while (writing_ == file) changed_.wait(mutex_);
   }
   directory_.remove_all(file);
