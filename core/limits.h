@@ -379,7 +379,8 @@ inline constexpr std::chrono::milliseconds kPrewarmDeadline = 60s;
 // Changes made elsewhere that wait to be told to those who watch a view: 0.1 ms each. Beyond, they
 // are counted and not told, as inotify itself does when its queue is full.
 inline constexpr std::size_t kTellingsMax = 16'384;
-// Notifications waiting for the kernel, per directory, before the directory is dropped whole.
+// What changed in a view and waits for the kernel, some 300 bytes each; then it takes no more news
+// in.
 inline constexpr std::size_t kNotifyQueueMax = 65'536;
 // A program that is killed while it waits for the store is let go within this.
 inline constexpr std::chrono::milliseconds kWatchInterval = 200ms;

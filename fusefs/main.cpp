@@ -163,6 +163,7 @@ struct Daemon {
   // Who has just taken over hears the server a moment later. What the successor has been told stays
   // so meanwhile: no call on the control socket changes anything. Success never comes back.
   Status hand_over_to(const Parley& parley, ControlServer& control) {
+    if (auto may = check_peer(parley); !may) return may;
     const Moment until = clock.now() + kHandoverPause / 2;
     if (!store->await_connected(until)) return server_is_away();
     if (!control.pause(until)) {
@@ -292,7 +293,10 @@ ControlledDaemon controlled(Daemon& daemon) {
     if (!daemon.disk_cache) return std::nullopt;
     return daemon.disk_cache->use();
   };
-  parts.set_frozen = [&daemon](bool frozen) { daemon.store->set_frozen(frozen); };
+  parts.set_frozen = [&daemon](bool frozen) {
+    daemon.views->set_frozen(frozen);
+    daemon.store->set_frozen(frozen);
+  };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
   parts.hand_over = [&daemon](ControlServer& control, int connection) {
     daemon.hand_over(control, connection);

@@ -53,7 +53,8 @@ struct ControlledDaemon {
   std::function<std::vector<ControlledView>()> views;  // as of now
   std::function<Moment()> current_as_of;               // when the server was last heard
   std::function<bool()> connected;
-  // The server need not wait for this mount's acknowledgements, or has to again. [S7]
+  // Programs sleep, or are awake again: all views prove nothing meanwhile, and the server need not
+  // wait for this mount's acknowledgements. [S7, S55]
   std::function<void(bool frozen)> set_frozen = [](bool) {};
   // Takes the token into use; refuses one that the server does not accept, and keeps the old.
   std::function<Result<Timestamp>(const std::string& token)> renew_token;

@@ -22,6 +22,7 @@ class WillingKernel final : public Invalidator {
   bool forget_names() override { return true; }
   void post(std::vector<Notice>) override {}
   bool flushed(Moment) override { return true; }
+  bool has_room(Moment) override { return true; }
 };
 
 class ControlServerTest : public ::testing::Test {

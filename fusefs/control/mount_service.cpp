@@ -251,11 +251,6 @@ bool MountService::idle(Moment until) const {
                              [&](const ControlledView& view) { return view.idle(until); });
 }
 
-void MountService::set_frozen(bool frozen) const {
-  for (const ControlledView& view : daemon_.views()) view.volume.set_frozen(frozen);
-  daemon_.set_frozen(frozen);
-}
-
 // What comes between the two looks has found the mount as it was; what comes behind the second
 // cannot, for the caller freezes the programs or takes the suspension back.
 grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendRequest* request,
@@ -273,9 +268,9 @@ grpc::Status MountService::Suspend(grpc::ServerContext*, const v1::SuspendReques
     const outboard::Status kept = view.volume.publish_unsaved();
     if (!kept) return wire::to_status(kept.error());
   }
-  set_frozen(true);
+  daemon_.set_frozen(true);
   if (!idle(until)) {
-    set_frozen(false);
+    daemon_.set_frozen(false);
     return defer();
   }
   for (const ControlledView& view : daemon_.views()) {
@@ -290,11 +285,11 @@ grpc::Status MountService::Resume(grpc::ServerContext* context, const v1::Resume
                                   v1::ResumeResponse* response) {
   const Turn turn(*this);
   const Moment deadline = deadline_of(*context, clock_.now(), kBarrierDeadline);
-  set_frozen(false);
+  daemon_.set_frozen(false);
   const auto& seqs = request->seqs();
   auto reached = seqs.empty() ? reach_head(deadline) : reach(seqs, deadline);
   if (!reached.ok()) {
-    set_frozen(true);
+    daemon_.set_frozen(true);
     return reached;
   }
   for (const ControlledView& view : daemon_.views()) {

@@ -48,7 +48,6 @@ class MountService final : public v1::MountService::Service {
   class Turn;
 
   bool idle(Moment until) const;
-  void set_frozen(bool frozen) const;
   // Each named volume's views up to its seq.
   grpc::Status reach(const google::protobuf::Map<std::string, std::uint64_t>& seqs,
                      Moment deadline) const;

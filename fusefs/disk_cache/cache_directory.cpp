@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -19,9 +20,11 @@
 namespace outboard::fusefs {
 namespace {
 
-// A shard of a million small entries is listed in some 20 ms. The number never changes: it says
-// where an entry is.
+// A shard of a million small entries is listed in some 20 ms, and one of its directories, with some
+// 1,000 of them, in one; more directories would have to be made by the first that come. The numbers
+// never change: they say where an entry is.
 constexpr std::size_t kShards = 64;
+constexpr std::size_t kDirectories = 16;  // of a shard
 constexpr std::uint64_t kDiskBlockBytes = 4'096;
 constexpr const char* kUsage = "usage";
 constexpr std::string_view kTemporary = ".";  // begins no entry's name
@@ -52,14 +55,33 @@ class Descriptor {
   int fd_;
 };
 
-std::size_t shard_of(const EntryName& name) {
-  const std::uint64_t start = std::stoull(name.file.substr(0, 8), nullptr, 16);
-  return (start + name.window) % kShards;
+std::size_t shard_of(std::string_view file, std::uint64_t window) {
+  const std::uint64_t start = std::stoull(std::string(file.substr(0, 8)), nullptr, 16);
+  return (start + window) % kShards;
 }
 
-std::string path_of(std::size_t shard) {
+std::size_t shard_of(const EntryName& name) {
+  return shard_of(name.file, name.window);
+}
+
+std::string path_of(std::size_t number) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  return {kDigits[shard / kDigits.size()], kDigits[shard % kDigits.size()]};
+  return {kDigits[number / kDigits.size()], kDigits[number % kDigits.size()]};
+}
+
+// Where the entries of a file are: first windows, or further ones of a shard.
+std::string first_directory(std::string_view file) {
+  const std::uint64_t number = std::stoull(std::string(file.substr(8, 8)), nullptr, 16);
+  return path_of(shard_of(file, 0)) + "/" + path_of(number % kDirectories);
+}
+
+std::string further_directory(std::string_view file, std::size_t shard) {
+  return path_of(shard) + "/" + std::string(file);
+}
+
+std::string directory_of(const EntryName& name) {
+  if (name.window == 0) return first_directory(name.file);
+  return further_directory(name.file, shard_of(name));
 }
 
 std::string text_of(const EntryName& name) {
@@ -67,7 +89,7 @@ std::string text_of(const EntryName& name) {
 }
 
 std::string path_of(const EntryName& name) {
-  return path_of(shard_of(name)) + "/" + text_of(name);
+  return directory_of(name) + "/" + text_of(name);
 }
 
 Checksum checksum_of(std::string_view name, std::string_view bytes) {
@@ -101,22 +123,26 @@ bool write_all(int fd, std::string_view bytes) {
 }
 
 struct Found {
-  std::string name;
+  std::string path;
   Timestamp used;
   std::uint64_t cost = 0;
 };
 
-// The names in a shard; none when it cannot be listed.
-std::vector<std::string> names_in(int directory, std::size_t shard) {
-  std::vector<std::string> names;
-  const int fd = ::openat(directory, path_of(shard).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return names;
+// The names in a directory, with their paths; none when it cannot be listed.
+std::vector<std::string> paths_in(int directory, const std::string& path) {
+  std::vector<std::string> paths;
+  const int fd = ::openat(directory, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return paths;
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(fd), ::closedir);
   while (const dirent* entry = ::readdir(listing.get())) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
+    if (name != "." && name != "..") paths.push_back(path + "/" + std::string(name));
   }
-  return names;
+  return paths;
+}
+
+bool is_named(std::string_view path, std::string_view start) {
+  return path.substr(path.rfind('/') + 1).starts_with(start);
 }
 
 }  // namespace
@@ -195,33 +221,34 @@ void CacheDirectory::note_use(int entry, Timestamp last) const {
 Status CacheDirectory::write(const EntryName& name, std::string_view bytes) const {
   const std::string path = path_of(name);
   if (::faccessat(descriptor_, path.c_str(), F_OK, 0) == 0) return success();
-  auto written = write_file(path, text_of(name), bytes);
+  auto written = write_file(name, bytes);
   if (!written) return written;
   add_counted(shard_of(name), static_cast<std::int64_t>(cost_of(sizeof(Checksum) + bytes.size())));
   return success();
 }
 
-Status CacheDirectory::write_file(const std::string& path, std::string_view name,
-                                  std::string_view bytes) const {
-  const std::string shard = path.substr(0, path.find('/'));
-  const std::string temporary = shard + "/" + temporary_ + path.substr(shard.size() + 1);
+Status CacheDirectory::write_file(const EntryName& name, std::string_view bytes) const {
+  const std::string directory = directory_of(name);
+  const std::string temporary = directory + "/" + temporary_ + text_of(name);
   const auto make = [&] {
     return ::openat(descriptor_, temporary.c_str(),
                     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   };
   int made = make();
-  if (made < 0 && errno == ENOENT && ::mkdirat(descriptor_, shard.c_str(), 0700) == 0) {
+  if (made < 0 && errno == ENOENT) {
+    (void)::mkdirat(descriptor_, path_of(shard_of(name)).c_str(), 0700);
+    (void)::mkdirat(descriptor_, directory.c_str(), 0700);
     made = make();
   }
   Descriptor entry(made);
   if (!entry) return refusal("making an entry");
-  const Checksum checksum = checksum_of(name, bytes);
+  const Checksum checksum = checksum_of(text_of(name), bytes);
   std::string head(sizeof checksum, '\0');
   std::memcpy(head.data(), &checksum, sizeof checksum);
   bool good = write_all(entry.get(), head) && write_all(entry.get(), bytes);
   if (good) set_time(entry.get(), clock_.wall());
   good = good && entry.close() &&
-         ::renameat(descriptor_, temporary.c_str(), descriptor_, path.c_str()) == 0;
+         ::renameat(descriptor_, temporary.c_str(), descriptor_, path_of(name).c_str()) == 0;
   if (good) return success();
   const Error refused = refusal("writing an entry");
   (void)::unlinkat(descriptor_, temporary.c_str(), 0);
@@ -232,13 +259,17 @@ void CacheDirectory::remove(const EntryName& name) const {
   (void)::unlinkat(descriptor_, path_of(name).c_str(), 0);  // the count is mended by a look
 }
 
-void CacheDirectory::remove_all(std::string_view file) const {
-  for (std::size_t shard = 0; shard < kShards; ++shard) {
-    for (const std::string& name : names_in(descriptor_, shard)) {
-      if (!name.starts_with(file)) continue;
-      (void)::unlinkat(descriptor_, (path_of(shard) + "/" + name).c_str(), 0);
+std::uint64_t CacheDirectory::remove_all(std::string_view file) const {
+  std::uint64_t looked_at = 0;
+  const auto remove_in = [&](const std::string& directory) {
+    for (const std::string& path : paths_in(descriptor_, directory)) {
+      ++looked_at;
+      if (is_named(path, file)) (void)::unlinkat(descriptor_, path.c_str(), 0);
     }
-  }
+  };
+  remove_in(first_directory(file));
+  for (std::size_t shard = 0; shard < kShards; ++shard) remove_in(further_directory(file, shard));
+  return looked_at;
 }
 
 std::uint64_t CacheDirectory::make_room(const EntryName& name) const {
@@ -248,12 +279,18 @@ std::uint64_t CacheDirectory::make_room(const EntryName& name) const {
   const Timestamp now = clock_.wall();
   std::vector<Found> entries;
   std::uint64_t bytes = 0;
-  for (const std::string& one : names_in(descriptor_, shard)) {
-    const std::string path = path_of(shard) + "/" + one;
+  std::vector<std::string> paths;
+  for (const std::string& directory : paths_in(descriptor_, path_of(shard))) {
+    const auto before = paths.size();
+    std::ranges::move(paths_in(descriptor_, directory), std::back_inserter(paths));
+    // One that has nothing in it any more; whoever writes into it meanwhile makes it again.
+    if (paths.size() == before) (void)::unlinkat(descriptor_, directory.c_str(), AT_REMOVEDIR);
+  }
+  for (const std::string& path : paths) {
     struct stat file {};
     if (::fstatat(descriptor_, path.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) continue;
     const Timestamp used = time_of(file);
-    if (one.starts_with(kTemporary)) {
+    if (is_named(path, kTemporary)) {
       const auto age = std::chrono::nanoseconds(now.nanoseconds - used.nanoseconds);
       if (age > kDiskCacheWriteFor) (void)::unlinkat(descriptor_, path.c_str(), 0);
       continue;
@@ -267,7 +304,7 @@ std::uint64_t CacheDirectory::make_room(const EntryName& name) const {
     for (const Found& entry : entries) {
       if (bytes <= shard_bytes_max_ / 8 * 7) break;  // not again for the next one
       bytes -= entry.cost;
-      if (::unlinkat(descriptor_, entry.name.c_str(), 0) == 0) ++gone;
+      if (::unlinkat(descriptor_, entry.path.c_str(), 0) == 0) ++gone;
     }
   }
   set_counted(shard, bytes);

@@ -1,5 +1,9 @@
 // CacheDirectory: the files of a DiskCache: 64 shards, a file for each entry, and a count of bytes.
 //
+// In a shard lie whole contents and beginnings in 16 directories, by file; further windows of a
+// large file in one of the file's own. So whoever takes a file's entries looks at them and at a
+// thousandth of the others.
+//
 // Several daemons of one user share one directory and know nothing of each other: an entry comes by
 // a rename and goes by an unlink, and what one of them took is not there for the others. Each shard
 // has its part of the budget: when it is full, whoever fills it lists it (not the others) and takes
@@ -42,8 +46,8 @@ class CacheDirectory {
   // Nothing is left of it when it fails. Unless it is there already.
   Status write(const EntryName& name, std::string_view bytes) const;
   void remove(const EntryName& name) const;
-  // All entries of a file: lists every shard.
-  void remove_all(std::string_view file) const;
+  // All entries of a file. How many names were looked at.
+  std::uint64_t remove_all(std::string_view file) const;
   // If the shard of this entry is over its part of the budget, takes what was used least recently.
   // How many entries went.
   std::uint64_t make_room(const EntryName& name) const;
@@ -53,7 +57,7 @@ class CacheDirectory {
  private:
   CacheDirectory(int descriptor, std::uint64_t shard_bytes_max, const Clock& clock);
 
-  Status write_file(const std::string& path, std::string_view name, std::string_view bytes) const;
+  Status write_file(const EntryName& name, std::string_view bytes) const;
   // Of a shard that was never looked through: nothing.
   std::optional<std::uint64_t> counted(std::size_t shard) const;
   void set_counted(std::size_t shard, std::uint64_t bytes) const;

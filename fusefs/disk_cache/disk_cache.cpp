@@ -70,8 +70,9 @@ std::uint64_t DiskCache::drops() const {
   return drops_;
 }
 
-void DiskCache::put(const DiskKey& key, std::string bytes, std::uint64_t drops) {
-  Job job{name_of(key), std::move(bytes)};
+void DiskCache::put(const DiskKey& key, std::string bytes, std::uint64_t drops,
+                    const std::optional<Sha256>& should) {
+  Job job{name_of(key), std::move(bytes), should};
   const Moment now = clock_.now();
   const Lock lock(mutex_);
   const bool paused = failed_until_ && now < *failed_until_;
@@ -89,11 +90,12 @@ void DiskCache::drop(VolumeId volume, Inode inode) {
   {
     const Lock lock(mutex_);
     ++drops_;
-    std::erase_if(jobs_, [&](const Job& job) {
-      if (job.name.file != file) return false;
-      waiting_bytes_ -= job.bytes.size();
-      return true;
-    });
+    std::deque<Job> others;
+    for (Job& job : jobs_) {
+      if (job.name.file == file) waiting_bytes_ -= job.bytes.size();
+      if (job.name.file != file) others.push_back(std::move(job));
+    }
+    jobs_ = std::move(others);
     while (writing_ == file) changed_.wait(mutex_);
   }
   directory_.remove_all(file);
@@ -132,6 +134,7 @@ void DiskCache::write(const Job& job) {
     const Lock lock(mutex_);
     if (failed_until_ && now < *failed_until_) return unkept_.add();
   }
+  if (job.should && sha256(job.bytes) != *job.should) return unkept_.add();
   const auto written = directory_.write(job.name, job.bytes);
   if (!written) {
     unkept_.add();

@@ -68,8 +68,10 @@ class DiskCache {
                                   const std::optional<Sha256>& digest);
   // How often something was dropped: to be read before the bytes are asked for that are put.
   std::uint64_t drops() const;
-  // Keeps it, soon; not when something was dropped since `drops` was read, nor when too much waits.
-  void put(const DiskKey& key, std::string bytes, std::uint64_t drops);
+  // Keeps it, soon; not when something was dropped since `drops` was read, nor when too much waits,
+  // nor when it has another digest than it should, which is found out when it is written.
+  void put(const DiskKey& key, std::string bytes, std::uint64_t drops,
+           const std::optional<Sha256>& should = {});
   // Nothing of the file stays, whoever put it. Waits for the disk. [S30]
   void drop(VolumeId volume, Inode inode);
   // All that was put is written, or given up. False: not by then.
@@ -82,6 +84,7 @@ class DiskCache {
   struct Job {
     EntryName name;
     std::string bytes;
+    std::optional<Sha256> should;
   };
   DiskCache(const Config& config, CacheDirectory directory, const Clock& clock);
 

@@ -126,6 +126,27 @@ TEST_F(DiskCacheTest, S65_ADroppedFileIsGoneInAllItsWindowsWhoeverPutThem) {
   EXPECT_EQ(get(key(2), 5), "bytes");
 }
 
+// They are not looked for in all that there is.
+TEST_F(DiskCacheTest, S65_WhoTakesAFilesEntriesLooksAtFewOthers) {
+  constexpr std::uint64_t kOthers = 500;
+  constexpr std::uint64_t kWindows = 70;
+  const auto file = [](std::uint64_t number) {
+    return to_string(sha256(std::to_string(number))).substr(0, 32);
+  };
+  const auto directory =
+      CacheDirectory::open(directory_.path(), kDiskCacheBytesDefault, clock_).value();
+  for (std::uint64_t number = 1; number <= kOthers; ++number) {
+    ASSERT_TRUE(directory.write({file(number), "one", 0}, "bytes"));
+  }
+  for (std::uint64_t window = 0; window < kWindows; ++window) {
+    ASSERT_TRUE(directory.write({file(1), "two", window}, "bytes"));
+  }
+  EXPECT_LT(directory.remove_all(file(1)), kWindows + 10);
+  EXPECT_EQ(entries().size(), kOthers - 1);
+  EXPECT_LT(directory.remove_all(file(2)), 10U);
+  EXPECT_EQ(entries().size(), kOthers - 2);
+}
+
 TEST_F(DiskCacheTest, S65_WhatWasUsedLeastRecentlyMakesRoom) {
   constexpr std::uint64_t kEach = 10;  // entries of one disk block that a shard may have
   open(kShards * kEach * 4'096);

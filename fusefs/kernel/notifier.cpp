@@ -4,7 +4,9 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "core/check.h"
 #include "core/limits.h"
@@ -69,17 +71,16 @@ void deliver_unused(fuse_session* session, const Notice& notice) {
   write_notice(session, kNotifyPrune, body);
 }
 
-void deliver_everything(fuse_session* session, const Notice& notice) {
+void deliver_all_names(fuse_session* session, const Notice& notice) {
   write_notice(session, kNotifyIncEpoch, {});
-  const NodeId node = notice.directory ? notice.directory : notice.node;
-  fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0);
+  fuse_lowlevel_notify_inval_inode(session, notice.node.value, 0, 0);
 }
 
 void deliver(fuse_session* session, const Notice& notice) {
   switch (notice.kind) {
     case NoticeKind::store: return deliver_bytes(session, notice);
     case NoticeKind::unused: return deliver_unused(session, notice);
-    case NoticeKind::all_names: return deliver_everything(session, notice);
+    case NoticeKind::all_names: return deliver_all_names(session, notice);
     case NoticeKind::name_gone: [[fallthrough]];
     case NoticeKind::name_new: return deliver_name(session, notice);
     case NoticeKind::content: [[fallthrough]];
@@ -93,6 +94,24 @@ void deliver(fuse_session* session, const Notice& notice) {
   // The kernel does not know the node yet: a lookup may be on its way with the old attributes. It
   // holds its directory's lock, so dropping the name waits for it and then takes its answer away.
   for (const auto& [directory, name] : notice.names) drop_name(session, directory, name);
+}
+
+bool is_of_node(const Notice& notice) {
+  return notice.kind == NoticeKind::content || notice.kind == NoticeKind::attributes;
+}
+
+// `waiting` becomes what does both.
+void add_to(Notice& waiting, Notice& notice) {
+  const bool both = waiting.kind == notice.kind;
+  if (notice.kind == NoticeKind::content) {
+    waiting.from = both ? std::min(waiting.from, notice.from) : notice.from;
+    waiting.kind = NoticeKind::content;
+  }
+  for (auto& name : notice.names) {
+    if (std::ranges::find(waiting.names, name) == waiting.names.end()) {
+      waiting.names.push_back(std::move(name));
+    }
+  }
 }
 
 }  // namespace
@@ -121,8 +140,7 @@ void Notifier::detach() {
   Lock lock(mutex_);
   session_ = nullptr;
   for (auto& [key, queue] : queues_) {
-    for (const Job& job : queue.jobs) finish(job);
-    queue.jobs.clear();
+    while (!queue.jobs.empty()) finish(take(queue));
   }
   while (active_ > 0) done_.wait(mutex_);
 }
@@ -134,40 +152,78 @@ Notifier::Key Notifier::key_of(const Notice& notice) {
 void Notifier::post(std::vector<Notice> notices) {
   Lock lock(mutex_);
   for (Notice& notice : notices) {
-    Job job;
-    job.notice = std::move(notice);
     if (session_ == nullptr) {
-      if (job.notice.delivered) job.notice.delivered->store(true);
+      if (notice.delivered) notice.delivered->store(true);
       continue;
     }
-    const Key key = key_of(job.notice);
-    job.ticket = ++last_ticket_;
-    open_.insert(job.ticket);
+    const Key key = key_of(notice);
     Queue& queue = queues_[key];
-    if (queue.jobs.empty() && !queue.busy) ready_.push_back(key);
-    queue.jobs.push_back(std::move(job));
-    if (queue.jobs.size() > kNotifyQueueMax) collapse(queue);
+    if (!join(queue, notice)) enqueue(key, queue, std::move(notice));
   }
   work_.notify_all();
 }
 
-void Notifier::collapse(Queue& queue) {
-  Job all = std::move(queue.jobs.back());
-  all.notice.everything = true;
-  queue.jobs.pop_back();
-  // What the one notice drops, these would have dropped: their tickets end with it.
-  for (const Job& job : queue.jobs) {
-    open_.erase(job.ticket);
-    if (job.notice.delivered) job.notice.delivered->store(true);
+// Nothing needs a ticket of its own that is done by what waits already: that one is older, so who
+// waits for the later one waits for it.
+bool Notifier::join(Queue& queue, Notice& notice) {
+  Job* job = nullptr;
+  if (notice.directory) {
+    const auto found = queue.by_name.find(notice.name);
+    if (found == queue.by_name.end()) return false;
+    job = found->second;
+    // Whichever way, the kernel drops what it has under the name when its turn comes. Which node
+    // stood there before all that is what it can have: the first that was said to be gone.
+    if (!job->notice.node) {
+      job->notice.kind = notice.kind;
+      job->notice.node = notice.node;
+    }
+  } else {
+    if (queue.jobs.empty()) return false;
+    job = &queue.jobs.back();
+    Notice& last = job->notice;
+    if (is_of_node(last) && is_of_node(notice)) {
+      add_to(last, notice);
+    } else if (last.kind == notice.kind && notice.kind == NoticeKind::unused) {
+      last.unused = std::move(notice.unused);  // the later one says it of all that is known by now
+    } else if (last.kind != notice.kind || notice.kind != NoticeKind::all_names) {
+      return false;
+    }
   }
-  queue.jobs.clear();
-  queue.jobs.push_back(std::move(all));
+  if (notice.delivered) job->delivered.push_back(std::move(notice.delivered));
+  return true;
+}
+
+void Notifier::enqueue(const Key& key, Queue& queue, Notice notice) {
+  if (queue.jobs.empty() && !queue.busy) ready_.push_back(key);
+  Job& job = queue.jobs.emplace_back();
+  job.ticket = ++last_ticket_;
+  open_.insert(job.ticket);
+  if (notice.delivered) job.delivered.push_back(std::move(notice.delivered));
+  job.notice = std::move(notice);
+  if (job.notice.directory) queue.by_name.emplace(job.notice.name, &job);
+  ++waiting_;
+}
+
+Notifier::Job Notifier::take(Queue& queue) {
+  if (waiting_-- == kNotifyQueueMax) done_.notify_all();
+  if (queue.jobs.front().notice.directory) queue.by_name.erase(queue.jobs.front().notice.name);
+  Job job = std::move(queue.jobs.front());
+  queue.jobs.pop_front();
+  return job;
 }
 
 void Notifier::finish(const Job& job) {
   open_.erase(job.ticket);
-  if (job.notice.delivered) job.notice.delivered->store(true);
+  for (const auto& delivered : job.delivered) delivered->store(true);
   done_.notify_all();
+}
+
+bool Notifier::has_room(Moment until) {
+  Lock lock(mutex_);
+  while (waiting_ >= kNotifyQueueMax) {
+    if (!done_.wait_until(mutex_, until)) return waiting_ < kNotifyQueueMax;
+  }
+  return true;
 }
 
 bool Notifier::flushed(Moment until) {
@@ -218,18 +274,13 @@ void Notifier::run() {
       queues_.erase(key);
       continue;
     }
-    const Job job = std::move(queue.jobs.front());
-    queue.jobs.pop_front();
+    const Job job = take(queue);
     queue.busy = true;
     delivering_[job.ticket] = job.notice;
     fuse_session* const session = session_;
     ++active_;
     mutex_.unlock();
-    if (job.notice.everything) {
-      deliver_everything(session, job.notice);
-    } else {
-      deliver(session, job.notice);
-    }
+    deliver(session, job.notice);
     mutex_.lock();
     --active_;
     delivering_.erase(job.ticket);

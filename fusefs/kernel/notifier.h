@@ -5,16 +5,23 @@
 // lock, perhaps for a request we have not answered yet; so no request thread ever delivers one, and
 // one directory that waits does not hold up the others.
 //
-// What always holds: notices of one queue are delivered in order; a queue is bounded, and one that
-// is full becomes a single notice that drops everything it would have dropped.
+// What always holds: notices of one queue are delivered in order, and what waits for a name or a
+// node does what a later one asks for, too: a directory's queue is as long as the names in it that
+// changed. When too much waits has_room() says so, and no more news are taken in: nothing is ever
+// dropped, nor the kernel made to forget more than changed, which would take out of the tree what
+// is mounted upon directories of the view. [S56]
 // Lock order: one lock; the kernel is called without it.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
+#include <memory>
 #include <set>
+#include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "core/guarded.h"
@@ -39,6 +46,7 @@ class Notifier final : public Invalidator {
 
   void post(std::vector<Notice> notices) override;
   bool flushed(Moment until) override;
+  bool has_room(Moment until) override;
   bool forget_names() override;
   // What the kernel may not have heard yet, in an order in which it may be said again.
   std::vector<Notice> pending() const;
@@ -47,17 +55,23 @@ class Notifier final : public Invalidator {
   struct Job {
     Notice notice;
     std::uint64_t ticket = 0;
+    // Of all that came to it; each belongs to a node that the kernel still has.
+    std::vector<std::shared_ptr<std::atomic<bool>>> delivered;
   };
   // A directory's names, or a node's content: they wait for different locks.
   using Key = std::pair<NodeId, bool>;
   struct Queue {
-    std::deque<Job> jobs;
+    std::list<Job> jobs;
+    std::unordered_map<std::string_view, Job*> by_name;  // of a directory's, its jobs
     bool busy = false;
   };
 
   static Key key_of(const Notice& notice);
   void run();
-  void collapse(Queue& queue) REQUIRES_LOCK(mutex_);
+  // Whether something that waits does what `notice` asks for, by now.
+  static bool join(Queue& queue, Notice& notice);
+  void enqueue(const Key& key, Queue& queue, Notice notice) REQUIRES_LOCK(mutex_);
+  Job take(Queue& queue) REQUIRES_LOCK(mutex_);
   void finish(const Job& job) REQUIRES_LOCK(mutex_);
 
   mutable Mutex mutex_;
@@ -71,6 +85,7 @@ class Notifier final : public Invalidator {
   std::map<Key, Queue> queues_ GUARDED_BY(mutex_);
   std::map<std::uint64_t, Notice> delivering_ GUARDED_BY(mutex_);  // by ticket
   std::deque<Key> ready_ GUARDED_BY(mutex_);
+  std::size_t waiting_ GUARDED_BY(mutex_) = 0;  // jobs in all queues
   std::vector<std::thread> threads_;
 };
 

@@ -16,14 +16,6 @@ Moment within(std::chrono::milliseconds time) {
   return std::chrono::steady_clock::now() + time;
 }
 
-Status check_peer(const Parley& parley) {
-  const Peer peer = parley.peer();
-  if (peer.user == ::geteuid() || peer.user == 0) return success();
-  return Error{Code::no_access, "only this daemon's user, " + std::to_string(::geteuid()) +
-                                    ", and root may take its mounts over, not user " +
-                                    std::to_string(peer.user)};
-}
-
 Status check_formats(const std::vector<std::uint32_t>& formats) {
   if (std::ranges::find(formats, kHandoverFormat) != formats.end()) return success();
   std::string known;
@@ -42,6 +34,14 @@ Result<Said> ask(const Parley& parley, Word question, std::string_view text, Wor
 }
 
 }  // namespace
+
+Status check_peer(const Parley& parley) {
+  const Peer peer = parley.peer();
+  if (peer.user == ::geteuid() || peer.user == 0) return success();
+  return Error{Code::no_access, "only this daemon's user, " + std::to_string(::geteuid()) +
+                                    ", and root may take its mounts over, not user " +
+                                    std::to_string(peer.user)};
+}
 
 Status offer_terms(const Parley& parley, std::string_view terms, int mounter_socket) {
   Status good = check_peer(parley);

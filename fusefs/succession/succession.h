@@ -17,9 +17,11 @@
 namespace outboard::fusefs {
 
 // ── The daemon ──
+// Whether who has connected may have the mounts, which is asked first: nobody else is worth a wait.
+// no_access: it is neither this user nor root.
+Status check_peer(const Parley& parley);
 // Until the successor says that it is ready: gives it the terms and the mounter's socket.
-// no_access: it is neither this user nor root; unsupported: it does not read what this program
-// packs.
+// no_access: as check_peer() says; unsupported: it does not read what this program packs.
 Status offer_terms(const Parley& parley, std::string_view terms, int mounter_socket);
 // Says why nothing comes of it.
 void refuse(const Parley& parley, const Error& error);

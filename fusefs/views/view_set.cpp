@@ -54,6 +54,21 @@ std::vector<ViewSpec> ViewSet::specs() const {
   return specs_of(now());
 }
 
+void ViewSet::set_frozen(bool frozen) {
+  frozen_ = frozen;
+  for (const auto& view : now()) match_frozen(*view);
+}
+
+// A view may come while this is said: whoever is second, here or in set_frozen(), finds what the
+// first has done, and the last word counts.
+void ViewSet::match_frozen(MountedView& view) const {
+  bool told = false;
+  do {
+    told = frozen_;
+    view.volume->set_frozen(told);
+  } while (told != frozen_);
+}
+
 Status ViewSet::start(const std::vector<ViewSpec>& specs) {
   const Lock turn(turn_);
   for (std::size_t number = 0; number < specs.size(); ++number) {
@@ -227,6 +242,7 @@ Status ViewSet::stand(const std::shared_ptr<MountedView>& view) {
   if (view->teller) view->teller->follow(*view->volume);
   sleep_watch_.add(volume_of(view));
   views_.with([&](Views& views) { views.push_back(view); });
+  match_frozen(*view);
   if (view->ended) note_end(*view);
   log(Severity::info, "mounted",
       {{"path", view->spec.path},
@@ -294,6 +310,7 @@ bool ViewSet::serve(std::vector<HandedView> handed) {
     all[i]->volume->announce_again(std::move(handed[i].notices));
     frozen = frozen || all[i]->volume->frozen();
   }
+  frozen_ = frozen;
   return frozen;
 }
 

@@ -98,6 +98,9 @@ class ViewSet {
   // Those of specs(), in its order.
   std::vector<ParkedView> to_park() const;
 
+  // Programs sleep, or are awake again: of all views, also of those that come later. [S55]
+  void set_frozen(bool frozen);
+
   Views now() const;
   std::vector<ViewSpec> specs() const;
   // Out of the tree, with everything published by the end of one write deadline; who looks in can
@@ -121,6 +124,7 @@ class ViewSet {
   SessionConfig session_of(MountedView& view);
   Status stand(const std::shared_ptr<MountedView>& view);
   Status leave(const std::shared_ptr<MountedView>& view, bool force);
+  void match_frozen(MountedView& view) const;
   // Those that left stand again, as new ones.
   void bring_back(std::vector<ViewSpec> gone, const std::vector<ViewSpec>& before);
   // The view in whose root it stands or will stand; nothing: it is in none.
@@ -134,6 +138,7 @@ class ViewSet {
   const Clock& clock_;
   const Config config_;
   SleepWatch sleep_watch_;
+  std::atomic<bool> frozen_ = false;
   Mutex turn_;
   bool ending_ GUARDED_BY(turn_) = false;
   Tellers tellers_ GUARDED_BY(turn_);  // until their views are mounted

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/check.h"
+#include "core/log.h"
 #include "fusefs/volume/request_scope.h"
 
 namespace outboard::fusefs {
@@ -105,6 +105,7 @@ Result<std::string> BlockCache::ask(const VersionRef& version, std::uint64_t fro
   if (!read) return std::move(read).error();
   std::string bytes = std::move(read->value.bytes);
   if (bytes.size() != size) {
+    note_wrong(version.inode, version.version);
     return Error{Code::corrupt,
                  "the store sent " + std::to_string(bytes.size()) + " bytes where " +
                      std::to_string(size) + " belong",
@@ -112,6 +113,7 @@ Result<std::string> BlockCache::ask(const VersionRef& version, std::uint64_t fro
   }
   const bool whole = size == version.size;
   if (whole && version.digest && sha256(bytes) != *version.digest) {
+    note_wrong(version.inode, version.version);
     return Error{Code::corrupt, "the bytes that arrived do not match their digest",
                  to_string(version.inode)};
   }
@@ -146,7 +148,8 @@ std::optional<std::string> BlockCache::find_on_disk(const VersionRef& version, s
 }
 
 void BlockCache::keep_on_disk(const VersionRef& version, std::uint64_t window,
-                              const std::string& bytes, const Before& before) {
+                              const std::string& bytes, const Before& before,
+                              const std::optional<Sha256>& should) {
   if (disk_ == nullptr) return;
   if (!version.digest) {
     if (version.size <= kReadAheadBytes) return;  // the proof would bring all of it
@@ -156,7 +159,7 @@ void BlockCache::keep_on_disk(const VersionRef& version, std::uint64_t window,
       proven.insert({version.inode, version.version});
     });
   }
-  disk_->put(disk_key(version, window), bytes, before.disk_drops);
+  disk_->put(disk_key(version, window), bytes, before.disk_drops, should);
 }
 
 bool BlockCache::has_bodies() {
@@ -220,8 +223,12 @@ Status BlockCache::bring_whole(const std::shared_ptr<Claims>& claims, Moment dea
     for (std::size_t i = 0; i < keys.size() && i < read->value.size(); ++i) {
       const VersionRef& version = *missing[done + i];
       const auto& content = read->value[i];
-      if (!content || content->bytes.size() != version.size) continue;
-      if (version.digest && sha256(content->bytes) != *version.digest) continue;
+      if (!content) continue;
+      const bool sized = content->bytes.size() == version.size;
+      if (!sized || (version.digest && sha256(content->bytes) != *version.digest)) {
+        note_wrong(version.inode, version.version);
+        continue;
+      }
       put_blocks(version, 0, content->bytes, asked.drops);
       keep_on_disk(version, 0, content->bytes, asked);
     }
@@ -243,7 +250,7 @@ void BlockCache::put_blocks(const VersionRef& version, std::uint64_t from, std::
   const Kept kept = version.size <= kLargeFileBytes ? Kept::small : Kept::large;
   for (std::uint64_t at = 0; at < bytes.size(); at += kChunkBytes) {
     const Key key{version.inode, version.version, (from + at) / kChunkBytes};
-    put(key, bytes.substr(at, kChunkBytes), kept, drops);
+    put({key, std::make_shared<const std::string>(bytes.substr(at, kChunkBytes)), kept}, drops);
   }
 }
 
@@ -251,6 +258,30 @@ void BlockCache::put_whole(const VersionRef& version, std::string_view bytes) {
   const Before now = before();
   put_blocks(version, 0, bytes, now.drops);
   keep_on_disk(version, 0, std::string(bytes), now);
+}
+
+void BlockCache::put_body(const VersionRef& version, std::string_view bytes) {
+  if (bytes.size() != version.size) return note_wrong(version.inode, version.version);
+  if (bytes.empty()) return;
+  if (bytes.size() > kChunkBytes && version.digest && sha256(bytes) != *version.digest) {
+    return note_wrong(version.inode, version.version);
+  }
+  if (bytes.size() > kChunkBytes) return put_whole(version, bytes);
+  const Before now = before();
+  auto block = std::make_shared<const std::string>(bytes);
+  put({{version.inode, version.version}, std::move(block), Kept::small, version.digest}, now.drops);
+  keep_on_disk(version, 0, std::string(bytes), now, version.digest);
+}
+
+void BlockCache::note_wrong(Inode inode, Version version) {
+  wrong_.add();
+  if (complained_.exchange(true)) return;
+  log(Severity::warning,
+      "a content did not arrive as the server had said; it was not kept, and is asked for again "
+      "when it is read (more of them are only counted)",
+      {{"volume", to_string(volume_)},
+       {"inode", to_string(inode)},
+       {"version", to_string(version)}});
 }
 
 void BlockCache::drop(Inode inode) {
@@ -297,29 +328,51 @@ void BlockCache::measure(Figures& to, const Labels& view) const {
            view);
   to.count("outboard_mount_cache_misses_total", "Times that a read had to ask the server.",
            misses_.value(), view);
+  to.count("outboard_mount_content_wrong_total",
+           "Contents that arrived otherwise than the server had said, and were not kept.",
+           wrong_.value(), view);
 }
 
 BlockCache::Block BlockCache::find(const Key& key) {
-  return state_.with([&](State& state) -> Block {
+  const auto slot = state_.with([&](State& state) -> std::optional<Slot> {
     const auto found = state.slots.find(key);
-    if (found == state.slots.end()) return nullptr;
+    if (found == state.slots.end()) return std::nullopt;
     std::list<Slot>& used = state.used[list_of(found->second->kept)];
     used.splice(used.begin(), used, found->second);
-    return found->second->block;
+    return *found->second;
   });
+  if (!slot || (slot->should && !prove(*slot))) return nullptr;
+  return slot->block;
 }
 
-void BlockCache::put(const Key& key, std::string_view bytes, Kept kept, std::uint64_t drops) {
-  auto block = std::make_shared<const std::string>(bytes);
+bool BlockCache::prove(const Slot& slot) {
+  const bool good = sha256(*slot.block) == *slot.should;
+  const bool news = state_.with([&](State& state) {
+    const auto found = state.slots.find(slot.key);
+    if (found == state.slots.end() || found->second->block != slot.block) return false;
+    if (good) {
+      found->second->should.reset();
+    } else {
+      state.bytes[list_of(slot.kept)] -= slot.block->size();
+      state.used[list_of(slot.kept)].erase(found->second);
+      state.slots.erase(found);
+    }
+    return true;
+  });
+  if (!good && news) note_wrong(slot.key.inode, slot.key.version);
+  return good;
+}
+
+void BlockCache::put(Slot slot, std::uint64_t drops) {
   const std::uint64_t most =
-      kept == Kept::small ? bytes_max_ : std::min(bytes_max_, kLargeFilesHeldBytesMax);
+      slot.kept == Kept::small ? bytes_max_ : std::min(bytes_max_, kLargeFilesHeldBytesMax);
   state_.with([&](State& state) {
-    if (state.drops != drops || state.slots.contains(key)) return;
-    std::list<Slot>& used = state.used[list_of(kept)];
-    std::uint64_t& held = state.bytes[list_of(kept)];
-    used.push_front({key, std::move(block), kept});
-    state.slots[key] = used.begin();
-    held += bytes.size();
+    if (state.drops != drops || state.slots.contains(slot.key)) return;
+    std::list<Slot>& used = state.used[list_of(slot.kept)];
+    std::uint64_t& held = state.bytes[list_of(slot.kept)];
+    held += slot.block->size();
+    used.push_front(std::move(slot));
+    state.slots[used.front().key] = used.begin();
     while (held > most) {
       const Slot& oldest = used.back();
       held -= oldest.block->size();

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -50,8 +51,11 @@ class BlockCache {
   // `deadline`. corrupt: the bytes do not match the digest.
   Result<std::string> read(const VersionRef& version, std::uint64_t offset, std::uint64_t size,
                            Moment deadline);
-  // The whole content of a version, known from elsewhere (snapshot, own publish).
+  // The whole content of a version, known from an own publish.
   void put_whole(const VersionRef& version, std::string_view bytes);
+  // A small file that came unasked, with the names. It is compared with its digest when it is first
+  // read, since a mount that starts waits for all of them; then it is believed, or asked for.
+  void put_body(const VersionRef& version, std::string_view bytes);
   // Whether a daemon has put the small bodies that came with the volume's names on the disk: they
   // need not come again. What is gone from there is asked for when it is read.
   bool has_bodies();
@@ -111,6 +115,7 @@ class BlockCache {
     Key key;
     Block block;
     Kept kept = Kept::small;
+    std::optional<Sha256> should = {};  // the block's digest; nothing: it was compared
   };
   using Proven = std::unordered_set<Key, KeyHash>;  // block 0
   // As of when the store was asked: what was dropped since is not kept.
@@ -126,16 +131,20 @@ class BlockCache {
   };
 
   Block find(const Key& key);
+  // What find() has found: whether it is what it should be. If not, it goes.
+  bool prove(const Slot& slot);
+  // Bytes arrived that are not the version's: they are not kept.
+  void note_wrong(Inode inode, Version version);
   Before before() const;
   DiskKey disk_key(const VersionRef& version, std::uint64_t window) const;
   std::optional<std::string> find_on_disk(const VersionRef& version, std::uint64_t window,
                                           std::uint64_t size);
   void keep_on_disk(const VersionRef& version, std::uint64_t window, const std::string& bytes,
-                    const Before& before);
+                    const Before& before, const std::optional<Sha256>& should = {});
   void put_blocks(const VersionRef& version, std::uint64_t from, std::string_view bytes,
                   std::uint64_t drops);
   // Unless something was dropped since `drops` was read.
-  void put(const Key& key, std::string_view bytes, Kept kept, std::uint64_t drops);
+  void put(Slot slot, std::uint64_t drops);
   void drop_where(const std::function<bool(const Key&)>& gone);
   struct Window {
     std::uint64_t from = 0;
@@ -157,7 +166,8 @@ class BlockCache {
   Guarded<Proven> proven_;
   Arrivals arrivals_;
   std::function<void(const VersionRef&)> on_cold_;
-  Counter hits_, misses_;
+  Counter hits_, misses_, wrong_;
+  std::atomic<bool> complained_ = false;  // once: the figures say how often
 };
 
 }  // namespace outboard::fusefs

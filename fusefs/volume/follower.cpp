@@ -8,6 +8,12 @@
 #include "core/log.h"
 
 namespace outboard::fusefs {
+namespace {
+
+// Who waits for the kernel looks so often whether it is to end.
+constexpr std::chrono::milliseconds kLookAgain{100};
+
+}  // namespace
 
 Follower::Follower(Store& store, MountedVolume& volume, const Clock& clock)
     : store_(store), volume_(volume), clock_(clock), thread_([this] { run(); }) {}
@@ -63,6 +69,7 @@ bool Follower::follow_once() {
     const auto item = queue->next(remembered ? clock_.now() + kAcknowledgeAgain : Moment::max());
     if (item && item->strict) volume_.set_strict(*item->strict);
     if (item && item->upto) {
+      await_kernel();
       volume_.absorb_feed(*item);
       absorbed = item->upto;
     }
@@ -103,6 +110,21 @@ bool Follower::load() {
   log(Severity::warning, "the tree could not be loaded anew",
       {{"volume", volume_.volume().name}, {"why", loaded.error().message}});
   return false;
+}
+
+// A program that holds a directory in the kernel, in a create that waits for the store, say, keeps
+// that directory's notices waiting. When as many wait as may, no more news are taken in:
+// barriers wait, and strict volumes hear nothing from us. What ends it is the program's request,
+// which has a deadline, also where that request itself waits for news. The kernel could be made to
+// forget all names instead, in one notice, but with them it takes out of the tree what is mounted
+// upon directories of the view; and nobody but the kernel knows which names it remembers as absent,
+// so that to forget those of one directory would be to name each that changed, as it is now. [S56]
+void Follower::await_kernel() {
+  if (volume_.has_room(clock_.now() + kLookAgain)) return;
+  log(Severity::warning, "the kernel is slow to take what changed: this view waits for it",
+      {{"volume", volume_.volume().name}});
+  while (!stopping() && !volume_.has_room(clock_.now() + kLookAgain)) {
+  }
 }
 
 void Follower::wait(std::chrono::milliseconds time) {

@@ -32,6 +32,8 @@ class Follower {
   void handle_end(FeedEnd end);
   // The tree anew. Whether that worked.
   bool load();
+  // Until the kernel keeps up, or the end.
+  void await_kernel();
   void wait(std::chrono::milliseconds time);
   bool stopping() const;
 

@@ -102,7 +102,7 @@ void describe(Pack& pack, HistoryRow& row) {
 }
 template <class Pack>
 void describe(Pack& pack, Notice& n) {
-  pack(n.kind, n.node, n.directory, n.name, n.from, n.names, n.unused, n.everything);
+  pack(n.kind, n.node, n.directory, n.name, n.from, n.names, n.unused);
 }
 
 // ── Open files ───────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 //
 // follower, volume → post() → the notifier's own threads → the kernel. post() only queues and may
 // be called from any thread, also from one that answers a request; nothing here waits for the
-// kernel but flushed().
+// kernel but flushed() and has_room().
 #pragma once
 
 #include <atomic>
@@ -45,7 +45,6 @@ struct Notice {
   // attributes and whose answer the kernel has not seen yet.
   std::vector<std::pair<NodeId, std::string>> names;
   std::shared_ptr<std::atomic<bool>> delivered;  // set once the kernel has dropped it
-  bool everything = false;  // in place of all of its directory's or node's, which were too many
 };
 
 class Invalidator {
@@ -54,6 +53,9 @@ class Invalidator {
   virtual void post(std::vector<Notice> notices) = 0;
   // Whether all that was posted before the call has reached the kernel; false when `until` passed.
   virtual bool flushed(Moment until) = 0;
+  // Whether the kernel keeps up, so that more may be posted; false when `until` passed. For who
+  // brings what others did, and answers no request.
+  virtual bool has_room(Moment until) = 0;
   // Every name that the kernel remembers, absences too, it looks up again from here on; what others
   // have mounted upon directories is taken out of the tree by that. False: this kernel cannot.
   virtual bool forget_names() = 0;

@@ -67,7 +67,7 @@ Status MountedVolume::load(TreeCache& tree, Moment deadline) {
         for (const auto& [key, bytes] : part.bodies) {
           const TreeNode* of = tree.find(key.inode);
           if (of != nullptr && of->node.version == key.version) {
-            blocks_.put_whole(version_of(of->node), bytes);
+            blocks_.put_body(version_of(of->node), bytes);
           }
         }
       });

@@ -8,9 +8,7 @@
 //  - A verb answers by its deadline; the store is never called with the lock held.
 //  - Own changes are not announced to the kernel, which made them; all others are.
 //  - Bytes given to write() are published, answered for by flush() or fsync(), kept for another
-//  try,
-//    written beside the file as a conflict copy, or reported in the log: never lost in silence.
-//    [S2]
+//    try, put beside the file as a conflict copy, or reported in the log: never lost unsaid. [S2]
 //
 // Any thread may call any verb; destroy it only after the last of them has returned.
 // Lock order: one lock; the Invalidator is called without it.
@@ -214,6 +212,8 @@ class MountedVolume {
   // forget what it remembers of a volume that has become strict. Waits kAcknowledgeWait at most,
   // but for the first time after set_strict().
   bool remembers();
+  // Whether the kernel keeps up with what it is told; waits for that until the moment.
+  bool has_room(Moment until) { return invalidator_.has_room(until); }
   // A sandbox's programs sleep: what was proved about a strict volume before is worth nothing when
   // they wake. [S7]
   void set_frozen(bool frozen);

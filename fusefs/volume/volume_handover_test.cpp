@@ -15,6 +15,7 @@ class Keeping final : public Invalidator {
     for (Notice& notice : notices) seen.push_back(std::move(notice));
   }
   bool flushed(Moment) override { return true; }
+  bool has_room(Moment) override { return true; }
   bool forget_names() override { return true; }
   std::vector<Notice> seen;
 };

@@ -610,6 +610,20 @@ class GoesOn(HandoverCase):
         self.assertIn("may take its mounts over", fresh.words())
         self.assert_goes_on(mount)
 
+    def test_S59_who_may_not_is_told_so_at_once(self):
+        mount = self.mount("barred")
+        os.chmod(mount.control, 0o666)
+        site.server.end(signal.SIGKILL)
+        try:
+            self.eventually(lambda: not self.status(mount)["connected"])
+            fresh = self.successor(mount, before=["setpriv", "--reuid", "4321", "--regid", "4321", "--clear-groups"])
+            self.assertEqual(fresh.process.wait(30), 1)
+            self.assertIn("may take its mounts over", fresh.words())
+        finally:
+            site.start_server()
+        self.eventually(lambda: self.status(mount)["connected"])
+        self.assert_goes_on(mount)
+
     def test_S12_a_daemon_that_tells_watchers_is_not_taken_over(self):
         mount = self.mount("telling", "--inotify")
         fresh = self.successor(mount)

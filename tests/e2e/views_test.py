@@ -9,6 +9,8 @@ import subprocess
 import sys
 import unittest
 
+import grpc
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from deployment import BIN, Deployment, Mount, Program  # noqa: E402
 
@@ -109,6 +111,28 @@ class Set(ViewsCase):
                 put(self.at("b", "newer"), "x")
             held.write("the same descriptor")
         self.assertEqual(get(os.path.join(self.memory, "open")), "the same descriptor")
+
+    def test_S55_a_view_that_comes_while_programs_sleep_proves_nothing_that_lasts(self):
+        site.outboard("volume", "create", "acme/ledger", "--strict")
+        token, _ = site.mint("asleep", "ada", ["memory", "ledger"])
+        self.clear()
+        self.mount = Mount(site, "asleep-views", ["memory"], token, "--allow-mounts", self.later, "--read-deadline", "2s")
+        site.mounts.append(self.mount)
+        self.assertTrue(self.mount.program.ready, self.mount.program.words())
+        with grpc.insecure_channel("unix:" + self.mount.control) as channel:
+            stub = site.mount_grpc.MountServiceStub(channel)
+            self.assertFalse(stub.Suspend(site.mount.SuspendRequest(wait_ms=5000), timeout=30).deferred)
+            self.views("add", f"{self.at('a')}=acme/ledger:rw")
+            put(self.at("a", "file"), "x")
+            site.server.send(signal.SIGSTOP)
+            try:
+                with self.assertRaises(OSError) as caught:  # awake, it would believe what it heard for a lease
+                    os.stat(self.at("a", "file"))
+                self.assertEqual(caught.exception.errno, errno.EIO)
+            finally:
+                site.server.send(signal.SIGCONT)
+            stub.Resume(site.mount.ResumeRequest(), timeout=30)
+            self.assertEqual(get(self.at("a", "file")), "x")
 
     def test_S62_all_new_views_or_none(self):
         before = self.shown()

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/memory_store.h"
@@ -34,6 +35,8 @@ class Mount {
   // What any change up to `seq` did is visible.
   bool reach(Seq seq);
   fusefs::Activity activity() const { return session_->activity(); }
+  // What the kernel has not taken yet.
+  std::vector<fusefs::Notice> waiting() const { return notifier_.pending(); }
   void stop() { session_->stop(); }
 
  private:

@@ -25,6 +25,7 @@ class Remembering final : public Invalidator {
     }
   }
   bool flushed(Moment) override { return arrives; }
+  bool has_room(Moment) override { return true; }
   bool forget_names() override {
     ++forgets;
     return has_epochs;
