@@ -47,6 +47,11 @@ class WatchStream::Held final : public Subscription {
     stream_.changed_.notify_all();
   }
   void set_frozen(bool frozen) override { stream_.set_frozen(frozen); }
+  bool counted() const override {
+    const Lock lock(stream_.mutex_);
+    const auto line = stream_.lines_.find(key_);
+    return line != stream_.lines_.end() && line->second.confirmed && stream_.counted_;
+  }
 
  private:
   WatchStream& stream_;
@@ -107,6 +112,7 @@ Result<std::unique_ptr<Subscription>> WatchStream::subscribe(Moment deadline, Vo
 void WatchStream::set_frozen(bool frozen) {
   const Lock lock(mutex_);
   frozen_ = frozen;
+  if (frozen) counted_ = false;
   changed_.notify_all();
 }
 
@@ -196,6 +202,7 @@ grpc::Status WatchStream::read_stream(const std::string& token) {
   }
   {
     const Lock lock(mutex_);
+    for (auto& [key, line] : lines_) line.confirmed = false;
     stream_ = nullptr;  // the stream is over, so a write under way fails and returns
     while (writing_) changed_.wait(mutex_);
     context_ = nullptr;
@@ -233,7 +240,13 @@ void WatchStream::take(const v1::WatchResponse& response, const std::string& tok
       const auto line = find_on_wire(response.subscribed().subscription());
       if (line == lines_.end() || line->second.stage == Stage::ended) return;
       line->second.stage = Stage::live;
+      line->second.confirmed = true;
       changed_.notify_all();
+      return;
+    }
+    case v1::WatchResponse::kState: {
+      const Lock lock(mutex_);
+      counted_ = !frozen_ && response.state().state() == v1::WATCHER_STATE_LIVE;
       return;
     }
     case v1::WatchResponse::kChanges: return take_changes(response.changes());
@@ -422,6 +435,7 @@ std::optional<v1::WatchRequest> WatchStream::next_request(Moment at, Moment& loo
   if (!greeted_) {
     greeted_ = true;
     said_frozen_ = frozen_;
+    counted_ = !frozen_;  // of what is subscribed behind it
     auto* hello = request.mutable_hello();
     hello->set_client(wire::write_uuid(channel_.client().uuid));
     hello->set_state(state);

@@ -64,7 +64,8 @@ class WatchStream {
     Seq acknowledged, said;     // what its holder applied, what the server was told
     bool remembers = false;     // its last word, and whether it is yet to be said
     bool unsaid = false;
-    bool offering = false;  // the reader is in its sink
+    bool offering = false;   // the reader is in its sink
+    bool confirmed = false;  // on this stream
   };
   using Lines = std::map<std::uint64_t, Line>;
 
@@ -104,7 +105,8 @@ class WatchStream {
   bool greeted_ GUARDED_BY(mutex_) = false;
   bool frozen_ GUARDED_BY(mutex_) = false;
   bool said_frozen_ GUARDED_BY(mutex_) = false;
-  bool heard_ GUARDED_BY(mutex_) = false;  // something, on this stream
+  bool counted_ GUARDED_BY(mutex_) = true;  // as live, as the server has said
+  bool heard_ GUARDED_BY(mutex_) = false;   // something, on this stream
   Moment heard_at_ GUARDED_BY(mutex_){};
   Moment heard_since_ GUARDED_BY(mutex_){};  // with no silence of kLeaseSilence since
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -69,6 +69,9 @@ class Subscription {
   virtual void acknowledge(Seq seq, bool remembers) = 0;
   // A frozen subscriber passes a barrier before it shows anything again, so nobody waits for it.
   virtual void set_frozen(bool frozen) = 0;
+  // Whether, as far as the store has said, strict volumes wait for its acknowledgements: not while
+  // it is frozen, nor until the store has heard that it is so no more, nor without a stream. [S7]
+  virtual bool counted() const { return true; }
 };
 
 // A bounded queue for a subscriber with a thread of its own.

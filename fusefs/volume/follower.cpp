@@ -62,11 +62,18 @@ bool Follower::follow_once() {
     return code == Code::history_gone;
   }
   if (doubtful_ && !load()) return false;
+  volume_.watch_counted([held = subscription->get()] { return held->counted(); });
+  const bool worked = take(**subscription, *queue);
+  volume_.watch_counted([] { return false; });
+  return worked;
+}
+
+bool Follower::take(Subscription& subscription, FeedQueue& queue) {
   bool worked = false;
   bool remembered = false;  // when it was last acknowledged
   Seq absorbed;
   while (!stopping()) {
-    const auto item = queue->next(remembered ? clock_.now() + kAcknowledgeAgain : Moment::max());
+    const auto item = queue.next(remembered ? clock_.now() + kAcknowledgeAgain : Moment::max());
     if (item && item->strict) volume_.set_strict(*item->strict);
     if (item && item->upto) {
       await_kernel();
@@ -75,7 +82,7 @@ bool Follower::follow_once() {
     }
     if (item || remembered) {
       const bool remembers = volume_.remembers();
-      (*subscription)->acknowledge(absorbed, remembers);
+      subscription.acknowledge(absorbed, remembers);
       remembered = remembers && volume_.strict();
     }
     if (!item) continue;

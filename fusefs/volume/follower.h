@@ -29,6 +29,8 @@ class Follower {
   void run();
   // Until the stream ends. Whether it worked at all.
   bool follow_once();
+  // What the feed tells, until it ends. Whether anything came.
+  bool take(Subscription& subscription, FeedQueue& queue);
   void handle_end(FeedEnd end);
   // The tree anew. Whether that worked.
   bool load();

@@ -228,6 +228,8 @@ class MountedVolume {
   void watch_sleep(std::function<bool()> slept) { slept_ = std::move(slept); }
   // Asked by stale(), too; before any verb.
   void watch_connection(std::function<bool()> connected) { connected_ = std::move(connected); }
+  // Asked for the lease of a strict volume; nothing: always. [S7]
+  void watch_counted(std::function<bool()> counted);
   // Since when the server is heard without a silence that costs the lease of locks; Moment::max():
   // it is silent. Before any verb; without it, always.
   void watch_lease(std::function<Moment()> heard_since) { heard_since_ = heard_since; }
@@ -559,6 +561,7 @@ class MountedVolume {
   mutable Condition changed_;  // the feed has moved, or a publish has ended
   State state_ GUARDED_BY(mutex_);
   std::function<void()> wake_ GUARDED_BY(mutex_);
+  std::function<bool()> counted_ GUARDED_BY(mutex_);
   LockThreads lock_threads_;
   SiblingThreads sibling_threads_;
 };

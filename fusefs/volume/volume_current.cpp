@@ -40,16 +40,19 @@ void MountedVolume::await_waking() {
 }
 
 // A publish that this mount has not acknowledged returns no sooner than kStrictLease after its
-// commit. So what the store says the head is, asked at a moment, holds for that long behind the
-// moment: whoever published since is still waiting for us. [S7]
+// commit, as long as the store counts this mount. So what the store says the head is, asked at a
+// moment, holds for that long behind the moment: whoever published since is still waiting for us.
+// Whom it does not count, or not yet again, asks each time. [S7]
 Status MountedVolume::prove_current() {
   if (!doubtful_ && slept_ && slept_()) doubt();
   if (doubtful_) await_waking();
   if (!strict_) return success();
   const Moment asked = clock_.now();
+  bool counted = false;
   {
     Lock lock(mutex_);
     if (!state_.stale && asked < state_.current_until) return success();
+    counted = !counted_ || counted_();
   }
   const Moment deadline = read_deadline();
   auto now = store_.describe(RequestScope::call(deadline), volume_.id);
@@ -62,7 +65,7 @@ Status MountedVolume::prove_current() {
                  "nothing that may be old",
                  volume_.name};
   }
-  if (!state_.frozen) state_.current_until = asked + kStrictLease - kStrictMargin;
+  if (counted && !state_.frozen) state_.current_until = asked + kStrictLease - kStrictMargin;
   return success();
 }
 
@@ -110,6 +113,11 @@ Status MountedVolume::await_node_settled(NodeId node) {
     if (!last) return success();
     if (auto settled = await_settled(last, deadline); !settled) return settled;
   }
+}
+
+void MountedVolume::watch_counted(std::function<bool()> counted) {
+  Lock lock(mutex_);
+  counted_ = std::move(counted);
 }
 
 void MountedVolume::set_strict(bool strict) {

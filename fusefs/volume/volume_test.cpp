@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/memory_store.h"
+#include "tests/mount/frozen_store.h"
 #include "tests/support/seat.h"
 
 namespace outboard::fusefs {
@@ -49,6 +50,29 @@ TEST_F(VolumeTest, AKernelThatRemembersIsSaidToUntilItHasForgotten) {
     EXPECT_TRUE(seat->remembers());
     EXPECT_TRUE(seat->lasting());
   }
+}
+
+// [S7] Whom the store does not count has no lease to believe in: it asks each time.
+TEST_F(VolumeTest, WhoIsNotCountedAsksEachTime) {
+  VolumeSettings strict;
+  strict.strict = true;
+  store_.add_volume("acme/ledger", strict);
+  tests::FrozenStore server(store_);
+  View view;
+  view.read_deadline = std::chrono::milliseconds(100);
+  Seat seat(server, clock_, "acme/ledger", view);
+  seat->set_stale(false);
+  bool counted = false;
+  seat->watch_counted([&] { return counted; });
+  const auto shown = [&] { return seat->lookup(kRootId, "none").error().code == Code::not_found; };
+  EXPECT_TRUE(shown());
+  server.freeze();
+  EXPECT_FALSE(shown()) << "what it had asked before counts for nothing";
+  server.thaw();
+  counted = true;
+  EXPECT_TRUE(shown());
+  server.freeze();
+  EXPECT_TRUE(shown()) << "for its lease it need not ask";
 }
 
 // [S55] A daemon that slept asks before it shows names, and what it cannot ask for it shows as

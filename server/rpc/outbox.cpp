@@ -104,6 +104,11 @@ void Outbox::take_changes(Line& line, Parcel& parcel) {
 }
 
 std::optional<Parcel> Outbox::take() {
+  if (frozen_) {
+    Parcel parcel;
+    parcel.frozen = std::exchange(frozen_, std::nullopt);
+    return parcel;
+  }
   if (ready_.empty()) return std::nullopt;
   const std::uint64_t subscription = ready_.front();
   ready_.pop_front();
@@ -148,7 +153,10 @@ void write(const Parcel& parcel, v1::WatchResponse* to) {
     message->set_volume(parcel.volume.value);
     return message;
   };
-  if (parcel.subscribed) {
+  if (parcel.frozen) {
+    to->mutable_state()->set_state(*parcel.frozen ? v1::WATCHER_STATE_FROZEN
+                                                  : v1::WATCHER_STATE_LIVE);
+  } else if (parcel.subscribed) {
     name(to->mutable_subscribed());
   } else if (!parcel.slices.empty()) {
     auto* changes = name(to->mutable_changes());

@@ -39,6 +39,7 @@ struct Parcel {
   std::optional<bool> strict;  // with mark
   std::optional<FeedEnd> end;
   std::optional<Error> error;  // with end: why a subscribe was refused
+  std::optional<bool> frozen;  // of no subscription: what the watcher is taken for
 };
 
 class Outbox {
@@ -53,6 +54,8 @@ class Outbox {
   // The last thing it hears; what still waits is dropped, to be sent anew when it resumes.
   void end(std::uint64_t subscription, FeedEnd reason, std::optional<Error> error = {});
   void end_all(FeedEnd reason);
+  // What the watcher is taken for from here on: before all else that waits.
+  void say_frozen(bool frozen) { frozen_ = frozen; }
   // Nobody reads any more.
   void clear();
 
@@ -80,6 +83,7 @@ class Outbox {
 
   std::map<std::uint64_t, Line> lines_;
   std::list<std::uint64_t> ready_;
+  std::optional<bool> frozen_;
 };
 
 void write(const Parcel& parcel, v1::WatchResponse* to);

@@ -48,6 +48,19 @@ TEST(Outbox, NothingLeavesBeforeItIsConfirmed) {
   EXPECT_EQ(seqs(outbox, end), (std::vector<std::uint64_t>{1, 2}));
 }
 
+TEST(Outbox, WhatTheWatcherIsTakenForIsSaidFirst) {
+  Outbox outbox;
+  outbox.open(1, VolumeId{7});
+  outbox.confirm(1);
+  outbox.say_frozen(true);
+  outbox.say_frozen(false);
+  v1::WatchResponse message;
+  write(*outbox.take(), &message);
+  EXPECT_EQ(message.state().state(), v1::WATCHER_STATE_LIVE);
+  EXPECT_TRUE(outbox.take()->subscribed);
+  EXPECT_FALSE(outbox.take());
+}
+
 TEST(Outbox, LargeItemsAreCutAndSmallOnesJoined) {
   Outbox outbox;
   outbox.open(1, VolumeId{7});

@@ -188,6 +188,12 @@ void WatchStream::set_state(v1::WatcherState state) {
     }
   }
   for (const Held& held : all) held->set_frozen(frozen);
+  {
+    const Lock lock(mutex_);
+    if (closing_) return;
+    outbox_.say_frozen(frozen);
+  }
+  wake();
 }
 
 bool WatchStream::offer(std::uint64_t subscription, const std::shared_ptr<const FeedItem>& item) {

@@ -400,7 +400,7 @@ class Run:
         handle = self.writable(label)
         if handle is None or offset + size > FILE_BYTES_MAX:
             return
-        number = errno.EBADF if not handle.writes else errno.EINVAL if size == 0 else 0
+        number = errno.EINVAL if size == 0 else 0 if handle.writes else errno.EBADF  # the kernel's order
         found, _ = attempt(fallocate, handle.fd, mode, offset, size)
         if found == errno.EOPNOTSUPP and mode:
             return
@@ -560,7 +560,7 @@ class Run:
         number, node = self.model.existing(path)
         self.answered(attempt(os.utime, self.at(path), ns=(at, at), follow_symlinks=False)[0], number)
         if not number:
-            node.modified = at
+            node.modified = None if node.loose else at  # what comes out of a map later counts as written then
 
     def do_set_xattr(self, path, name, size, flag):
         number, node = self.model.followed(path)

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <thread>
 
 #include "core/feed.h"
 #include "core/guarded.h"
@@ -45,6 +46,39 @@ TEST_F(WireHouse, AChangeSaysTheSameOnBothSides) {
   const auto here = first(*near);
   ASSERT_TRUE(there && here);
   EXPECT_EQ(there->changes, here->changes);
+}
+
+// [S7] A mount believes in its lease while the server is known to count it: not while it is frozen,
+// nor before the server has heard that it is so no more, nor while there is no stream.
+TEST_F(WireHouse, S7_WhoIsCountedIsWhatTheServerHasSaid) {
+  VolumeSettings strict;
+  strict.strict = true;
+  const VolumeId volume = memory_.add_volume("acme/ledger", strict);
+  auto store = connect();
+  auto queue = std::make_shared<FeedQueue>(kWatcherQueueChanges, true);
+  auto subscription = store->subscribe(call(), volume, Seq{}, queue);
+  ASSERT_TRUE(subscription);
+  const auto becomes = [&](bool counted) {
+    while ((*subscription)->counted() != counted && clock_.now() < soon())
+      std::this_thread::yield();
+    return (*subscription)->counted() == counted;
+  };
+  EXPECT_TRUE((*subscription)->counted());
+  store->set_frozen(true);
+  EXPECT_FALSE((*subscription)->counted());
+  put(volume, "a", "1");  // nobody waits for it
+  EXPECT_FALSE((*subscription)->counted());
+  store->set_frozen(false);
+  EXPECT_TRUE(becomes(true));
+  std::thread writer([&] { put(volume, "b", "2"); });
+  const std::uint64_t last = memory_.describe(call(), volume)->head.value;
+  EXPECT_EQ(take(*queue, 1).size(), 1U);
+  (*subscription)->acknowledge(Seq{last + 10}, false);
+  writer.join();
+  stop();
+  EXPECT_TRUE(becomes(false));
+  start();
+  EXPECT_TRUE(becomes(true));
 }
 
 TEST_F(WireHouse, AServerThatComesBackLeavesNoGap) {
