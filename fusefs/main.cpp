@@ -468,6 +468,8 @@ Result<int> take_views(Daemon& daemon, const Terms& terms, const Parley& parley,
 }
 
 int take_over_and_wait(FuseConfig line) {
+  // Who runs a program by its descriptor gives it that number for a name.
+  ::prctl(PR_SET_NAME, "outboard-fuse");
   const sigset_t ends = program::block_end_signals();
   set_log("outboard-fuse", line.log);
   auto parley = Parley::connect(line.take_over);
