@@ -9,8 +9,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -84,6 +87,7 @@ struct Daemon {
   const program::ServiceManager& manager;
   SystemClock clock;
   TokenFile token;
+  Capabilities told_with = 0;             // the tellers' rights
   std::unique_ptr<DiskCache> disk_cache;  // none: contents end with the daemon
   std::unique_ptr<GrpcStore> store;
   std::unique_ptr<RequestNumbers> numbers;
@@ -146,6 +150,10 @@ struct Daemon {
     terms.mounter = mounter.process();
     terms.mounts = config.fuse_fds.empty();
     terms.kernel_forgets = kernel_forgets;
+    for (const auto& view : views->now()) {
+      if (view->teller && !view->ended) terms.told.push_back(view->spec.path);
+    }
+    terms.told_with = told_with;
     terms.manager = manager.place();
     terms.handovers = handovers;
     return terms;
@@ -182,11 +190,6 @@ struct Daemon {
     const Lock lock(turn);
     if (ending) return Error{Code::unavailable, "the running daemon is ending"};
     if (!store->connected()) return server_is_away();
-    if (config.inotify) {
-      return Error{Code::unsupported,
-                   "this daemon tells watchers of changes (--inotify) by processes that no other "
-                   "can take over: unmount, and start the new one"};
-    }
     const Moment until = clock.now() + kHandoverPause;
     const Moment at_rest = clock.now() + kHandoverPause / 2;
     if (views->specs() != told) {
@@ -307,12 +310,14 @@ ControlledDaemon controlled(Daemon& daemon) {
 }
 
 // While there is one thread.
-Result<Tellers> start_tellers(const FuseConfig& config) {
+Result<Tellers> start_tellers(const std::vector<ViewSpec>& views,
+                              const std::function<bool(const ViewSpec&)>& told,
+                              const std::function<void()>& forget = {}) {
   Tellers tellers;
-  for (const ViewSpec& spec : config.mounts) {
+  for (const ViewSpec& spec : views) {
     std::unique_ptr<Teller> teller;
-    if (config.inotify && !spec.read_only) {
-      auto started = Teller::start(spec.path);
+    if (told(spec)) {
+      auto started = Teller::start(spec.path, forget);
       if (!started) return std::move(started).error();
       teller = *std::move(started);
     }
@@ -390,12 +395,15 @@ int mount_and_wait(const FuseConfig& config) {
   const sigset_t ends = program::block_end_signals();
   set_log("outboard-fuse", config.log);
   const program::ServiceManager manager;
-  auto tellers = start_tellers(config);
+  auto tellers = start_tellers(
+      config.mounts, [&config](const ViewSpec& spec) { return config.inotify && !spec.read_only; });
   if (!tellers) return refuse("nobody can tell watchers", tellers.error());
+  const Capabilities told_with = Teller::rights();
   auto mounter = confine(config);
   if (!mounter) return refuse("cannot give up rights", mounter.error());
 
   Daemon daemon(config, **mounter, manager);
+  daemon.told_with = told_with;
   if (auto opened = daemon.open_disk_cache(); !opened) {
     return refuse("--cache-dir", opened.error());
   }
@@ -411,9 +419,34 @@ int mount_and_wait(const FuseConfig& config) {
   return show_and_wait(daemon, ends, -1);
 }
 
+// Each daemon has tellers of its own: that nobody else has a teller's number can be seen to by its
+// parent alone. `terms` and `said`, which they come from, have the token, which is no concern of a
+// teller's. [D33]
+Result<Tellers> start_tellers_as(Terms& terms, std::string& said) {
+  if ((terms.told_with & ~Teller::rights()) != 0 && !terms.told.empty()) {
+    return Error{Code::no_access,
+                 "the running daemon tells watchers of changes (--inotify) with rights that this "
+                 "user has not: take over as root"};
+  }
+  const auto told = [&terms](const ViewSpec& spec) {
+    return std::ranges::find(terms.told, spec.path) != terms.told.end();
+  };
+  return start_tellers(terms.config.mounts, told, [&terms, &said] {
+    for (std::string* secret : {&terms.token.token, &said}) {
+      ::explicit_bzero(secret->data(), secret->size());
+    }
+  });
+}
+
+struct Succeeded {
+  Terms terms;
+  std::unique_ptr<Mounter> mounter;
+  Tellers tellers;
+};
+
 // What that daemon was told and has become, while there is one thread; as its user and with its
 // rights, which are none. [S60]
-Result<std::pair<Terms, std::unique_ptr<Mounter>>> succeed(const Parley& parley) {
+Result<Succeeded> succeed(const Parley& parley) {
   ::prctl(PR_SET_DUMPABLE, 0);
   auto said = ask_terms(parley, OUTBOARD_VERSION);
   if (!said) return std::move(said).error();
@@ -424,25 +457,29 @@ Result<std::pair<Terms, std::unique_ptr<Mounter>>> succeed(const Parley& parley)
                  "the process that mounts for the running daemon speaks other words than this "
                  "program: unmount, and start it anew"};
   }
+  auto tellers = start_tellers_as(*terms, said->text);
+  if (!tellers) return std::move(tellers).error();
   std::optional<Identity> identity;
   const Peer peer = parley.peer();
   if (peer.user != ::geteuid()) identity = Identity{peer.user, peer.group};
   if (auto dropped = drop_privileges(identity); !dropped) return dropped.error();
   if (auto filtered = filter_syscalls(duty_of(terms->config)); !filtered) return filtered.error();
-  return std::pair{*std::move(terms), Mounter::adopt(said->descriptors.front(), terms->mounter)};
+  auto mounter = Mounter::adopt(said->descriptors.front(), terms->mounter);
+  return Succeeded{*std::move(terms), std::move(mounter), *std::move(tellers)};
 }
 
 // Everything but to serve. The descriptor of the control socket's listener.
-Result<int> take_views(Daemon& daemon, const Terms& terms, const Parley& parley,
+Result<int> take_views(Daemon& daemon, const Terms& terms, Tellers tellers, const Parley& parley,
                        std::vector<HandedView>& views) {
   daemon.token.hold(terms.token);
   daemon.kernel_forgets = terms.kernel_forgets;
   daemon.handovers = terms.handovers + 1;
+  daemon.told_with = terms.told_with;
   if (auto connected = daemon.connect(terms.client); !connected) return connected.error();
   if (auto opened = daemon.open_disk_cache(); !opened) {  // programs go on without it
     log(Severity::warning, "no disk cache", {{"why", opened.error().message}});
   }
-  daemon.make_views();
+  daemon.make_views(std::move(tellers));
   std::vector<Volume> volumes;
   for (const ViewSpec& spec : daemon.config.mounts) {
     const Moment deadline = daemon.clock.now() + daemon.config.read_deadline;
@@ -468,13 +505,15 @@ Result<int> take_views(Daemon& daemon, const Terms& terms, const Parley& parley,
 }
 
 int take_over_and_wait(FuseConfig line) {
+  // Who runs a program by its descriptor gives it that number for a name.
+  ::prctl(PR_SET_NAME, "outboard-fuse");
   const sigset_t ends = program::block_end_signals();
   set_log("outboard-fuse", line.log);
   auto parley = Parley::connect(line.take_over);
   if (!parley) return refuse("cannot take over", parley.error());
   auto succeeded = succeed(*parley);
   if (!succeeded) return refuse("cannot take over", succeeded.error());
-  auto& [terms, mounter] = *succeeded;
+  auto& [terms, mounter, tellers] = *succeeded;
   FuseConfig config = terms.config;
   config.ready_fd = line.ready_fd;
   config.log = line.log;
@@ -483,7 +522,7 @@ int take_over_and_wait(FuseConfig line) {
 
   Daemon daemon(config, *mounter, manager);
   std::vector<HandedView> views;
-  const auto listener = take_views(daemon, terms, *parley, views);
+  const auto listener = take_views(daemon, terms, std::move(tellers), *parley, views);
   if (!listener) {
     refuse("cannot take over; the running daemon goes on", listener.error());
     std::_Exit(EXIT_FAILURE);  // what is here is that one's: nothing may take it down

@@ -20,8 +20,8 @@ void describe(Pack& pack, TokenFile::Held& held) {
 }
 template <class Pack>
 void describe(Pack& pack, Terms& t) {
-  pack(t.config, t.token, t.client, t.mounter_format, t.mounter, t.mounts, t.kernel_forgets,
-       t.manager.socket, t.manager.watchdog_us, t.handovers);
+  pack(t.config, t.token, t.client, t.mounter_format, t.mounter, t.mounts, t.kernel_forgets, t.told,
+       t.told_with, t.manager.socket, t.manager.watchdog_us, t.handovers);
 }
 
 std::string pack_terms(const Terms& terms) {

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/ids.h"
 #include "core/result.h"
 #include "fusefs/config.h"
+#include "fusefs/confinement/privileges.h"
 #include "fusefs/token_file.h"
 #include "program/service_manager.h"
 
@@ -24,6 +26,8 @@ struct Terms {
   pid_t mounter = 0;   // its process
   bool mounts = true;  // false: the views were handed in with --fuse-fd
   bool kernel_forgets = true;
+  std::vector<std::string> told;  // paths of the views whose watchers are told of changes [S12]
+  Capabilities told_with = 0;     // what their tellers may
   program::ServiceManager::Place manager;
   std::uint64_t handovers = 0;  // before this one
 };

@@ -15,6 +15,8 @@ constexpr const char* kExamples =
     "      --token-file /run/outboard/harness-token --listen unix:/run/outboard/harness.sock \\\n"
     "      --sandboxes /var/lib/outboard/sandboxes --skills acme/skills --memory acme/memory\n"
     "\n"
+    "`outboard-harness replace-daemons --help`: another outboard-fuse for sandboxes that run.\n"
+    "\n"
     "The token is an administrator's of the organisation: narrower ones are minted from it. Any\n"
     "number of harnesses may serve one server. SIGTERM and SIGINT hand the sessions over; their\n"
     "commands go on running, and whoever takes over takes their results. Exit codes: 0 ended as\n"

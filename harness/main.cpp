@@ -21,7 +21,9 @@
 #include "harness/config.h"
 #include "harness/hosting/hosted_session.h"
 #include "harness/journal/grpc_journal.h"
+#include "harness/replace_line.h"
 #include "harness/sandboxes/namespaces.h"
+#include "harness/sandboxes/replacing.h"
 #include "program/life.h"
 
 namespace outboard::harness {
@@ -166,10 +168,46 @@ int serve(const HarnessConfig& config) {
   return EXIT_SUCCESS;
 }
 
+Result<std::vector<SessionId>> sessions_of(const ReplaceConfig& config) {
+  if (config.sessions.empty()) return sessions_in(config.sandboxes);
+  std::vector<SessionId> sessions;
+  for (const std::string& session : config.sessions) {
+    const auto uuid = parse_uuid(session);
+    if (!uuid) return Error{Code::invalid, session + " is no session's id", session};
+    sessions.push_back(SessionId{*uuid});
+  }
+  return sessions;
+}
+
+// A sandbox that ended meanwhile, or was lost before, has nothing to replace.
+int replace_daemons(const ReplaceConfig& config) {
+  const auto sessions = sessions_of(config);
+  if (!sessions) return program::say("error: " + sessions.error().message + "\n", EXIT_FAILURE);
+  const std::string programs = config.programs.empty() ? programs_beside_this() : config.programs;
+  int code = EXIT_SUCCESS;
+  for (const SessionId& session : *sessions) {
+    const auto replaced = replace_daemon(config.sandboxes, session, programs + "/outboard-fuse",
+                                         SystemClock().now() + kSandboxStartWait);
+    if (replaced) {
+      const char* what = *replaced ? ": replaced\n" : ": has no views\n";
+      program::say(to_string(session) + what, EXIT_SUCCESS);
+    } else if (replaced.error().code != Code::not_found || !config.sessions.empty()) {
+      code =
+          program::say(to_string(session) + ": " + replaced.error().message + "\n", EXIT_FAILURE);
+    }
+  }
+  return code;
+}
+
 }  // namespace
 }  // namespace outboard::harness
 
 int main(int argc, char** argv) {
+  if (outboard::harness::is_replace_line(argc, argv)) {
+    const auto line = outboard::harness::read_replace_line(argc, argv);
+    if (line.config) return outboard::harness::replace_daemons(*line.config);
+    return outboard::program::say(line.text, line.exit_code);
+  }
   const auto line = outboard::harness::read_command_line(argc, argv);
   if (line.config) return outboard::harness::serve(*line.config);
   return outboard::program::say(line.text, line.exit_code);

@@ -21,7 +21,6 @@
 
 #include "core/log.h"
 #include "core/path.h"
-#include "fusefs/confinement/privileges.h"
 #include "fusefs/confinement/syscall_filter.h"
 
 namespace outboard::fusefs {
@@ -156,13 +155,15 @@ bool exchange(int socket, const Telling& telling) {
 
 }  // namespace
 
-Result<std::unique_ptr<Teller>> Teller::start(const std::string& path) {
+Result<std::unique_ptr<Teller>> Teller::start(const std::string& path,
+                                              const std::function<void()>& forget) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return Error{Code::unavailable, "no socket for the process that tells watchers"};
   }
   const pid_t process = ::fork();
   if (process == 0) {
+    if (forget) forget();
     stand_apart(ends[1]);
     live(path);
     ::_exit(EXIT_SUCCESS);
@@ -171,6 +172,10 @@ Result<std::unique_ptr<Teller>> Teller::start(const std::string& path) {
   if (process > 0) return std::unique_ptr<Teller>(new Teller(ends[0], process));
   ::close(ends[0]);
   return Error{Code::unavailable, "no process could be started that tells watchers"};
+}
+
+Capabilities Teller::rights() {
+  return permitted_capabilities() & kToTell;
 }
 
 void Teller::follow(MountedVolume& volume) {

@@ -11,22 +11,27 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "core/result.h"
+#include "fusefs/confinement/privileges.h"
 #include "fusefs/volume/volume.h"
 
 namespace outboard::fusefs {
 
 class Teller {
  public:
-  // For the view at `path`. unavailable: no process can be made. REQUIRES: this process has one
-  // thread.
-  static Result<std::unique_ptr<Teller>> start(const std::string& path);
+  // For the view at `path`. `forget` is called in the new process alone, to wipe what it must not
+  // know. unavailable: no process can be made. REQUIRES: this process has one thread.
+  static Result<std::unique_ptr<Teller>> start(const std::string& path,
+                                               const std::function<void()>& forget = {});
   // Ends the thread, then the process, which is not waited for: the view may hold it.
   ~Teller();
+  // What one that is started here will be able to do beyond this process's user.
+  static Capabilities rights();
   Teller(const Teller&) = delete;
   Teller& operator=(const Teller&) = delete;
 

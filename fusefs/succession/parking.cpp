@@ -22,6 +22,11 @@ Error busy() {
 
 Result<std::unique_ptr<Parking>> Parking::park(std::vector<ParkedView> views, Moment until) {
   std::unique_ptr<Parking> parking(new Parking(std::move(views)));
+  // A change that is told is told to its end: for the next daemon its teller would be a program.
+  for (const ParkedView& view : parking->views_) {
+    if (!view.volume.pause_tellings(until)) return busy();
+    ++parking->tellers_;
+  }
   // Who answers a request may wait for what the flusher or a lock's thread does: those stop last.
   for (const ParkedView& view : parking->views_) {
     if (!view.session.park(until)) return busy();
@@ -42,6 +47,7 @@ Parking::~Parking() {
   while (volumes_ > 0) views_[--volumes_].volume.unpark();
   while (flushers_ > 0) views_[--flushers_].flusher.resume();
   while (sessions_ > 0) views_[--sessions_].session.unpark();
+  while (tellers_ > 0) views_[--tellers_].volume.resume_tellings();
 }
 
 std::string Parking::tables(RequestNumbers& numbers) const {

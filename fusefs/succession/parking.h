@@ -48,7 +48,8 @@ class Parking {
   explicit Parking(std::vector<ParkedView> views) : views_(std::move(views)) {}
 
   const std::vector<ParkedView> views_;
-  std::size_t sessions_ = 0, flushers_ = 0, volumes_ = 0;  // how many of each stand still
+  // How many of each stand still.
+  std::size_t tellers_ = 0, sessions_ = 0, flushers_ = 0, volumes_ = 0;
 };
 
 // One view for the successor.

@@ -291,6 +291,10 @@ Status ViewSet::take_over(const ViewSpec& spec, const Volume& volume, HandedView
                                         handed.view, volume, handed.tables);
   if (!taken) return std::move(taken).error();
   view->volume = *std::move(taken);
+  const Lock turn(turn_);
+  const std::size_t place = now().size();
+  if (!tellers_.empty()) view->teller = std::move(tellers_[place]);
+  if (view->teller) view->volume->set_teller(view->teller->process());
   handed.session.descriptor = descriptor;
   auto session = KernelSession::take_over(session_of(*view), *view->volume, view->notifier,
                                           std::move(handed.session));
@@ -308,6 +312,7 @@ bool ViewSet::serve(std::vector<HandedView> handed) {
     sleep_watch_.add(volume_of(all[i]));
     all[i]->session->serve();
     all[i]->volume->announce_again(std::move(handed[i].notices));
+    if (all[i]->teller) all[i]->teller->follow(*all[i]->volume);
     frozen = frozen || all[i]->volume->frozen();
   }
   frozen_ = frozen;

@@ -49,7 +49,8 @@ struct MountedView {
   std::unique_ptr<KernelSession> session;
   std::unique_ptr<Teller> teller;  // nothing: nobody is told
 };
-// Of the views of a daemon's start, in their order; those that come later have none. [S12]
+// Of the views that a daemon starts with or takes over, in their order; those that come later have
+// none. [S12]
 using Tellers = std::vector<std::unique_ptr<Teller>>;
 using Views = std::vector<std::shared_ptr<MountedView>>;
 

@@ -14,6 +14,7 @@
 #include "fusefs/volume/history_table.h"
 #include "fusefs/volume/inode_table.h"
 #include "fusefs/volume/open_file.h"
+#include "fusefs/volume/telling.h"
 #include "fusefs/volume/tree_cache.h"
 #include "fusefs/volume/view.h"
 
@@ -103,6 +104,11 @@ void describe(Pack& pack, HistoryRow& row) {
 template <class Pack>
 void describe(Pack& pack, Notice& n) {
   pack(n.kind, n.node, n.directory, n.name, n.from, n.names, n.unused);
+}
+
+template <class Pack>
+void describe(Pack& pack, Telling& t) {
+  pack(t.tale, t.before, t.after, t.before_path, t.after_path, t.node, t.shown_as);
 }
 
 // ── Open files ───────────────────────────────────────────────────────────────────────────────────

@@ -156,6 +156,9 @@ class MountedVolume {
   std::optional<Telling> next_telling();
   // From here on none comes.
   void end_tellings();
+  // None comes until resume_tellings(). False: one is under way at `until`, and all goes on. [S59]
+  bool pause_tellings(Moment until);
+  void resume_tellings();
   // What the teller alone is shown: nothing: what all are. not_found: it is to make that.
   std::optional<Result<Shown>> told_lookup(NodeId directory, std::string_view name);
   // What it makes is there already (counts a lookup), or is done already. unavailable: it was not

@@ -172,6 +172,20 @@ TEST_F(VolumeHandover, S59_WhatWasMergedIsKnownToTheNext) {
   (*here_)->release(handle);
 }
 
+TEST_F(VolumeHandover, S12_S59_WhatWaitsToBeToldIsHandedOver) {
+  (*here_)->set_teller(1);
+  elsewhere_->save("made", "x");
+  meet();
+  ASSERT_TRUE((*here_)->pause_tellings(Moment{}));
+  hand_over();
+  (*here_)->set_teller(2);
+  const auto made = (*here_)->next_telling();
+  EXPECT_EQ(made->tale, Tale::made);
+  EXPECT_EQ(made->after_path, "/made");
+  EXPECT_FALSE((*here_)->pause_tellings(Moment{})) << "one is under way";
+  EXPECT_EQ((*here_)->next_telling()->tale, Tale::changed);
+}
+
 TEST_F(VolumeHandover, S59_AListingGoesOnAtItsPlace) {
   for (const char* name : {"a", "b", "c", "d"}) here_->save(name, "");
   meet();

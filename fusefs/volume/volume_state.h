@@ -43,6 +43,7 @@ struct VolumeState {
   bool ending = false;
   std::deque<Telling> tellings;  // bounded; what does not fit is untold
   std::optional<Telling> telling;
+  bool tellings_paused = false;
   bool tellings_ended = false;
   std::uint64_t doubts = 0;
   Moment doubted_until{};  // whoever waits for a doubt's end waits so long

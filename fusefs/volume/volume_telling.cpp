@@ -74,7 +74,10 @@ void MountedVolume::queue_telling(const Change& change, NodeId shown_as) {
 std::optional<Telling> MountedVolume::next_telling() {
   Lock lock(mutex_);
   state_.telling.reset();
-  while (state_.tellings.empty() && !state_.tellings_ended) changed_.wait(mutex_);
+  changed_.notify_all();
+  while ((state_.tellings.empty() || state_.tellings_paused) && !state_.tellings_ended) {
+    changed_.wait(mutex_);
+  }
   if (state_.tellings_ended) return std::nullopt;
   state_.telling = std::move(state_.tellings.front());
   state_.tellings.pop_front();
@@ -86,6 +89,23 @@ void MountedVolume::end_tellings() {
   state_.tellings_ended = true;
   state_.telling.reset();
   state_.tellings.clear();
+  changed_.notify_all();
+}
+
+bool MountedVolume::pause_tellings(Moment until) {
+  Lock lock(mutex_);
+  state_.tellings_paused = true;
+  while (state_.telling && changed_.wait_until(mutex_, until)) {
+  }
+  if (!state_.telling) return true;
+  state_.tellings_paused = false;
+  changed_.notify_all();
+  return false;
+}
+
+void MountedVolume::resume_tellings() {
+  Lock lock(mutex_);
+  state_.tellings_paused = false;
   changed_.notify_all();
 }
 

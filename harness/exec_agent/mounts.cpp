@@ -55,13 +55,15 @@ class DaemonMounts final : public Mounts {
   }
 
   Result<bool> sleep(Moment deadline) override {
-    grpc::ClientContext context;
-    const auto wait = left(deadline, kFreezeWait);
-    set_deadline(context, wait);
-    v1::SuspendRequest request;
-    request.set_wait_ms(std::chrono::duration_cast<std::chrono::milliseconds>(wait / 2).count());
     v1::SuspendResponse response;
-    const grpc::Status status = stub_->Suspend(&context, request, &response);
+    const grpc::Status status = ask_also_successor([&] {
+      grpc::ClientContext context;
+      const auto wait = left(deadline, kFreezeWait);
+      set_deadline(context, wait);
+      v1::SuspendRequest request;
+      request.set_wait_ms(std::chrono::duration_cast<std::chrono::milliseconds>(wait / 2).count());
+      return stub_->Suspend(&context, request, &response);
+    });
     if (!status.ok()) return wire::to_error(status);
     return !response.deferred();
   }

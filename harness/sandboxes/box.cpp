@@ -128,6 +128,9 @@ std::string socket_of(const std::string& home) {
 std::string token_of(const std::string& home) {
   return home + "/mount/token";
 }
+std::string outer_socket_of(const std::string& home) {
+  return home + "/outer.sock";
+}
 
 Status prepare_box(const std::string& home, const SandboxSpec& spec, unsigned first_user) {
   const unsigned daemon = first_user;
@@ -174,14 +177,18 @@ Status remove_tree(const std::string& path) {
   return box_error(path);
 }
 
+std::string last_words(const std::string& home, const std::string& name) {
+  std::ifstream file(home + "/log/" + name);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (text.empty()) return text;
+  if (text.size() > kLastWordsBytes) text.erase(0, text.size() - kLastWordsBytes);
+  return "\n" + name + ": " + text;
+}
+
 std::string last_words(const std::string& home) {
   std::string words;
   for (const char* name : {"outer", "outboard-fuse", "outboard-exec", "inner"}) {
-    std::ifstream file(home + "/log/" + name);
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    if (text.empty()) continue;
-    if (text.size() > kLastWordsBytes) text.erase(0, text.size() - kLastWordsBytes);
-    words += std::string("\n") + name + ": " + text;
+    words += last_words(home, name);
   }
   return words;
 }

@@ -1,6 +1,5 @@
 #include "harness/sandboxes/namespaces.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "harness/sandboxes/exec_client.h"
 #include "harness/sandboxes/outer_start.h"
 #include "harness/sandboxes/record.h"
+#include "harness/sandboxes/replacing.h"
 
 namespace outboard::harness {
 namespace {
@@ -133,13 +133,6 @@ OuterPlan plan_of(const SandboxSpec& spec, unsigned first_user) {
   return plan;
 }
 
-std::string own_directory() {
-  std::array<char, 4096> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-  const std::string self(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  return self.substr(0, self.rfind('/'));
-}
-
 Status check_programs(const std::string& programs) {
   const std::string needed[] = {programs + "/outboard-outer", programs + "/outboard-inner",
                                 programs + "/outboard-exec", "/usr/bin/bwrap"};
@@ -166,7 +159,7 @@ Result<std::unique_ptr<Namespaces>> Namespaces::open(NamespacesConfig config) {
                      " bytes long, for sockets below it; choose a shorter one",
                  config.directory};
   }
-  if (config.programs.empty()) config.programs = own_directory();
+  if (config.programs.empty()) config.programs = programs_beside_this();
   if (auto found = check_programs(config.programs); !found) return std::move(found).error();
   for (const char* part : {"", "/users"}) {
     if (::mkdir((config.directory + part).c_str(), 0711) != 0 && errno != EEXIST) {
@@ -189,6 +182,13 @@ Result<std::unique_ptr<Namespaces>> Namespaces::open(NamespacesConfig config) {
   }
   if (!ended) return std::move(ended).error();
   return opened;
+}
+
+std::string programs_beside_this() {
+  std::array<char, 4096> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  const std::string self(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  return self.substr(0, self.rfind('/'));
 }
 
 std::string Namespaces::home_of(const SessionId& session) const {
@@ -335,16 +335,7 @@ Status Namespaces::destroy(const SessionId& session, Moment deadline) {
 }
 
 Result<std::vector<SessionId>> Namespaces::sessions() {
-  std::vector<SessionId> found;
-  DIR* directory = ::opendir(config_.directory.c_str());
-  if (directory == nullptr) {
-    return Error{Code::unavailable, "cannot list " + config_.directory, config_.directory};
-  }
-  while (const dirent* entry = ::readdir(directory)) {
-    if (const auto uuid = parse_uuid(entry->d_name)) found.push_back(SessionId{*uuid});
-  }
-  ::closedir(directory);
-  return found;
+  return sessions_in(config_.directory);
 }
 
 }  // namespace outboard::harness

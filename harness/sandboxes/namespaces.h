@@ -28,6 +28,9 @@ struct NamespacesConfig {
   FreezeBy freeze_by = FreezeBy::cgroup2;  // or what the machine has of those behind it
 };
 
+// The directory of the program that runs.
+std::string programs_beside_this();
+
 class Namespaces final : public Sandboxes {
  public:
   // unsupported: this machine or user cannot have them; the message says what is missing. Tries it

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 
@@ -21,7 +20,9 @@ constexpr int kStartFieldBehindName = 20;
 
 ProcessId identify(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  // Of a process that ends meanwhile the kernel says ESRCH, which getline does not throw.
+  std::string text;
+  std::getline(file, text, '\0');
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return ProcessId{pid, 0};
   std::istringstream fields(text.substr(name_end + 1));

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from deployment import BIN, Deployment, Mount, Program, mount_at  # noqa: E402
 
 OFFER, TERMS, BEGIN, TABLES, TAKEN, REFUSAL = range(1, 7)
-FORMAT = 5
+FORMAT = 6
 PAUSE_SECONDS = 5  # kHandoverPause
 HANDOVERS = 10
 site = None
@@ -624,13 +624,24 @@ class GoesOn(HandoverCase):
         self.eventually(lambda: self.status(mount)["connected"])
         self.assert_goes_on(mount)
 
-    def test_S12_a_daemon_that_tells_watchers_is_not_taken_over(self):
-        mount = self.mount("telling", "--inotify")
-        fresh = self.successor(mount)
+    def test_S12_who_could_not_tell_watchers_does_not_take_over(self):
+        place = os.path.join(site.root, "telling")
+        os.mkdir(place)
+        os.chown(place, 4321, 4321)
+        token, _ = site.mint("telling", "ada", ["memory"])
+        os.chown(token, 4321, 4321)
+        os.chmod(site.root + "/s", 0o666)
+        mount = Mount(site, "telling-views", ["memory"], token, "--user", "4321", "--inotify",
+                      control=place + "/control")
+        site.mounts.append(mount)
+        self.addCleanup(self.end_mount, mount)
+        self.assertTrue(mount.program.ready, mount.program.words())
+        fresh = self.successor(mount, before=["setpriv", "--reuid", "4321", "--regid", "4321", "--clear-groups"])
         self.assertEqual(fresh.process.wait(40), 1)
         self.assertIn("--inotify", fresh.words())
         self.eventually(lambda: "this daemon goes on" in mount.program.words())
         self.assert_goes_on(mount)
+        self.hand_over(mount)
 
     def test_S59_without_the_server_nothing_changes_hands(self):
         mount = self.mount("alone")

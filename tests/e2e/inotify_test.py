@@ -9,11 +9,12 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import Deployment  # noqa: E402
+from deployment import Deployment, Program  # noqa: E402
 
 SECONDS = 20  # an event that takes as long does not come
 NAMES = {0x2: "MODIFY", 0x4: "ATTRIB", 0x8: "CLOSE_WRITE", 0x20: "OPEN", 0x40: "MOVED_FROM", 0x80: "MOVED_TO",
@@ -69,6 +70,23 @@ def put(path, text):
 def get(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
+
+
+def holds(pid, secret):
+    """Whether the memory of a process has it."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            start, end = (int(place, 16) for place in line.split()[0].split("-"))
+            if "rw" not in line:
+                continue
+            for place in range(start, end, 1 << 20):
+                try:
+                    memory.seek(place)
+                    if secret in memory.read(min(end - place, (1 << 20) + len(secret))):
+                        return True
+                except OSError:
+                    break
+    return False
 
 
 class InotifyCase(unittest.TestCase):
@@ -175,6 +193,85 @@ class InotifyCase(unittest.TestCase):
         self.addCleanup(os.close, handle)
         mount.program.end(signal.SIGKILL)
         self.assertTrue(select.select([handle], [], [], SECONDS)[0], "it lives on")
+
+    def hand_over(self, mount):
+        """To a next daemon. While somebody is being told, the answer can be "try again"."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            fresh = Program(f"{mount.root}.next.log", ["outboard-fuse", "--take-over", mount.control])
+            if fresh.ready:
+                old, mount.program = mount.program, fresh
+                self.assertEqual(old.process.wait(10), 0, old.words())
+                return
+            self.assertEqual(fresh.process.wait(SECONDS), 1)
+            self.assertIn("try again", fresh.words())
+        raise AssertionError("nobody could take over")
+
+    def teller_of(self, mount):
+        return int(subprocess.check_output(["pgrep", "-P", str(mount.program.process.pid), "fuse-teller"]))
+
+    def test_S12_S59_each_change_is_told_once_whoever_is_the_daemon(self):
+        """Changes go on while daemons follow each other, and what is told is in order, and nowhere done."""
+        over, done = threading.Event(), []
+
+        def change():
+            while not over.is_set():
+                name = f"f{len(done)}"
+                put(f"{self.there}/{name}", "x")
+                os.rename(f"{self.there}/{name}", f"{self.there}/{name}.moved")
+                os.unlink(f"{self.there}/{name}.moved")
+                done.append(name)
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        self.addCleanup(over.set)
+        tellers = []
+        for _ in range(3):
+            tellers.append(os.pidfd_open(self.teller_of(site.b)))
+            self.addCleanup(os.close, tellers[-1])
+            rounds = len(done)
+            self.hand_over(site.b)
+            while len(done) < rounds + 5:
+                over.wait(0.01)
+        over.set()
+        thread.join()
+        put(f"{self.there}/end", "x")
+        seen = self.watcher.events("CREATE end")
+        told = [event for event in seen if event.split()[0] in ("CREATE", "MOVED_FROM", "MOVED_TO", "DELETE")]
+        wanted = [event for name in done for event in
+                  (f"CREATE {name}", f"MOVED_FROM {name}", f"MOVED_TO {name}.moved", f"DELETE {name}.moved")]
+        self.assertEqual(told, wanted + ["CREATE end"])
+        self.assertEqual(os.listdir(self.here), ["end"])
+        self.assertEqual(os.listdir(self.there), ["end"])
+        for teller in tellers:
+            self.assertTrue(select.select([teller], [], [], SECONDS)[0], "a former daemon's teller lives on")
+
+    def test_S12_S59_what_waits_to_be_told_is_told_by_the_next_daemon(self):
+        """While somebody is being told, nobody takes over; and what came meanwhile is told once."""
+        teller = os.pidfd_open(self.teller_of(site.b))
+        self.addCleanup(os.close, teller)
+        signal.pidfd_send_signal(teller, signal.SIGSTOP)
+        try:
+            names = [f"f{number}" for number in range(20)]
+            for name in names:
+                put(f"{self.there}/{name}", "x")
+            site.meet("memory", site.b)
+            fresh = Program(f"{site.b.root}.next.log", ["outboard-fuse", "--take-over", site.b.control])
+            self.assertEqual(fresh.process.wait(SECONDS), 1)
+            self.assertIn("try again", fresh.words())
+        finally:
+            signal.pidfd_send_signal(teller, signal.SIGCONT)
+        self.hand_over(site.b)
+        seen = self.watcher.events(f"CREATE {names[-1]}")
+        self.assertEqual([event for event in seen if event.startswith("CREATE")], [f"CREATE {name}" for name in names])
+
+    def test_S12_S60_the_next_teller_has_no_token(self):
+        mount = site.add_mount("next", "bob", ["memory"], "--inotify")
+        with open(mount.words[mount.words.index("--token-file") + 1], "rb") as file:
+            token = file.read().strip()
+        self.hand_over(mount)
+        self.assertTrue(holds(mount.program.process.pid, token), "it is not looked for where it can be found")
+        self.assertFalse(holds(self.teller_of(mount), token))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,15 @@ orphans() {
     where session = '$1' and kind in ('call_intended', 'call_finished', 'call_lost', 'call_denied')
     group by 1 having count(*) filter (where kind = 'call_intended') <> 1 or count(*) <> 2) as odd"
 }
+# replaces_daemons SESSION: of all sandboxes, that one among them.
+replaces_daemons() {
+  "$OUTBOARD_BIN/outboard-harness" replace-daemons --sandboxes "$dir/sandboxes" >"$root/replaced" &&
+    grep -qx "$1: replaced" "$root/replaced"
+}
+not_replaced() {
+  ! "$OUTBOARD_BIN/outboard-harness" replace-daemons --sandboxes "$dir/sandboxes" "$1" 2>"$root/replaced" &&
+    grep -q "has no running sandbox here" "$root/replaced"
+}
 # Two of the long command's six steps are done.
 in_the_middle() {
   local count
@@ -88,6 +97,7 @@ check "bob does not see ada's session" bash -c "! env -u OUTBOARD_TOKEN \
   OUTBOARD_TOKEN_FILE='$dir/run/token-b' '$OUTBOARD_BIN/outboard' session list | grep -q '$first'"
 sql "update outboard.skill_files set content = content || E'\nHouse rule: CONCURRENTLY.\n'
   where org = 'acme' and path = '/sql-migrations-review/SKILL.md'"
+check "mount daemons of frozen sandboxes are replaced" replaces_daemons "$first"
 check "a thawed sandbox shows what SQL changed meanwhile" \
   go_on review_and_remember "$first" "Is there anything new?"
 
@@ -107,6 +117,17 @@ check "its true result was taken" grep -q 'done: count.txt has 6 lines' "$root/l
 check "it was taken over" test "$(sql "select count(*) from outboard.events
   where session = '$second' and kind = 'claimed'")" -ge 2
 check "each call has one result" test "$(orphans "$second")" = 0
+
+# ── [S59] Another mount daemon in the middle of a command ───────────────────────────────────────────────
+
+rm -f "$root/long_command.said"
+run ada long_command "Take your time." &
+watching=$!
+check "the command runs" soon in_the_middle
+check "its mount daemon is replaced" replaces_daemons "$(id_of long_command)"
+check "the session goes on to its end" wait "$watching"
+check "with the command's result" grep -q 'done: count.txt has 6 lines' "$root/long_command.said"
+check "whose sandbox does not run is told" not_replaced 00000000-0000-4000-8000-000000000000
 
 # ── [S23] [S24] kill -9 of a sandbox in the middle of a command ───────────────────────────────────────────────
 

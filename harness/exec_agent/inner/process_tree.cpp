@@ -9,7 +9,6 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -29,7 +28,9 @@ struct Process {
 // "12 (any name) S 4 …": the name may contain anything, so the last parenthesis counts.
 bool read_process(const char* pid, Process& process) {
   std::ifstream file("/proc/" + std::string(pid) + "/stat");
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  // Of a process that ends meanwhile the kernel says ESRCH, which getline does not throw.
+  std::string text;
+  std::getline(file, text, '\0');
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return false;
   int parent = 0;

@@ -76,6 +76,13 @@ bool become_user(const Launch& plan) {
          ::setresuid(plan.user, plan.user, plan.user) == 0 && keep_capabilities(plan.capabilities);
 }
 
+std::vector<char*> pointers_to(const std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (const auto& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 [[noreturn]] void become(const Launch& plan) {
   ::setsid();
   ::umask(022);
@@ -85,12 +92,15 @@ bool become_user(const Launch& plan) {
   if (!enter_cgroup(plan.cgroup) || !place_descriptors(plan)) ::_exit(126);
   if (!limit_processes(plan) || !become_user(plan)) ::_exit(126);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  std::vector<char*> arguments;
-  for (const auto& word : plan.command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  std::string path = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-  std::array<char*, 2> environment{path.data(), nullptr};
-  ::execve(arguments[0], arguments.data(), environment.data());
+  std::vector<char*> arguments = pointers_to(plan.command);
+  std::vector<std::string> words = plan.environment;
+  words.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+  std::vector<char*> environment = pointers_to(words);
+  if (plan.program < 0) {
+    ::execve(arguments[0], arguments.data(), environment.data());
+  } else if (::fcntl(plan.program, F_SETFD, FD_CLOEXEC) == 0) {
+    ::fexecve(plan.program, arguments.data(), environment.data());
+  }
   ::_exit(127);
 }
 

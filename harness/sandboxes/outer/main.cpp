@@ -5,19 +5,18 @@
 //
 // What always holds: agent and inner layer live and die together (a command whose agent is gone is
 // killed, not left unwatched), and are started anew as long as that helps; the mount daemon's end
-// is the sandbox's. SIGTERM ends it in order: commands first, then the mounts with what they have
-// not saved yet. One thread, no privileges on the host but what its maker left it: mounting and
-// uids.
+// is the sandbox's, unless another has taken over from it [S59]. SIGTERM ends it in order: commands
+// first, then the mounts with what they have not saved yet. One thread, no privileges on the host
+// but what its maker left it: mounting and uids.
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -27,43 +26,21 @@
 
 #include "core/limits.h"
 #include "harness/sandboxes/outer/launch.h"
+#include "harness/sandboxes/outer/mount_daemon.h"
 #include "harness/sandboxes/outer/outer_plan.h"
+#include "harness/sandboxes/outer/ready_pipe.h"
 
 using namespace outboard;
 using namespace outboard::harness;
 
 namespace {
 
-constexpr int kReadyWait_ms = 20'000;
-constexpr int kDaemonEndWait_ms = 10'000;
 // Agents that die without having been ready: it will not get better.
 constexpr int kFailedPairsMax = 3;
 
 void say(std::string_view text) {
   std::fprintf(stderr, "outboard-outer: %.*s\n", static_cast<int>(text.size()), text.data());
 }
-
-// A line on the read end says that a program is ready; its end without one, that it is not.
-struct ReadyPipe {
-  int read = -1;
-  int write = -1;
-
-  bool open() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-    read = ends[0];
-    write = ends[1];
-    return true;
-  }
-  bool wait() {
-    ::close(write);
-    pollfd ready{read, POLLIN, 0};
-    char first = 0;
-    const bool said = ::poll(&ready, 1, kReadyWait_ms) == 1 && ::read(read, &first, 1) == 1;
-    ::close(read);
-    return said;
-  }
-};
 
 class Outer {
  public:
@@ -73,16 +50,15 @@ class Outer {
 
  private:
   bool begin();
-  bool start_daemon();
   bool start_pair();
   void end_pair();
-  void end_daemon();
   void say_ready();
   bool await_end();  // true: go on with a new pair
+  bool reap();
 
   const OuterPlan plan_;
+  MountDaemon daemon_{plan_};
   int signals_ = -1;
-  pid_t daemon_ = -1;
   pid_t inner_ = -1;
   pid_t agent_ = -1;
   bool told_ready_ = false;
@@ -101,24 +77,6 @@ bool Outer::begin() {
     return false;
   char go = 0;
   return signals_ >= 0 && ::read(plan_.go_fd, &go, 1) == 1 && ::close(plan_.go_fd) == 0;
-}
-
-bool Outer::start_daemon() {
-  if (plan_.views.empty()) return true;
-  ReadyPipe ready;
-  if (!ready.open()) return false;
-  Launch daemon;
-  daemon.command = daemon_command(plan_, 3);
-  daemon.user = plan_.daemon_user;
-  daemon.keep = {{ready.write, 3}};
-  // To mount, and to open a /dev/fuse that is root's alone, as it is on some machines.
-  daemon.capabilities = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE};
-  daemon.log = "/box/log/outboard-fuse";
-  daemon_ = launch(daemon);
-  if (daemon_ < 0 || !ready.wait()) return false;
-  // The control socket is the daemon's; the agent may ask for barriers.
-  return ::chown("/box/mount/control", plan_.daemon_user, plan_.agent_user) == 0 &&
-         ::chmod("/box/mount/control", 0660) == 0;
 }
 
 bool Outer::start_pair() {
@@ -172,18 +130,6 @@ void Outer::end_pair() {
   kill_and_reap(inner_);
 }
 
-void Outer::end_daemon() {
-  if (daemon_ <= 0) return;
-  ::kill(daemon_, SIGTERM);
-  sigset_t child;
-  ::sigemptyset(&child);
-  ::sigaddset(&child, SIGCHLD);
-  const timespec wait{kDaemonEndWait_ms / 1000, 0};
-  while (::waitpid(daemon_, nullptr, WNOHANG) == 0) {
-    if (::sigtimedwait(&child, nullptr, &wait) < 0 && errno != EINTR) break;
-  }
-}
-
 void Outer::say_ready() {
   if (told_ready_) return;
   told_ready_ = true;
@@ -193,30 +139,39 @@ void Outer::say_ready() {
 
 bool Outer::await_end() {
   while (true) {
+    const auto daemon = daemon_.watched();
+    std::array<pollfd, 5> news{pollfd{signals_, POLLIN, 0}};
+    std::copy(daemon.begin(), daemon.end(), news.begin() + 1);
+    if (::poll(news.data(), news.size(), -1) < 0 && errno != EINTR) return false;
+    // Before anybody is reaped: who spoke is known by its number.
+    if (!daemon_.look()) {
+      say("the mount daemon has ended, and the sandbox with it");
+      return false;
+    }
+    if (news[0].revents == 0) continue;
     signalfd_siginfo signal{};
     if (::read(signals_, &signal, sizeof signal) != sizeof signal) return false;
     if (signal.ssi_signo == SIGTERM) return false;
-    bool pair_ended = false;
-    while (true) {
-      const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
-      if (pid <= 0) break;
-      if (pid == daemon_) {
-        say("the mount daemon has ended, and the sandbox with it");
-        daemon_ = -1;
-        return false;
-      }
-      if (pid == agent_ || pid == inner_) pair_ended = true;
-      if (pid == agent_) agent_ = -1;
-      if (pid == inner_) inner_ = -1;
-    }
-    if (pair_ended) return true;
+    if (reap()) return true;
+  }
+}
+
+// True: one of the pair has ended.
+bool Outer::reap() {
+  bool pair_ended = false;
+  while (true) {
+    const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
+    if (pid <= 0) return pair_ended;
+    if (pid == agent_ || pid == inner_) pair_ended = true;
+    if (pid == agent_) agent_ = -1;
+    if (pid == inner_) inner_ = -1;
   }
 }
 
 int Outer::live() {
   if (!begin()) return 1;
   int failed = 0;
-  bool go_on = start_daemon();
+  bool go_on = daemon_.start();
   if (!go_on) say("the mount daemon did not become ready; see log/outboard-fuse");
   while (go_on) {
     if (start_pair()) {
@@ -229,7 +184,7 @@ int Outer::live() {
     }
     end_pair();
   }
-  end_daemon();
+  daemon_.end();
   return 0;
 }
 

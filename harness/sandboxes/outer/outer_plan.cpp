@@ -136,6 +136,10 @@ std::vector<std::string> daemon_command(const OuterPlan& plan, int ready_fd) {
   return words;
 }
 
+std::vector<std::string> successor_command() {
+  return {"/programs/outboard-fuse", "--take-over", "/box/mount/control"};
+}
+
 std::vector<std::string> agent_command(const OuterPlan& plan, int inner_fd, int ready_fd) {
   Words words{"/programs/outboard-exec",
               "--socket",

@@ -3,7 +3,9 @@
 // Within the outer layer the sandbox's directory is /box:
 //   /box/workspace            the commands' user's
 //   /box/views/N              where the mount daemon mounts view N
-//   /box/mount                the mount daemon's: token, control socket
+//   /box/mount                the mount daemon's: token, control socket, and the one on which it
+//                             says who goes on as the daemon
+//   /box/outer.sock           root's: who asks for another daemon (replace_words.h)
 //   /box/exec, /box/run       the exec agent's: what it keeps; its socket
 //   /box/etc, /box/log        root's: files for the inner root; what the programs say
 // and /programs has Outboard's programs, /cgroup the inner layer's cgroup.
@@ -45,8 +47,9 @@ std::vector<std::string> arguments_of(const OuterPlan& plan);
 // Of a view inside another: below that one's.
 std::string view_mountpoint(const OuterPlan& plan, std::size_t index);
 
-// The command lines of the three programs.
+// The command lines of the programs.
 std::vector<std::string> daemon_command(const OuterPlan& plan, int ready_fd);
+std::vector<std::string> successor_command();  // of any mount daemon
 std::vector<std::string> agent_command(const OuterPlan& plan, int inner_fd, int ready_fd);
 std::vector<std::string> inner_command(const OuterPlan& plan);
 
