@@ -91,10 +91,11 @@ Status MountedVolume::await_settled(Seq seq, Moment deadline) {
         store_.settle(RequestScope::call(std::min(lapse, deadline)), volume_.id, asked);
     Lock lock(mutex_);
     state_.settling = false;
-    // A server that does not know of it shows no more than it did: a regular register.
-    if (settled || settled.error().code == Code::unsupported) state_.unsettled.settled(asked);
+    // A server that does not know of it leaves the mount with what it had: a regular register.
+    const bool over = settled || settled.error().code == Code::unsupported;
+    if (over) state_.unsettled.settled(asked);
     changed_.notify_all();
-    if (settled || clock_.now() >= lapse) continue;
+    if (over || clock_.now() >= lapse) continue;
     if (clock_.now() >= deadline) return not_settled(seq);
     if (settled.error().code != Code::unavailable) return settled;
     wait_for_change(std::min({lapse, deadline, clock_.now() + kRpcRetryAfter}));

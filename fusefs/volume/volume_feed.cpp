@@ -19,7 +19,8 @@ void MountedVolume::absorb_feed(const FeedItem& item) {
       if (change.seq <= state_.tree.seq()) continue;
       Source source;
       source.from_feed = true;
-      source.own = change.origin.client == numbers_.client();
+      source.own =
+          change.origin.client == numbers_.client() && state_.own.contains(change.origin.number);
       source.announce = true;
       if (source.own) {
         source.number = change.origin.number;
@@ -32,6 +33,10 @@ void MountedVolume::absorb_feed(const FeedItem& item) {
         }
       }
       absorb(change, source, notices);
+    }
+    // Not sooner: a request's changes come in one item.
+    for (const Change& change : item.changes) {
+      if (change.origin.client == numbers_.client()) state_.own.erase(change.origin.number);
     }
     state_.tree.feed_passed(item.upto);
     shrink(notices);

@@ -13,8 +13,8 @@ namespace outboard::fusefs {
 template <class Pack>
 void MountedVolume::describe_state(Pack& pack, State& state) {
   pack(state.tree, state.inodes, state.history, state.handles, state.next_handle, state.files,
-       state.publishers, state.announce_own, state.posted, state.frozen, state.removed_xattrs,
-       state.tellings);
+       state.publishers, state.own, state.announce_own, state.posted, state.frozen,
+       state.removed_xattrs, state.tellings);
 }
 
 // Who waits for a lock asks for it again through the successor. Whether the store grants it to this

@@ -36,24 +36,28 @@ Result<Outcome> MountedVolume::commit(const Op& op, bool announce) {
   batch.request = numbers_.begin();
   batch.acknowledged = numbers_.acknowledged();
   batch.steps.push_back({op, {}});
-  if (announce) {
+  {
     Lock lock(mutex_);
-    state_.announce_own.insert(batch.request.number);
+    state_.own.insert(batch.request.number);
+    if (announce) state_.announce_own.insert(batch.request.number);
   }
   auto applied = store_.apply(RequestScope::call(write_deadline()), volume_.id, batch);
   numbers_.end(batch.request.number);
   if (!applied) {
-    if (is_in_doubt(applied.error())) {
-      // It may have happened or still happen. Should the feed tell of it, the kernel must be told.
+    const bool in_doubt = is_in_doubt(applied.error());
+    {
       Lock lock(mutex_);
-      state_.announce_own.insert(batch.request.number);
+      // It may have happened or still happen. Should the feed tell of it, the kernel must be told.
+      if (in_doubt) state_.announce_own.insert(batch.request.number);
+      if (!in_doubt) state_.own.erase(batch.request.number);
     }
-    if (is_in_doubt(applied.error())) announce_doubt(op);
+    if (in_doubt) announce_doubt(op);
     return std::move(applied).error();
   }
   {
     Lock lock(mutex_);
     state_.unsettled.settled(applied->last);  // before it was answered
+    if (!applied->last) state_.own.erase(batch.request.number);
     changed_.notify_all();
   }
   Outcome outcome = std::move(applied->outcomes.front());

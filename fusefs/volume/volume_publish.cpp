@@ -171,6 +171,7 @@ bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
     batch->steps.push_back({times, {}});
   }
   state_.publishers[batch->request.number] = node;
+  state_.own.insert(batch->request.number);
   file.parcels.push_back({std::move(batch), std::exchange(file.top, {}), std::nullopt, Fate::stored,
                           std::exchange(file.modified, std::nullopt)});
   file.times_set = false;
@@ -214,6 +215,7 @@ Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applie
       state_.publishers.erase(number);
       numbers_.end(number);
     }
+    if (answer ? !answer->last : !open) state_.own.erase(number);
     changed_.notify_all();
     drop_if_idle(node);
   }

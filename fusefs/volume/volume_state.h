@@ -33,8 +33,11 @@ struct VolumeState {
   std::map<NodeId, Xattrs> removed_xattrs;  // of removed files that are open, once one is changed
   std::map<std::uint64_t, NodeId> publishers;  // request number → the node id it publishes for
   std::multiset<NodeId> leaving;               // whose name this mount is taking away
-  std::set<std::uint64_t> announce_own;        // own requests the kernel does not know the fate of
-  Seq posted;                                  // notices of the feed up to here were posted
+  // Requests of this view of which the feed has not told yet: another view of the daemon may show
+  // the same volume.
+  std::set<std::uint64_t> own;
+  std::set<std::uint64_t> announce_own;  // own requests the kernel does not know the fate of
+  Seq posted;                            // notices of the feed up to here were posted
   bool stale = false;
   bool frozen = false;
   HeldLocks locks;

@@ -52,6 +52,24 @@ TEST_F(VolumeTest, AKernelThatRemembersIsSaidToUntilItHasForgotten) {
   }
 }
 
+// [S7, S50] A server that does not know how far other mounts have come is served as it was.
+TEST_F(VolumeTest, AnOlderServersStrictVolumeIsShown) {
+  class OlderStore final : public tests::FrozenStore {
+   public:
+    using FrozenStore::FrozenStore;
+    Status settle(const Call& call, VolumeId volume, Seq seq) override {
+      return Store::settle(call, volume, seq);
+    }
+  };
+  VolumeSettings strict;
+  strict.strict = true;
+  store_.add_volume("acme/ledger", strict);
+  OlderStore server(store_);
+  Seat seat(server, clock_, "acme/ledger");
+  seat->set_stale(false);
+  EXPECT_EQ(seat->lookup(kRootId, "none").error().code, Code::not_found);
+}
+
 // [S7] Whom the store does not count has no lease to believe in: it asks each time.
 TEST_F(VolumeTest, WhoIsNotCountedAsksEachTime) {
   VolumeSettings strict;

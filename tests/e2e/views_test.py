@@ -88,6 +88,24 @@ class ViewsCase(unittest.TestCase):
         return said
 
 
+class Twice(ViewsCase):
+    def test_S5_two_views_of_one_volume_in_one_daemon_hear_of_each_other(self):
+        self.views("add", f"{self.at('a')}=acme/memory:rw")
+        one, other = self.memory, self.at("a")
+        for number in range(10):
+            name = f"twice{number}"
+            self.assertFalse(os.path.exists(os.path.join(other, name)))
+            put(os.path.join(one, name), "made")
+            self.views("barrier")
+            self.assertEqual(get(os.path.join(other, name)), "made")
+            put(os.path.join(other, name), "overwritten")
+            self.views("barrier")
+            self.assertEqual(get(os.path.join(one, name)), "overwritten")
+            os.unlink(os.path.join(one, name))
+            self.views("barrier")
+            self.assertFalse(os.path.exists(os.path.join(other, name)))
+
+
 class Set(ViewsCase):
     def test_S62_views_come_and_go_while_the_rest_is_in_use(self):
         with open(os.path.join(self.memory, "open"), "w", encoding="utf-8") as held:
