@@ -55,7 +55,10 @@ class Detour:
         self.loop.run_forever()
 
     async def serve(self, reader, writer):
-        there, back = await asyncio.open_unix_connection(self.to)
+        try:
+            there, back = await asyncio.open_unix_connection(self.to)
+        except OSError:  # the server is away
+            return writer.close()
         await asyncio.gather(self.carry(reader, back, lambda: 0), self.carry(there, writer, lambda: self.late))
 
     @staticmethod
