@@ -50,7 +50,8 @@ class WatchStream::Held final : public Subscription {
   bool counted() const override {
     const Lock lock(stream_.mutex_);
     const auto line = stream_.lines_.find(key_);
-    return line != stream_.lines_.end() && line->second.confirmed && stream_.counted_;
+    return line != stream_.lines_.end() && line->second.confirmed && stream_.counted_ &&
+           !stream_.frozen_;
   }
 
  private:
@@ -112,7 +113,6 @@ Result<std::unique_ptr<Subscription>> WatchStream::subscribe(Moment deadline, Vo
 void WatchStream::set_frozen(bool frozen) {
   const Lock lock(mutex_);
   frozen_ = frozen;
-  if (frozen) counted_ = false;
   changed_.notify_all();
 }
 
@@ -246,7 +246,7 @@ void WatchStream::take(const v1::WatchResponse& response, const std::string& tok
     }
     case v1::WatchResponse::kState: {
       const Lock lock(mutex_);
-      counted_ = !frozen_ && response.state().state() == v1::WATCHER_STATE_LIVE;
+      counted_ = !said_frozen_ && response.state().state() == v1::WATCHER_STATE_LIVE;
       return;
     }
     case v1::WatchResponse::kChanges: return take_changes(response.changes());
@@ -443,6 +443,7 @@ std::optional<v1::WatchRequest> WatchStream::next_request(Moment at, Moment& loo
   }
   if (said_frozen_ != frozen_) {
     said_frozen_ = frozen_;
+    counted_ = false;  // until the server has heard it
     request.mutable_state()->set_state(state);
     return request;
   }

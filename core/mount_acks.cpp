@@ -70,16 +70,34 @@ void MountAcks::count(Mounts& mounts, const Mount& mount, bool in) {
 
 void MountAcks::set_strict(VolumeId volume, bool strict) {
   const Lock lock(mutex_);
-  if (strict) {
-    strict_.insert(volume);
-  } else {
-    strict_.erase(volume);
-  }
+  strict_[volume] = strict;
 }
 
 bool MountAcks::is_strict(VolumeId volume) const {
   const Lock lock(mutex_);
+  const auto known = strict_.find(volume);
+  return known != strict_.end() && known->second;
+}
+
+bool MountAcks::knows(VolumeId volume) const {
+  const Lock lock(mutex_);
   return strict_.contains(volume);
+}
+
+std::uint64_t MountAcks::looks() const {
+  const Lock lock(mutex_);
+  return looks_;
+}
+
+void MountAcks::learn_strict(VolumeId volume, bool strict, std::uint64_t looks) {
+  const Lock lock(mutex_);
+  if (looks == looks_) strict_.emplace(volume, strict);
+}
+
+void MountAcks::forget_strict() {
+  const Lock lock(mutex_);
+  ++looks_;
+  strict_.clear();
 }
 
 Moment MountAcks::clear_at(const Mounts& mounts, Moment now) const {

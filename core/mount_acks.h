@@ -33,9 +33,14 @@ class MountAcks {
   void set_frozen(VolumeId volume, Key mount, bool frozen);
   void leave(VolumeId volume, Key mount, Moment now);
 
-  // Whether the volume is strict, as was seen last.
+  // Whether the volume is strict, as was seen last. Who knows may be told that it has changed, and
+  // then knows nothing until it is seen again; what was looked up before that is not taken.
   void set_strict(VolumeId volume, bool strict);
   bool is_strict(VolumeId volume) const;
+  bool knows(VolumeId volume) const;
+  std::uint64_t looks() const;
+  void learn_strict(VolumeId volume, bool strict, std::uint64_t looks);
+  void forget_strict();
 
   // Whether every mount has acknowledged `seq`, is frozen, or has left long enough ago.
   bool settled(VolumeId volume, Seq seq, Moment now) const;
@@ -71,7 +76,8 @@ class MountAcks {
   mutable Mutex mutex_;
   Condition changed_;
   std::map<VolumeId, Mounts> volumes_ GUARDED_BY(mutex_);
-  std::set<VolumeId> strict_ GUARDED_BY(mutex_);
+  std::map<VolumeId, bool> strict_ GUARDED_BY(mutex_);
+  std::uint64_t looks_ GUARDED_BY(mutex_) = 0;  // counts forget_strict()
   Key last_key_ GUARDED_BY(mutex_) = 0;
   std::uint64_t changes_ GUARDED_BY(mutex_) = 0;
 };

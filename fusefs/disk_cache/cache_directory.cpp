@@ -25,6 +25,7 @@ namespace {
 // never change: they say where an entry is.
 constexpr std::size_t kShards = 64;
 constexpr std::size_t kDirectories = 16;  // of a shard
+constexpr int kDirectoryTries = 3;        // to make one that others take away
 constexpr std::uint64_t kDiskBlockBytes = 4'096;
 constexpr const char* kUsage = "usage";
 constexpr std::string_view kTemporary = ".";  // begins no entry's name
@@ -235,7 +236,8 @@ Status CacheDirectory::write_file(const EntryName& name, std::string_view bytes)
                     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   };
   int made = make();
-  if (made < 0 && errno == ENOENT) {
+  // Another daemon that makes room takes a directory that it finds empty.
+  for (int tries = 0; made < 0 && errno == ENOENT && tries < kDirectoryTries; ++tries) {
     (void)::mkdirat(descriptor_, path_of(shard_of(name)).c_str(), 0700);
     (void)::mkdirat(descriptor_, directory.c_str(), 0700);
     made = make();

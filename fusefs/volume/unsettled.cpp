@@ -13,6 +13,7 @@ void Unsettled::begin(Seq seq, Moment now) {
 }
 
 void Unsettled::note(const Change& change, Moment now) {
+  pass(now);
   if (change.seq <= settled_ || change.seq <= begun_) return;
   if (!arrivals_.empty() && change.seq <= arrivals_.back().seq) return;  // heard of already
   Arrival arrival{change.seq, now, {change.node.inode}, {}};

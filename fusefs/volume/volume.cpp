@@ -145,6 +145,7 @@ Result<Shown> MountedVolume::lookup(NodeId directory, std::string_view name) {
   }
   if (auto current = prove_current(); !current) return std::move(current).error();
   if (HistoryTable::owns(directory) || (directory == kRootId && name == kHistoryName)) {
+    if (auto settled = await_all_settled(); !settled) return std::move(settled).error();
     return lookup_history(directory, name);
   }
   const Moment deadline = read_deadline();
@@ -186,7 +187,10 @@ void MountedVolume::forget(NodeId node, std::uint64_t lookups) {
 Result<std::vector<Listed>> MountedVolume::list(NodeId directory, std::uint64_t cookie,
                                                 std::size_t limit, bool plus) {
   if (auto current = prove_current(); !current) return std::move(current).error();
-  if (HistoryTable::owns(directory)) return list_history(directory, cookie, limit, plus);
+  if (HistoryTable::owns(directory)) {
+    if (auto settled = await_all_settled(); !settled) return std::move(settled).error();
+    return list_history(directory, cookie, limit, plus);
+  }
   if (Mountpoints::owns(directory)) return std::vector<Listed>{};  // another view covers it
   const Moment deadline = read_deadline();
   const Stay stay(*this);

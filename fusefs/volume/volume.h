@@ -11,7 +11,7 @@
 //    try, put beside the file as a conflict copy, or reported in the log: never lost unsaid. [S2]
 //
 // Any thread may call any verb; destroy it only after the last of them has returned.
-// Lock order: one lock; the Invalidator is called without it.
+// Lock order: one lock, before the store's (counted_); the Invalidator is called without it.
 #pragma once
 
 #include <algorithm>
@@ -231,7 +231,7 @@ class MountedVolume {
   void watch_sleep(std::function<bool()> slept) { slept_ = std::move(slept); }
   // Asked by stale(), too; before any verb.
   void watch_connection(std::function<bool()> connected) { connected_ = std::move(connected); }
-  // Asked for the lease of a strict volume; nothing: always. [S7]
+  // Asked for the lease of a strict volume; without it, there is none. Under the lock. [S7]
   void watch_counted(std::function<bool()> counted);
   // Since when the server is heard without a silence that costs the lease of locks; Moment::max():
   // it is silent. Before any verb; without it, always.
@@ -347,6 +347,8 @@ class MountedVolume {
   Status await_settled(Seq seq, Moment deadline);
   // So that the node may be shown as it is.
   Status await_node_settled(NodeId node);
+  Status await_all_settled() { return strict_ ? await_settled(seq(), read_deadline()) : success(); }
+  Status await_answer_settled(Moment deadline);
   bool forget_all();
   void await_waking();
   Status check_writable() const;
@@ -564,7 +566,7 @@ class MountedVolume {
   mutable Condition changed_;  // the feed has moved, or a publish has ended
   State state_ GUARDED_BY(mutex_);
   std::function<void()> wake_ GUARDED_BY(mutex_);
-  std::function<bool()> counted_ GUARDED_BY(mutex_);
+  std::function<bool()> counted_ GUARDED_BY(mutex_) = [] { return false; };
   LockThreads lock_threads_;
   SiblingThreads sibling_threads_;
 };

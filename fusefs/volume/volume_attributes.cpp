@@ -236,6 +236,7 @@ Result<std::string> MountedVolume::xattr(NodeId node, std::string_view name) {
   if (HistoryTable::owns(node) && name.starts_with(kOwnPrefix)) return xattr_past(node, name);
   if (HistoryTable::owns(node)) return value_in(xattrs_past(node), name);
   if (Mountpoints::owns(node)) return no_xattr(name);
+  if (auto settled = await_node_settled(node); !settled) return std::move(settled).error();
   Node found;
   {
     Lock lock(mutex_);

@@ -52,7 +52,7 @@ Status MountedVolume::prove_current() {
   {
     Lock lock(mutex_);
     if (!state_.stale && asked < state_.current_until) return success();
-    counted = !counted_ || counted_();
+    counted = counted_();
   }
   const Moment deadline = read_deadline();
   auto now = store_.describe(RequestScope::call(deadline), volume_.id);
@@ -70,10 +70,10 @@ Status MountedVolume::prove_current() {
 }
 
 // What this mount has heard of some other may not have yet: shown here first, it would be missed
-// there by whoever was told of it by a program here. One asks for all that wait. [S7, D44]
+// there by whoever was told of it by a program here. One asks at a time, for what it needs and no
+// more: of newer changes this mount may not have told its own kernel yet. [S7, D44]
 Status MountedVolume::await_settled(Seq seq, Moment deadline) {
   for (;;) {
-    Seq asked;
     Moment lapse;
     {
       Lock lock(mutex_);
@@ -81,23 +81,23 @@ Status MountedVolume::await_settled(Seq seq, Moment deadline) {
       if (!state_.unsettled.holds(seq)) return success();
       lapse = state_.unsettled.lapse(seq);
       if (state_.settling) {
-        if (wait_for_change(std::min(lapse, deadline)) || lapse <= deadline) continue;
+        if (wait_for_change(std::min(lapse, deadline))) continue;
+        if (lapse <= deadline && !RequestScope::given_up()) continue;
         return not_settled(seq);
       }
       state_.settling = true;
-      asked = std::max(seq, state_.tree.seq());
     }
     const Status settled =
-        store_.settle(RequestScope::call(std::min(lapse, deadline)), volume_.id, asked);
+        store_.settle(RequestScope::call(std::min(lapse, deadline)), volume_.id, seq);
     Lock lock(mutex_);
     state_.settling = false;
     // A server that does not know of it leaves the mount with what it had: a regular register.
     const bool over = settled || settled.error().code == Code::unsupported;
-    if (over) state_.unsettled.settled(asked);
+    if (over) state_.unsettled.settled(seq);
     changed_.notify_all();
     if (over || clock_.now() >= lapse) continue;
     if (clock_.now() >= deadline) return not_settled(seq);
-    if (settled.error().code != Code::unavailable) return settled;
+    if (settled.error().code != Code::unavailable || RequestScope::given_up()) return settled;
     wait_for_change(std::min({lapse, deadline, clock_.now() + kRpcRetryAfter}));
   }
 }
@@ -109,11 +109,22 @@ Status MountedVolume::await_node_settled(NodeId node) {
     {
       Lock lock(mutex_);
       const Binding* binding = state_.inodes.find(node);
-      if (binding != nullptr && !binding->pinned) last = state_.unsettled.of_node(binding->inode);
+      if (binding != nullptr && !binding->pinned) {
+        // A directory's links and times are changed by its names.
+        last = std::max(state_.unsettled.of_node(binding->inode),
+                        state_.unsettled.of_names_in(binding->inode));
+      }
     }
     if (!last) return success();
     if (auto settled = await_settled(last, deadline); !settled) return settled;
   }
+}
+
+// What the store has answered from, this mount shows, and no other anything older.
+Status MountedVolume::await_answer_settled(Moment deadline) {
+  if (!strict_) return success();
+  if (auto reached = reach_head(deadline); !reached) return reached;
+  return await_settled(seq(), deadline);
 }
 
 void MountedVolume::watch_counted(std::function<bool()> counted) {

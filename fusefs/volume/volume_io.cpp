@@ -126,6 +126,7 @@ Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::st
 }
 
 Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::uint64_t size) {
+  if (auto settled = await_node_settled(node); !settled) return std::move(settled).error();
   VersionRef version;
   std::vector<Span> spans;
   {

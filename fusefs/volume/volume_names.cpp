@@ -52,6 +52,7 @@ Result<Outcome> MountedVolume::commit(const Op& op, bool announce) {
       if (!in_doubt) state_.own.erase(batch.request.number);
     }
     if (in_doubt) announce_doubt(op);
+    if (!in_doubt) (void)await_answer_settled(write_deadline());
     return std::move(applied).error();
   }
   {
@@ -59,6 +60,9 @@ Result<Outcome> MountedVolume::commit(const Op& op, bool announce) {
     state_.unsettled.settled(applied->last);  // before it was answered
     if (!applied->last) state_.own.erase(batch.request.number);
     changed_.notify_all();
+  }
+  if (!applied->last) {  // it is there already
+    if (auto settled = await_answer_settled(write_deadline()); !settled) return settled.error();
   }
   Outcome outcome = std::move(applied->outcomes.front());
   absorb_outcome(op, outcome, announce);

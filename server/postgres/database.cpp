@@ -122,6 +122,7 @@ struct Database::Parts {
                               },
                               [this](std::string_view payload) { heard(payload); },
                               [this] {
+                                feed.acks().forget_strict();
                                 feed.doubt();
                                 pointers.doubt();
                                 published_feed.doubt();
@@ -152,6 +153,7 @@ struct Database::Parts {
     } else if (read_published(payload, volume, pointer)) {
       moved(volume, pointer);
     } else if (const auto changed = read_settings(payload)) {
+      feed.acks().forget_strict();
       feed.changed(*changed);
       published_feed.changed(*changed);
     } else if (!locks.heard(payload) && !strict.heard(payload)) {

@@ -108,8 +108,20 @@ Result<Volume> PgStore::describe(const Call& call, VolumeId volume) {
   return read_volume(*rows, 0);
 }
 
+// A server that has not committed to the volume, or was told that settings have changed, looks.
+Status PgStore::know_strict(const Call& call, VolumeId volume) {
+  MountAcks& acks = feed_.acks();
+  const std::uint64_t looks = acks.looks();
+  if (acks.knows(volume)) return success();
+  auto described = describe(call, volume);
+  if (!described) return std::move(described).error();
+  acks.learn_strict(volume, described->strict, looks);
+  return success();
+}
+
 Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& batch) {
   if (auto good = check_batch(batch); !good) return good.error();
+  if (auto known = know_strict(call, volume); !known) return known.error();
   const auto turn = strict_.enter(volume, PgStrict::Waiting::publish);
   if (!turn) return turn.error();
   auto applied = committer_.apply(call, volume, batch);
@@ -117,13 +129,8 @@ Result<Applied> PgStore::apply(const Call& call, VolumeId volume, const Batch& b
   return applied;
 }
 
-// What this server has not committed to it may not know to be strict.
 Status PgStore::settle(const Call& call, VolumeId volume, Seq seq) {
-  if (!strict_.waits_on(volume)) {
-    auto described = describe(call, volume);
-    if (!described) return std::move(described).error();
-    feed_.acks().set_strict(volume, described->strict);
-  }
+  if (auto known = know_strict(call, volume); !known) return known;
   const auto turn = strict_.enter(volume, PgStrict::Waiting::read);
   if (!turn) return turn.error();
   if (strict_.settle(volume, seq, call.deadline)) return success();
@@ -131,6 +138,7 @@ Status PgStore::settle(const Call& call, VolumeId volume, Seq seq) {
 }
 
 void PgStore::submit(const Call& call, VolumeId volume, Batch batch, ApplyDone done) {
+  if (auto known = know_strict(call, volume); !known) return done(known.error());
   if (strict_.waits_on(volume)) return done(apply(call, volume, batch));
   if (auto good = check_batch(batch); !good) return done(good.error());
   committer_.submit(call, volume, std::move(batch), std::move(done));

@@ -63,6 +63,8 @@ class PgStore final : public Store {
   void lock(const Call& call, VolumeId volume, const LockQuery& query, LockDone done) override;
 
  private:
+  // Whether the volume is strict is known from here on.
+  Status know_strict(const Call& call, VolumeId volume);
   // Waits until the volume has all that `at` asks for.
   Status reach(const Call& call, VolumeId volume, const ReadAt& at);
   // Runs `once` when the volume has come so far.

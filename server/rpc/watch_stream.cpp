@@ -143,6 +143,7 @@ void WatchStream::subscribe_on_worker(const v1::WatchSubscribe& request) {
 
 // What the watcher said before its subscription stood; its last word counts.
 void WatchStream::tell_state(Subscription& subscription) {
+  const Lock telling(telling_);
   for (bool told = false;;) {
     {
       const Lock lock(mutex_);
@@ -178,6 +179,7 @@ void WatchStream::acknowledge(const v1::WatchAcknowledge& request) {
 
 void WatchStream::set_state(v1::WatcherState state) {
   const bool frozen = state == v1::WATCHER_STATE_FROZEN;
+  const Lock telling(telling_);
   std::vector<Held> all;
   {
     const Lock lock(mutex_);

@@ -7,7 +7,8 @@
 // and the Outbox is empty. The stream owns itself from start() to OnDone; the sinks that the store
 // holds share it, so that a late offer finds it alive and does nothing.
 //
-// Lock: mutex_ only, never held while calling the store or gRPC's Finish and StartWrite.
+// Locks: telling_, then mutex_, which is never held while calling the store or gRPC's Finish and
+// StartWrite.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>
@@ -72,6 +73,7 @@ class WatchStream final : public grpc::ServerBidiReactor<v1::WatchRequest, v1::W
   v1::WatchRequest request_;
   v1::WatchResponse response_;
 
+  Mutex telling_;  // what subscriptions are told of the state, before mutex_
   Mutex mutex_;
   Caller caller_ GUARDED_BY(mutex_);
   bool begun_ GUARDED_BY(mutex_) = false;

@@ -2,8 +2,10 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
@@ -68,6 +70,8 @@ class Silent {
       : queue_(std::make_shared<FeedQueue>(100, true)) {
     subscription_ = store.subscribe(Call{}, volume, after, queue_).value();
   }
+  // Nobody waits for it when it has gone.
+  ~Silent() { subscription_->set_frozen(true); }
   void acknowledge(Seq seq) { subscription_->acknowledge(seq, false); }
 
  private:
@@ -91,11 +95,33 @@ TEST_F(StrictMounts, WhatOthersMayNotHaveHeardOfIsNotShownYet) {
   const auto read = [&] { return get(b().at("f")); };
   const auto exists = [&] { return std::to_string(there(b().at("gone"))); };
   const auto count = [&] { return std::to_string(listing(b().at("dir")).size()); };
+  const auto links = [&] {
+    struct stat found {};
+    EXPECT_EQ(stat(b().at("dir").c_str(), &found), 0);
+    return std::to_string(found.st_nlink);
+  };
+  const auto exclusive = [&] {
+    return std::to_string(open_error(b().at("only"), O_WRONLY | O_CREAT | O_EXCL));
+  };
+  const auto past = [&] {
+    const auto versions = listing(b().at(".history/f"));
+    const auto newest = [](const auto& version) { return version.second == "newerst"; };
+    return std::to_string(std::count_if(versions.begin(), versions.end(), newest));
+  };
+  const auto attribute = [&] {
+    char value[16] = {};
+    const auto size = getxattr(b().at("f").c_str(), "user.x", value, sizeof value);
+    return size < 0 ? std::string("none") : std::string(value, static_cast<std::size_t>(size));
+  };
   const std::vector<Case> cases = {
       {[&] { rename(a().at("next").c_str(), a().at("f").c_str()); }, read, "new"},
       {[&] { put(a().at("f"), "er", O_APPEND); }, read, "newer"},
       {[&] { unlink(a().at("gone").c_str()); }, exists, "0"},
       {[&] { link(a().at("other").c_str(), a().at("dir/link").c_str()); }, count, "1"},
+      {[&] { mkdir(a().at("dir/sub").c_str(), 0755); }, links, "3"},
+      {[&] { put(a().at("only"), "", O_EXCL); }, exclusive, std::to_string(EEXIST)},
+      {[&] { put(a().at("f"), "st", O_APPEND); }, past, "1"},
+      {[&] { setxattr(a().at("f").c_str(), "user.x", "set", 3, 0); }, attribute, "set"},
   };
   for (const Case& each : cases) {
     SCOPED_TRACE(each.shown);
@@ -108,8 +134,10 @@ TEST_F(StrictMounts, WhatOthersMayNotHaveHeardOfIsNotShownYet) {
     ASSERT_TRUE(b().reach(after));
     auto reader = std::async(std::launch::async, each.look);
     EXPECT_NE(reader.wait_for(kStrictLease / 10), std::future_status::ready);
-    third.acknowledge(after);
+    const auto acknowledged = std::chrono::steady_clock::now();
+    third.acknowledge(Seq{after.value + 1});
     EXPECT_EQ(reader.get(), each.shown);
+    EXPECT_LT(std::chrono::steady_clock::now() - acknowledged, kStrictLease / 2) << "it was that";
     writer.get();
   }
 }
