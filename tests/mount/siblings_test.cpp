@@ -29,6 +29,7 @@ class SiblingsTest : public TwoMounts {
     b_.reset();
     start();
   }
+  ~SiblingsTest() override { b_.reset(); }  // before its store
   void start(const fusefs::View& view = roomy()) {
     b_.reset();
     b_ = std::make_unique<Mount>(counted_, clock_, view);

@@ -61,6 +61,7 @@ class WrongBytesTest : public TwoMounts {
     put(a().at("chunks"), std::string(200'000, 'c'));
     b_.reset();
   }
+  ~WrongBytesTest() override { b_.reset(); }  // before its store
   void start(fusefs::DiskCache* disk = nullptr) {
     b_.reset();
     fusefs::View view;
