@@ -12,7 +12,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import BIN, Deployment, Mount, Program  # noqa: E402
+from deployment import BIN, Deployment, Mount, Program, get  # noqa: E402
 
 USER = 12345
 SIZES = {"small": 300, "page": 20_000, "chunks": 300_000, "large": 3_500_000}
@@ -27,11 +27,6 @@ def setUpModule():
 
 def text(size):
     return "".join(f"{line} of {size}\n" for line in range(size // 5))[:size]
-
-
-def get(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 class CacheCase(unittest.TestCase):

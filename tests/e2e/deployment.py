@@ -20,6 +20,16 @@ START_SECONDS = 60
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mount_worker.py")
 
 
+def put(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def get(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def mount_at(place, fuse):
     """As a sandbox does it that hands its descriptor of /dev/fuse to a daemon."""
     libc = ctypes.CDLL(None, use_errno=True)

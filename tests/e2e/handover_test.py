@@ -18,7 +18,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import BIN, Deployment, Mount, Program, mount_at  # noqa: E402
+from deployment import BIN, Deployment, Mount, Program, get, mount_at  # noqa: E402
 
 OFFER, TERMS, BEGIN, TABLES, TAKEN, REFUSAL = range(1, 7)
 FORMAT = 6
@@ -35,11 +35,6 @@ def setUpModule():
 def put(path, text, mode="w"):
     with open(path, mode, encoding="utf-8") as file:
         file.write(text)
-
-
-def get(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 # A process of its own: when another is started from this one, a copy of each of its descriptors is closed, and what

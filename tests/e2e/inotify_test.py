@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import Deployment, Program  # noqa: E402
+from deployment import Deployment, Program, get, put  # noqa: E402
 
 SECONDS = 20  # an event that takes as long does not come
 NAMES = {0x2: "MODIFY", 0x4: "ATTRIB", 0x8: "CLOSE_WRITE", 0x20: "OPEN", 0x40: "MOVED_FROM", 0x80: "MOVED_TO",
@@ -60,16 +60,6 @@ class Watcher:
 
     def close(self):
         os.close(self.fd)
-
-
-def put(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def get(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 def holds(pid, secret):

@@ -18,7 +18,7 @@ import urllib.request
 import grpc
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import BIN, Deployment, Mount, Program, mount_at  # noqa: E402
+from deployment import BIN, Deployment, Mount, Program, get, mount_at, put  # noqa: E402
 
 site = None
 
@@ -37,16 +37,6 @@ def setUpModule():
     for volume in ("memory", "skills", "careful"):
         site.outboard("volume", "create", f"acme/{volume}")
     site.outboard("volume", "set", "acme/careful", "--policy", "refuse")
-
-
-def put(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def get(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 class LifeCase(unittest.TestCase):

@@ -13,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import Deployment  # noqa: E402
+from deployment import Deployment, get, put  # noqa: E402
 
 HERE, THERE = "198.51.100.1", "198.51.100.2"  # for documentation: nobody's
 PORT = 7071
@@ -76,16 +76,6 @@ def setUpModule():
     site.far = site.add_mount("far", "bob", ["memory"], "--tls-ca", certificate, "--read-deadline", f"{READ:.0f}s",
                               "--write-deadline", f"{WRITE:.0f}s", **there)
     site.patient = site.add_mount("patient", "bob", ["memory"], "--tls-ca", certificate, **there)
-
-
-def put(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def get(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 class NetworkCase(unittest.TestCase):

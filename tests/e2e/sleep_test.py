@@ -11,7 +11,7 @@ import unittest
 import grpc
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import Deployment  # noqa: E402
+from deployment import Deployment, get  # noqa: E402
 
 FILES = 3000
 WAKE = 2.0    # seconds, kSleptAfter and kWakeWait, and as long as a strict publish waits
@@ -54,11 +54,6 @@ def ask_in_vain():
     """Of a strict volume, until the mount's deadline."""
     with contextlib.suppress(OSError):
         os.listdir(site.hasty.at("ledger"))
-
-
-def get(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 class SleepCase(unittest.TestCase):

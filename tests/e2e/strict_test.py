@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import Deployment  # noqa: E402
+from deployment import Deployment, get, put  # noqa: E402
 
 ROUNDS = 200
 LEASE = 2.0   # seconds, kStrictLease
@@ -26,16 +26,6 @@ def setUpModule():
     site.outboard("volume", "create", "acme/ledger", "--strict")
     site.a = site.add_mount("a", "ada", ["ledger"])
     site.b = site.add_mount("b", "bob", ["ledger"])
-
-
-def put(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def get(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 @contextlib.contextmanager

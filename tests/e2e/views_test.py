@@ -12,7 +12,7 @@ import unittest
 import grpc
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from deployment import BIN, Deployment, Mount, Program  # noqa: E402
+from deployment import BIN, Deployment, Mount, Program, get, put  # noqa: E402
 
 site = None
 VOLUMES = ("memory", "skills", "more", "others")
@@ -32,16 +32,6 @@ def setUpModule():
             [os.path.join(BIN, "outboard"), "memory", "put", "here", "-", "--volume", f"acme/{volume}", "--server",
              site.address, "--token-file", token], input=volume, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-
-
-def put(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def get(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 def stands(path):
