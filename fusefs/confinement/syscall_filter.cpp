@@ -126,6 +126,7 @@ constexpr std::initializer_list<std::uint32_t> kCommon = {
 };
 
 constexpr std::initializer_list<std::uint32_t> kServing = {
+    __NR_fchmod,  // of a socket, before it has a name
     __NR_bind,          __NR_listen,         __NR_accept,          __NR_accept4,
     __NR_connect,       __NR_getsockname,    __NR_getpeername,     __NR_getsockopt,
     __NR_setsockopt,    __NR_sendto,         __NR_recvfrom,        __NR_sendmsg,

@@ -115,10 +115,11 @@ Result<int> listen_at(const std::string& socket) {
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, socket.c_str(), socket.size() + 1);
   const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const mode_t before = ::umask(0177);
-  const bool bound = listener >= 0 && ::bind(listener, reinterpret_cast<const sockaddr*>(&address),
-                                             sizeof address) == 0;
-  ::umask(before);
+  // The name gets the socket's mode. A umask would be all threads': the disk cache makes
+  // directories.
+  const bool bound =
+      listener >= 0 && ::fchmod(listener, 0600) == 0 &&
+      ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   if (bound) return listener;
   if (listener >= 0) ::close(listener);
   return cannot_listen(socket, "may this user create files there?");
