@@ -152,8 +152,14 @@ Status MountedVolume::resize(NodeId node, std::uint64_t size, bool at_once) {
 
 bool MountedVolume::keep_times(NodeId node, const AttributeChange& change) {
   if (!change.modified) return false;
+  const Moment deadline = write_deadline();
   Lock lock(mutex_);
-  const auto file = state_.files.find(node);
+  // What is on its way brings the time at which it arrives: a time that is set comes behind it. A
+  // bare truncation is on its way when its close has returned already.
+  auto file = state_.files.find(node);
+  while (file != state_.files.end() && file->second.publishing && wait_for_change(deadline)) {
+    file = state_.files.find(node);
+  }
   if (file == state_.files.end()) return false;
   if (file->second.top.empty()) {
     if (file->second.on_its_way()) file->second.parcels.back().modified = change.modified;

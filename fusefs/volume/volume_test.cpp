@@ -52,6 +52,72 @@ TEST_F(VolumeTest, AKernelThatRemembersIsSaidToUntilItHasForgotten) {
   }
 }
 
+// Holds what is written until it is let go, and nothing else.
+class SlowStore final : public tests::FrozenStore {
+ public:
+  using FrozenStore::FrozenStore;
+  Result<Applied> apply(const Call& call, VolumeId volume, const Batch& batch) override {
+    const auto& op = batch.steps.front().op;
+    {
+      Lock lock(mutex_);
+      times_set_ = times_set_ || std::holds_alternative<SetAttributes>(op);
+      held_ = held_ || std::holds_alternative<Write>(op);
+      changed_.notify_all();
+      while (std::holds_alternative<Write>(op) && !let_go_) changed_.wait(mutex_);
+    }
+    return FrozenStore::apply(call, volume, batch);
+  }
+  void wait_for_write() {
+    Lock lock(mutex_);
+    while (!held_) changed_.wait(mutex_);
+  }
+  bool sets_times_by(Moment until) {
+    Lock lock(mutex_);
+    while (!times_set_) {
+      if (!changed_.wait_until(mutex_, until)) return false;
+    }
+    return true;
+  }
+  void let_go() {
+    Lock lock(mutex_);
+    let_go_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  Mutex mutex_;
+  Condition changed_;
+  bool held_ GUARDED_BY(mutex_) = false;
+  bool times_set_ GUARDED_BY(mutex_) = false;
+  bool let_go_ GUARDED_BY(mutex_) = false;
+};
+
+// [S10] The truncation is published behind the close; the time that is set next is not its own.
+TEST_F(VolumeTest, ATimeComesBehindWhatIsBeingPublished) {
+  SlowStore server(store_);
+  Seat seat(server, clock_);
+  const auto made = seat->create(kRootId, "f", 0644, {true, true, false, false}, false, {}).value();
+  const NodeId id = made.first.id;
+  const auto& opened = made.second;
+  AttributeChange shorter;
+  shorter.size = 100;
+  ASSERT_TRUE(seat->set_attributes(id, shorter, opened.handle));
+  std::thread closing([&] { seat->release(opened.handle); });
+  server.wait_for_write();
+  const Timestamp then{1'000'000'000};
+  std::thread setting([&] {
+    AttributeChange times;
+    times.modified = then;
+    EXPECT_TRUE(seat->set_attributes(id, times, {}));
+  });
+  EXPECT_FALSE(server.sets_times_by(clock_.now() + std::chrono::milliseconds(200)));
+  server.let_go();
+  closing.join();
+  setting.join();
+  NameRef name{std::string("/"), "f"};
+  EXPECT_EQ(store_.lookup(Call{}, volume_, name, {})->value.node.attributes.modified, then);
+}
+
 // [S7, S50] A server that does not know how far other mounts have come is served as it was.
 TEST_F(VolumeTest, AnOlderServersStrictVolumeIsShown) {
   class OlderStore final : public tests::FrozenStore {
