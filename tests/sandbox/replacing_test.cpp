@@ -56,16 +56,25 @@ class ReplacingTest : public ViewsTest {
     EXPECT_TRUE(read) << read.error().message;
     return read ? read->value.bytes : "";
   }
+  // -1: it was not let.
+  static int connected(int type, const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    const int socket = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+      return socket;
+    }
+    ::close(socket);
+    return -1;
+  }
   // Speaks to the outer layer as `user`, a process of its own; whether it was let.
   bool speaks(unsigned user, int type, const std::string& path, const std::string& words) {
     const pid_t child = ::fork();
     if (child == 0) {
-      sockaddr_un address{};
-      address.sun_family = AF_UNIX;
-      std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-      const int socket = ::socket(AF_UNIX, type, 0);
       if (::setresgid(user, user, user) != 0 || ::setresuid(user, user, user) != 0) ::_exit(2);
-      if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) ::_exit(1);
+      const int socket = connected(type, path);
+      if (socket < 0) ::_exit(1);
       ::_exit(::send(socket, words.data(), words.size(), 0) < 0 ? 1 : 0);
     }
     int status = 0;
@@ -193,6 +202,23 @@ TEST_F(ReplacingTest, S59_NobodyElseNamesTheDaemon) {
   expect_works("after-lies");
   kill_daemon();
   expect_lost();
+}
+
+// As many as the outer layer keeps waiting, and more.
+TEST_F(ReplacingTest, S59_WhoComesAndAsksNothingKeepsNobodyOut) {
+  constexpr int kSilent = 20;
+  std::vector<int> silent;
+  for (int i = 0; i < kSilent; ++i) {
+    silent.push_back(connected(SOCK_SEQPACKET, home() + "/outer.sock"));
+    ASSERT_GE(silent.back(), 0);
+  }
+  replaced();
+  expect_works("spoken");
+  char word = 0;
+  EXPECT_EQ(::recv(silent.front(), &word, 1, 0), 1);  // it has made room, and was told
+  EXPECT_EQ(::recv(silent.back(), &word, 1, MSG_DONTWAIT), -1);
+  for (const int socket : silent) ::close(socket);
+  replaced();
 }
 
 TEST_F(ReplacingTest, S59_TheEndPublishesWhatASuccessorHasUnsaved) {

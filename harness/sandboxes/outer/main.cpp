@@ -16,13 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/limits.h"
 #include "harness/sandboxes/outer/launch.h"
@@ -139,16 +138,15 @@ void Outer::say_ready() {
 
 bool Outer::await_end() {
   while (true) {
-    const auto daemon = daemon_.watched();
-    std::array<pollfd, 5> news{pollfd{signals_, POLLIN, 0}};
-    std::copy(daemon.begin(), daemon.end(), news.begin() + 1);
+    std::vector<pollfd> news = daemon_.watched();
+    news.push_back({signals_, POLLIN, 0});
     if (::poll(news.data(), news.size(), -1) < 0 && errno != EINTR) return false;
     // Before anybody is reaped: who spoke is known by its number.
     if (!daemon_.look()) {
       say("the mount daemon has ended, and the sandbox with it");
       return false;
     }
-    if (news[0].revents == 0) continue;
+    if (news.back().revents == 0) continue;
     signalfd_siginfo signal{};
     if (::read(signals_, &signal, sizeof signal) != sizeof signal) return false;
     if (signal.ssi_signo == SIGTERM) return false;

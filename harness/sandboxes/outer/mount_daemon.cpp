@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -16,6 +17,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "harness/sandboxes/outer/launch.h"
@@ -32,6 +35,8 @@ constexpr const char* kWords = "/box/mount/notify";
 constexpr const char* kRequests = "/box/outer.sock";
 constexpr const char* kLog = "/box/log/outboard-fuse";
 constexpr std::chrono::seconds kEndWait{10};
+// Root's, who have not said yet what they want; whoever is silent for longest makes room.
+constexpr std::size_t kCallersMax = 16;
 
 void say(const char* text) {
   std::fprintf(stderr, "outboard-outer: %s\n", text);
@@ -71,6 +76,50 @@ void each_line(std::string_view words, Each each) {
     if (end == words.npos) return;
     words.remove_prefix(end + 1);
   }
+}
+
+// A message, with the one thing of `type` that the kernel handed over with it.
+template <class With>
+struct Heard {
+  ssize_t size = -1;  // -1: errno says why
+  std::array<char, kReplaceWordBytesMax> text{};
+  std::optional<With> with;
+
+  std::string_view words() const { return {text.data(), size < 0 ? 0 : std::size_t(size)}; }
+};
+
+template <class With>
+Heard<With> hear_from(int socket, int type) {
+  Heard<With> heard;
+  alignas(cmsghdr) std::array<char, CMSG_LEN(sizeof(With))> control{};  // no room for a second one
+  iovec part{heard.text.data(), heard.text.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  do {
+    heard.size = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (heard.size < 0 && errno == EINTR);
+  const cmsghdr* one = heard.size < 0 ? nullptr : CMSG_FIRSTHDR(&message);
+  if (one != nullptr && one->cmsg_type == type) {
+    std::memcpy(&heard.with.emplace(), CMSG_DATA(one), sizeof(With));
+  }
+  return heard;
+}
+
+bool is_root(int socket) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.uid == 0;
+}
+
+// And the connection is over.
+void say_last(int socket, std::string_view words) {
+  if (::send(socket, words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    say("nobody waits for the answer to a question");
+  }
+  ::close(socket);
 }
 
 pid_t number_of(std::string_view text) {
@@ -124,10 +173,14 @@ bool MountDaemon::start() {
          ::chmod(kControl, 0660) == 0;
 }
 
-std::array<pollfd, 4> MountDaemon::watched() const {
-  const int question = asker_ < 0 ? requests_ : asked_ ? -1 : asker_;
-  return {pollfd{words_, POLLIN, 0}, pollfd{daemon_.handle, POLLIN, 0},
-          pollfd{successor_.handle, POLLIN, 0}, pollfd{question, POLLIN, 0}};
+std::vector<pollfd> MountDaemon::watched() const {
+  std::vector<pollfd> all;
+  for (const int fd : {words_, daemon_.handle, successor_.handle, requests_}) {
+    all.push_back({fd, POLLIN, 0});
+  }
+  if (asker_ >= 0) return all;
+  for (const int caller : callers_) all.push_back({caller, POLLIN, 0});
+  return all;
 }
 
 // What a daemon says when it hands over, it says before it ends: once its end is seen, its words
@@ -141,37 +194,23 @@ bool MountDaemon::look() {
     forget(successor_);
     answer("the new daemon did not take over, and the running one goes on");
   }
-  if (asker_ < 0) {
-    take_asker();
-  } else if (!asked_) {
-    take_question();
-  }
+  take_callers();
+  take_questions();
   return true;
 }
 
 // Who speaks, the kernel says; what anybody else says is not heard.
 void MountDaemon::hear() {
   while (words_ >= 0) {
-    std::array<char, kReplaceWordBytesMax> text{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
-    iovec part{text.data(), text.size()};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t size = ::recvmsg(words_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return;
-    const cmsghdr* one = CMSG_FIRSTHDR(&message);
-    if (one == nullptr || one->cmsg_type != SCM_CREDENTIALS) continue;
-    ucred speaker{};
-    std::memcpy(&speaker, CMSG_DATA(one), sizeof speaker);
-    if (speaker.pid != daemon_.pid || speaker.uid != plan_.daemon_user) continue;
-    each_line({text.data(), static_cast<std::size_t>(size)}, [this](std::string_view line) {
+    const auto heard = hear_from<ucred>(words_, SCM_CREDENTIALS);
+    if (heard.size < 0) return;
+    if (!heard.with || heard.with->pid != daemon_.pid || heard.with->uid != plan_.daemon_user) {
+      continue;
+    }
+    each_line(heard.words(), [this](std::string_view line) {
       constexpr std::string_view kMain = "MAINPID=";
       if (line.starts_with(kMain)) follow(number_of(line.substr(kMain.size())));
-      if (line == "READY=1" && asked_ && successor_.pid < 0) answer(kReplaced);
+      if (line == "READY=1" && successor_.pid < 0) answer(kReplaced);
     });
   }
 }
@@ -196,45 +235,40 @@ bool MountDaemon::may_follow(const Watched& process) const {
          !process.over();
 }
 
-void MountDaemon::take_asker() {
-  asker_ = ::accept4(requests_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  asked_ = false;
+void MountDaemon::take_callers() {
+  for (;;) {
+    const int caller = ::accept4(requests_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (caller < 0) return;
+    callers_.push_back(caller);
+    if (callers_.size() <= kCallersMax) continue;
+    say_last(callers_.front(), "others came, and you had asked nothing");
+    callers_.erase(callers_.begin());
+  }
 }
 
-void MountDaemon::take_question() {
-  std::array<char, kReplaceWordBytesMax> text{};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  iovec part{text.data(), text.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t size = ::recvmsg(asker_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (size < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  int program = -1;
-  const cmsghdr* one = size < 0 ? nullptr : CMSG_FIRSTHDR(&message);
-  if (one != nullptr && one->cmsg_type == SCM_RIGHTS) {
-    std::memcpy(&program, CMSG_DATA(one), sizeof program);
-  }
-  ucred who{};
-  socklen_t who_size = sizeof who;
-  const bool root =
-      ::getsockopt(asker_, SOL_SOCKET, SO_PEERCRED, &who, &who_size) == 0 && who.uid == 0;
-  const std::string_view words(text.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
-  if (!root || words != kReplaceQuestion || program < 0) {
-    answer("that is no question of root's that this outer layer knows");
+// Until one of them is being seen to.
+void MountDaemon::take_questions() {
+  std::erase_if(callers_, [this](int caller) { return asker_ < 0 && take_question(caller); });
+}
+
+// False: nothing has been asked yet.
+bool MountDaemon::take_question(int caller) {
+  const auto heard = hear_from<int>(caller, SCM_RIGHTS);
+  if (heard.size < 0 && errno == EAGAIN) return false;
+  if (!is_root(caller) || heard.words() != kReplaceQuestion || !heard.with) {
+    say_last(caller, "that is no question of root's that this outer layer knows");
   } else if (plan_.views.empty()) {
-    answer(kNoDaemon);
+    say_last(caller, kNoDaemon);
   } else {
-    start_successor(program);
+    asker_ = caller;
+    start_successor(*heard.with);
   }
-  if (program >= 0) ::close(program);
+  if (heard.with) ::close(*heard.with);
+  return true;
 }
 
 // With no right at all: the mounter stays. Whether it takes over, the daemon says.
 void MountDaemon::start_successor(int program) {
-  asked_ = true;
   Launch launched;
   launched.command = successor_command();
   launched.program = 3;
@@ -246,13 +280,7 @@ void MountDaemon::start_successor(int program) {
 }
 
 void MountDaemon::answer(std::string_view words) {
-  if (asker_ < 0) return;
-  if (::send(asker_, words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-    say("nobody waits for the answer to a question");
-  }
-  ::close(asker_);
-  asker_ = -1;
-  asked_ = false;
+  if (asker_ >= 0) say_last(std::exchange(asker_, -1), words);
 }
 
 // One that takes over meanwhile has what was not saved, and is the one to end.

@@ -13,9 +13,8 @@
 #include <poll.h>
 #include <sys/types.h>
 
-#include <array>
-#include <string>
 #include <string_view>
+#include <vector>
 
 #include "harness/sandboxes/outer/outer_plan.h"
 
@@ -30,7 +29,7 @@ class MountDaemon {
   // Until its views are mounted; without views nothing is started. False: it did not become ready.
   bool start();
   // When one of these is readable, look() has something to do; descriptors of -1 are none.
-  std::array<pollfd, 4> watched() const;
+  std::vector<pollfd> watched() const;
   // Takes in what has come. False: the daemon has ended, and nobody has taken over.
   bool look();
   // In order: its mounts go, with what was not saved yet. What does not end in time is left to who
@@ -50,16 +49,17 @@ class MountDaemon {
   void hear();
   void follow(pid_t named);
   bool may_follow(const Watched& process) const;
-  void take_asker();
-  void take_question();
+  void take_callers();
+  void take_questions();
+  bool take_question(int caller);
   void start_successor(int program);
   void answer(std::string_view words);
 
   const OuterPlan& plan_;
-  int words_ = -1;     // of the daemon
-  int requests_ = -1;  // of root; listening
-  int asker_ = -1;     // one of them at a time
-  bool asked_ = false;
+  int words_ = -1;            // of the daemon
+  int requests_ = -1;         // of root; listening
+  std::vector<int> callers_;  // who came by it and has asked nothing yet
+  int asker_ = -1;            // whose question is being seen to, one at a time
   Watched daemon_;
   unsigned long followed_ = 0;  // how often another has become it
   Watched successor_;           // it has not taken over yet
