@@ -4,7 +4,8 @@
 #
 # A room that speaks gRPC says room(… WIRE): its files share the headers of gRPC and of our protos, parsed once.
 #
-# house_program(NAME MAIN main.cpp LINK rooms…): an executable.
+# house_program(NAME MAIN main.cpp LINK rooms…): an executable. The target `programs` is all of them, and what else they
+# need to run: what whoever tests nothing builds. `benches` is all of house_bench()'s.
 # house_test(NAME SOURCES … LINK … LABEL l [TIMEOUT s]): a test program that crosses rooms; under a sanitizer it has
 # three times as long, and tests/sanitizers/ says what is not its concern.
 
@@ -91,8 +92,12 @@ function(room name)
   endif()
 endfunction()
 
+add_custom_target(programs)
+add_custom_target(benches)
+
 function(house_program name)
   cmake_parse_arguments(arg "" "MAIN" "LINK" ${ARGN})
   add_executable(${name} ${arg_MAIN})
   target_link_libraries(${name} PRIVATE house_flags ${arg_LINK})
+  add_dependencies(programs ${name})
 endfunction()
