@@ -17,7 +17,8 @@ namespace outboard::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the server cannot be reached.\n"
+    "Exit codes: 0 done, 1 refused, by the server or here (a value that will not do), 2 no such\n"
+    "verb or option, 3 the server cannot be reached.\n"
     "Colours only on a terminal; NO_COLOR turns them off.\n"
     "`outboard VERB --help` shows each verb's options and an example.";
 
@@ -27,6 +28,8 @@ struct Globals {
   std::string token_file;
   std::string organisation;
   std::string ca_file;
+  std::string certificate_file;
+  std::string key_file;
   std::string timeout = "60s";
   bool json = false;
 };
@@ -49,6 +52,11 @@ void add_globals(CLI::App& app, Globals& globals) {
   app.add_option("--ca-file", globals.ca_file,
                  "Speak TLS and trust this PEM file's certificates (OUTBOARD_CA_FILE)")
       ->group(group);
+  app.add_option("--certificate-file", globals.certificate_file,
+                 "PEM file to show to a server that asks for one (OUTBOARD_CERTIFICATE_FILE)")
+      ->group(group);
+  app.add_option("--key-file", globals.key_file, "PEM file, the certificate's (OUTBOARD_KEY_FILE)")
+      ->group(group);
   app.add_option("--timeout", globals.timeout, "Longest wait for one answer; default 60s")
       ->group(group);
 }
@@ -62,6 +70,19 @@ void complete(Globals& globals, const Surroundings& around) {
   take(globals.harness, "OUTBOARD_HARNESS");
   take(globals.organisation, "OUTBOARD_ORG");
   take(globals.ca_file, "OUTBOARD_CA_FILE");
+  take(globals.certificate_file, "OUTBOARD_CERTIFICATE_FILE");
+  take(globals.key_file, "OUTBOARD_KEY_FILE");
+}
+
+Status check_tls(const Globals& globals) {
+  if (globals.certificate_file.empty() != globals.key_file.empty()) {
+    return Error{Code::invalid,
+                 "a certificate and its key come together: give --certificate-file and --key-file, "
+                 "or set OUTBOARD_CERTIFICATE_FILE and OUTBOARD_KEY_FILE"};
+  }
+  if (globals.certificate_file.empty() || !globals.ca_file.empty()) return success();
+  return Error{Code::invalid,
+               "a certificate is shown over TLS only: give --ca-file, or set OUTBOARD_CA_FILE"};
 }
 
 Result<std::string> read_token(const Globals& globals, const Surroundings& around) {
@@ -94,11 +115,13 @@ Status carry_out(const Command& command, Needs needs, const Globals& globals, Sc
                  "no server was named: give --server unix:/path or host:port, or set "
                  "OUTBOARD_SERVER"};
   }
+  if (auto good = check_tls(globals); !good) return good;
   auto token =
       needs == Needs::token ? read_token(globals, around) : Result<std::string>(std::string());
   if (!token) return token.error();
-  const auto server = around.connect(
-      RemoteAddress{globals.server, globals.harness, *token, globals.ca_file, *timeout});
+  const auto server =
+      around.connect(RemoteAddress{globals.server, globals.harness, *token, globals.ca_file,
+                                   globals.certificate_file, globals.key_file, *timeout});
   Context context(*server, screen, around.clock, around.in,
                   {globals.organisation, globals.server, *timeout, globals.json, around.variable});
   auto done = command(context);
@@ -109,6 +132,18 @@ Status carry_out(const Command& command, Needs needs, const Globals& globals, Sc
                  "reader go away?"};
   }
   return done;
+}
+
+// CLI11 does not look at what is left over where a verb is missing.
+std::string missing_verb(const CLI::App& app, const CLI::App& verb) {
+  const std::vector<std::string> left = app.remaining(true);
+  const auto word = std::ranges::find_if(left, [](const auto& one) { return one[0] != '-'; });
+  std::string message = "a verb is missing: one of";
+  if (word != left.end()) message = "`" + printable(*word) + "` is no verb: one of";
+  for (const CLI::App* one : verb.get_subcommands([](const CLI::App*) { return true; })) {
+    message += " " + one->get_name();
+  }
+  return message;
 }
 
 // CLI11 says what is wrong; where to read on is ours.
@@ -126,12 +161,7 @@ int print_usage_error(const CLI::App& app, const CLI::ParseError& failed, Screen
     path += " " + verb->get_name();
   }
   std::string message = printable(failed.what());
-  if (message == "A subcommand is required") {
-    message = "a verb is missing: one of";
-    for (const CLI::App* one : verb->get_subcommands([](const CLI::App*) { return true; })) {
-      message += " " + one->get_name();
-    }
-  }
+  if (message == "A subcommand is required") message = missing_verb(app, *verb);
   screen.err() << screen.paint_error(Colour::red, "error:") << " " << message << "\n"
                << screen.paint_error(Colour::dim,
                                      "hint:  `" + path + " --help` shows what it takes")

@@ -273,6 +273,32 @@ TEST_F(Commands, ExitCodesTellWhoIsToBlame) {
   EXPECT_TRUE(holds(gone.err, "unix:/run/outboard.sock")) << gone.err;
 }
 
+TEST_F(Commands, AWordThatIsNoVerbIsNamedWithThoseThatAre) {
+  const Said top = site.run({"bogus", "--json"});
+  EXPECT_EQ(top.code, kExitUsage);
+  EXPECT_TRUE(holds(top.err, "`bogus` is no verb: one of")) << top.err;
+  const Said below = site.run({"skills", "bogus"});
+  EXPECT_TRUE(holds(below.err, "`bogus` is no verb: one of")) << below.err;
+  EXPECT_TRUE(holds(below.err, "push")) << below.err;
+  EXPECT_FALSE(holds(below.err, "doctor")) << below.err;
+  EXPECT_TRUE(holds(site.run({"skills"}).err, "a verb is missing: one of"));
+}
+
+TEST_F(Commands, ACertificateIsShownWithItsKeyAndOverTls) {
+  const Said half = site.run({"status", "--ca-file", "ca.pem", "--certificate-file", "own.pem"});
+  EXPECT_EQ(half.code, kExitRefused);
+  EXPECT_TRUE(holds(half.err, "--key-file")) << half.err;
+  const Said clear = site.run({"status", "--certificate-file", "own.pem", "--key-file", "own.key"});
+  EXPECT_EQ(clear.code, kExitRefused);
+  EXPECT_TRUE(holds(clear.err, "--ca-file")) << clear.err;
+  site.environment["OUTBOARD_CA_FILE"] = "ca.pem";
+  site.environment["OUTBOARD_KEY_FILE"] = "own.key";
+  EXPECT_EQ(site.run({"status", "--certificate-file", "own.pem"}).code, kExitOk);
+  EXPECT_EQ(site.asked.tls_ca_file, "ca.pem");
+  EXPECT_EQ(site.asked.tls_certificate_file, "own.pem");
+  EXPECT_EQ(site.asked.tls_key_file, "own.key");
+}
+
 TEST_F(Commands, TokensComeFromTheEnvironmentOrAFile) {
   const fs::path file = write("token", "ob_file\n");
   site.run({"status", "--token-file", file.string(), "--server", "localhost:1"});

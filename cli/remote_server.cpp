@@ -123,6 +123,8 @@ class RemoteServer final : public Server {
     config.address = address_.server;
     config.token = [token = address_.token] { return token; };
     config.tls_ca_file = address_.tls_ca_file;
+    config.tls_certificate_file = address_.tls_certificate_file;
+    config.tls_key_file = address_.tls_key_file;
     return config;
   }
   Moment deadline() const { return SystemClock().now() + address_.timeout; }

@@ -12,10 +12,12 @@
 namespace outboard::cli {
 
 struct RemoteAddress {
-  std::string server;       // "unix:/path" or "host:port"
-  std::string harness;      // the same, for sessions
-  std::string token;        // the secret itself; empty: none is sent
-  std::string tls_ca_file;  // PEM; empty: no TLS
+  std::string server;                // "unix:/path" or "host:port"
+  std::string harness;               // the same, for sessions
+  std::string token;                 // the secret itself; empty: none is sent
+  std::string tls_ca_file;           // PEM; empty: no TLS
+  std::string tls_certificate_file;  // this command's own, and its key; empty: none is shown
+  std::string tls_key_file;
   std::chrono::milliseconds timeout{};
 };
 

@@ -181,7 +181,7 @@ void add_admin_verbs(CLI::App& app, Command& chosen, bool& json) {
   doctor->footer(
       "The site administrator's token shows all. Exit codes: 0 nothing is wrong, 1 something is,\n"
       "3 the server is not reached.\n"
-      "Example:\n  outboard doctor --token-file /var/lib/outboard/site-token");
+      "Example:\n  outboard doctor --token-file /var/lib/outboard/site.token");
   doctor->callback([&chosen, options] {
     chosen = [options](Context& context) { return examine(context, *options); };
   });

@@ -102,8 +102,8 @@ void add_collect(CLI::App& app, Command& chosen) {
       app.add_subcommand("gc", "Apply a volume's retention now; the server does so by itself");
   add_volume(collect, *volume);
   collect->footer(
-      "What `outboard volume set --keep-versions` and `--keep-for` let go, goes; nothing that is\n"
-      "current, and nothing younger than an hour.\n\n"
+      "What `outboard volume set --keep-versions`, `--keep-for` and `--keep-bytes` let go, goes;\n"
+      "nothing that is current, and nothing younger than an hour.\n\n"
       "Example:\n  outboard gc --volume acme/memory");
   collect->callback([&chosen, volume] {
     chosen = [volume](Context& context) { return collect_volume(context, *volume); };

@@ -4,6 +4,7 @@
 #include <grpcpp/security/credentials.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "core/limits.h"
 #include "outboard/v1/store.grpc.pb.h"
@@ -14,14 +15,29 @@
 namespace outboard::client {
 namespace {
 
+// gRPC takes many more words for an address, and looks those up that it does not know.
+bool is_address(std::string_view address) {
+  if (wire::is_unix(address)) return address.size() > std::string_view("unix:").size();
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view port = address.substr(colon + 1);
+  return !port.empty() && port.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 Result<std::shared_ptr<grpc::ChannelCredentials>> credentials_for(const ChannelConfig& config) {
+  if (!is_address(config.address)) {
+    return Error{Code::invalid,
+                 "\"" + config.address + "\" is no address: write unix:/path or host:port",
+                 config.address};
+  }
   if (wire::is_unix(config.address)) return grpc::InsecureChannelCredentials();
   if (config.tls_ca_file.empty()) {
     if (wire::is_loopback(config.address)) return grpc::InsecureChannelCredentials();
     Error error;
     error.code = Code::invalid;
     error.message = "will not send a token to " + config.address +
-                    " in the clear; give the CA file of its TLS certificate";
+                    " in the clear: give the CA file of its TLS certificate (--tls-ca; of the "
+                    "command outboard --ca-file)";
     error.subject = config.address;
     return error;
   }

@@ -1,4 +1,4 @@
-# What a package holds, and the Debian one: `./dev build release`, then
+# What a package holds, and the Debian one: `./dev install --all`, `./dev build release`, then
 # `cpack -G DEB --config build/release/CPackConfig.cmake`; packaging/smoke_test.sh shows whether it works.
 
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # the programs, not the tests
@@ -17,6 +17,7 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/cmake/package_checks.cmake)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "postgresql (>= 15), fuse3, bubblewrap")
 set(CPACK_DEBIAN_PACKAGE_SECTION net)

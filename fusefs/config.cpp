@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
+#include <charconv>
+#include <string_view>
+#include <system_error>
 
 namespace outboard::fusefs {
 namespace {
@@ -24,6 +26,10 @@ constexpr const char* kExamples =
 // Shorter ones fail on a busy machine whose server is well.
 constexpr std::int64_t kDeadlineMsMin = 100;
 
+constexpr const char* kBesideTakeOver =
+    "Only --ready-fd, --log and --log-format stand beside --take-over: all else is as the running "
+    "daemon was told.\n";
+
 struct Texts {
   std::vector<std::string> mounts;
   std::string umask = "022";
@@ -33,18 +39,34 @@ struct Texts {
   std::int64_t write_ms = kWriteDeadline.count();
 };
 
+// Of "5s" or "500ms" the milliseconds, in its place; or what is wrong with it.
+std::string to_milliseconds(std::string& text) {
+  std::int64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, count);
+  const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
+  if (error == std::errc::invalid_argument || (unit != "s" && unit != "ms")) {
+    return "\"" + text + "\" is no time with its unit, as in 5s or 500ms";
+  }
+  const std::int64_t scale = unit == "s" ? 1000 : 1;
+  if (error != std::errc() || count < kDeadlineMsMin / scale ||
+      count > kCallDeadlineMax.count() / scale || count == 0) {
+    return text + " is not between 100ms and 60s";
+  }
+  text = std::to_string(count * scale);
+  return {};
+}
+
 void add_deadlines(CLI::App& app, Texts& texts) {
-  const std::map<std::string, std::int64_t> units{{"ms", 1}, {"s", 1000}};
-  const CLI::AsNumberWithUnit time(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME");
-  const CLI::Range bounds(kDeadlineMsMin, kCallDeadlineMax.count(), "100ms to 60s");
   app.add_option("--read-deadline", texts.read_ms,
-                 "How long a read, or the start, waits for the server before it fails [10s]")
-      ->transform(time)
-      ->check(bounds);
+                 "How long a read, or the start, waits for the server before it fails: 100ms to "
+                 "60s [10s]")
+      ->transform(CLI::Validator(to_milliseconds, ""))
+      ->type_name("TIME");
   app.add_option("--write-deadline", texts.write_ms,
                  "The same for a close, a sync or a change of names; then EIO [30s]")
-      ->transform(time)
-      ->check(bounds);
+      ->transform(CLI::Validator(to_milliseconds, ""))
+      ->type_name("TIME");
 }
 
 void add_cache_options(CLI::App& app, FuseConfig& config) {
@@ -55,7 +77,8 @@ void add_cache_options(CLI::App& app, FuseConfig& config) {
          "own and closed to others (mode 0700); none by default")
       ->type_name("DIR");
   app.add_option("--cache-bytes", config.cache_bytes,
-                 "What they may take there; what was used least recently goes first [4GiB]")
+                 "What they may take there, 256MiB at least; what was used least recently goes "
+                 "first [4GiB]")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(kDiskCacheBytesMin, std::uint64_t{1} << 50U).description(""))
       ->type_name("N")
@@ -80,8 +103,7 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
                  "File with the token; read again when it changes, so a token can be renewed")
       ->required()
       ->check(CLI::ExistingFile);
-  app.add_option("--tls-ca", config.tls_ca_file, "PEM file; needed for TCP beyond this machine")
-      ->check(CLI::ExistingFile);
+  program::add_client_tls_options(app, config.tls);
   app.add_option("--mount", texts.mounts, "PATH=VOLUME:ro or PATH=VOLUME:rw; may be repeated")
       ->required();
   app.add_option("--uid", config.uid, "Owner that everything is shown with")->capture_default_str();
@@ -107,10 +129,7 @@ void add_options(CLI::App& app, FuseConfig& config, Texts& texts) {
                "process beside the daemon makes each change once more, and the kernel asks for "
                "names that are not there each time");
   app.add_option("--control", config.control_socket, "Path of the control socket; none by default");
-  app.add_option("--metrics", config.metrics,
-                 "Show figures for Prometheus at http://ADDRESS/metrics: a port of this machine "
-                 "alone, or host:port. They name the views' paths and volumes; none by default")
-      ->type_name("ADDRESS");
+  program::add_metrics_option(app, config.metrics, "They name the views' paths and volumes");
   app.add_option(
          "--user", texts.user,
          "As root: run as this user, 1000 or 1000:100; the token file, the control socket's "
@@ -217,7 +236,10 @@ CommandLine read_command_line(int argc, const char* const* argv) {
   } else {
     add_options(app, config, texts);
   }
-  if (auto ending = program::parse(app, argc, argv)) return *ending;
+  if (auto ending = program::parse(app, argc, argv)) {
+    if (takes_over && ending->exit_code != 0) ending->text += kBesideTakeOver;
+    return *ending;
+  }
   if (takes_over) return config;
   if (auto good = finish(config, texts); !good) {
     return program::wrong("outboard-fuse", good.error().message);

@@ -18,7 +18,7 @@ namespace outboard::fusefs {
 struct FuseConfig {
   std::string server;      // "unix:/path" or "host:port"
   std::string token_file;  // never the token itself: arguments are public
-  std::string tls_ca_file;
+  program::ClientTls tls;
   std::vector<ViewSpec> mounts;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;

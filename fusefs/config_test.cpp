@@ -37,6 +37,48 @@ TEST(CommandLine, DeadlinesHaveAUnitAndBounds) {
     EXPECT_EQ(refused.exit_code, 2) << text;
     EXPECT_NE(refused.text.find("--read-deadline"), std::string::npos) << refused.text;
   }
+  EXPECT_EQ(with({"--read-deadline", "60s"}).config->read_deadline, 60s);
+  EXPECT_EQ(with({"--read-deadline", "100ms"}).config->read_deadline, 100ms);
+  const CommandLine bare = with({"--read-deadline", "5"});
+  EXPECT_NE(bare.text.find("5s or 500ms"), std::string::npos) << bare.text;
+  EXPECT_EQ(with({"--read-deadline", "9223372036854775807s"}).exit_code, 2);
+}
+
+TEST(CommandLine, ACertificateComesWithItsKeyAndTheServersAuthority) {
+  const CommandLine line = with(
+      {"--tls-ca", "/dev/null", "--tls-certificate", "/etc/hostname", "--tls-key", "/etc/hosts"});
+  ASSERT_TRUE(line.config) << line.text;
+  EXPECT_EQ(line.config->tls.ca_file, "/dev/null");
+  EXPECT_EQ(line.config->tls.certificate_file, "/etc/hostname");
+  EXPECT_EQ(line.config->tls.key_file, "/etc/hosts");
+  for (const char* one : {"--tls-certificate", "--tls-key"}) {
+    const CommandLine half = with({"--tls-ca", "/dev/null", one, "/dev/null"});
+    EXPECT_EQ(half.exit_code, 2) << one;
+    EXPECT_NE(half.text.find("requires --tls-"), std::string::npos) << half.text;
+  }
+  const CommandLine clear = with({"--tls-certificate", "/dev/null", "--tls-key", "/dev/null"});
+  EXPECT_NE(clear.text.find("requires --tls-ca"), std::string::npos) << clear.text;
+}
+
+TEST(CommandLine, WhereFiguresAreShownIsSeenAtOnce) {
+  EXPECT_EQ(with({"--metrics", "9465"}).config->metrics, "9465");
+  EXPECT_EQ(with({"--metrics", "0.0.0.0:9465"}).config->metrics, "0.0.0.0:9465");
+  for (const char* wrong : {"foo", "localhost:", "localhost:http"}) {
+    const CommandLine refused = with({"--metrics", wrong});
+    EXPECT_EQ(refused.exit_code, 2) << wrong;
+    EXPECT_NE(refused.text.find("host:port"), std::string::npos) << refused.text;
+  }
+}
+
+TEST(CommandLine, S59_BesideATakeOverStandsOnlyWhatItNames) {
+  const char* const good[] = {"outboard-fuse", "--take-over", "/s", "--ready-fd", "3"};
+  ASSERT_TRUE(read_command_line(5, good).config);
+  const char* const bad[] = {"outboard-fuse", "--take-over", "/s", "--mount", "/s=acme/skills:ro"};
+  const CommandLine refused = read_command_line(5, bad);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.text.find("--mount"), std::string::npos) << refused.text;
+  EXPECT_NE(refused.text.find("--ready-fd, --log and --log-format"), std::string::npos)
+      << refused.text;
 }
 
 TEST(CommandLine, S65_ACacheHasAPathAndRoomForSomething) {

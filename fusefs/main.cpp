@@ -101,7 +101,9 @@ struct Daemon {
     ChannelConfig channel;
     channel.address = config.server;
     channel.token = [this] { return token.token(); };
-    channel.tls_ca_file = config.tls_ca_file;
+    channel.tls_ca_file = config.tls.ca_file;
+    channel.tls_certificate_file = config.tls.certificate_file;
+    channel.tls_key_file = config.tls.key_file;
     return channel;
   }
 

@@ -10,9 +10,9 @@ void describe(Pack& pack, ViewSpec& spec) {
 }
 template <class Pack>
 void describe(Pack& pack, FuseConfig& c) {
-  pack(c.server, c.token_file, c.tls_ca_file, c.mounts, c.uid, c.gid, c.umask, c.stored_owners,
-       c.read_deadline, c.write_deadline, c.tree_nodes_max, c.cache_dir, c.cache_bytes,
-       c.control_socket, c.metrics);
+  pack(c.server, c.token_file, c.tls.ca_file, c.tls.certificate_file, c.tls.key_file, c.mounts,
+       c.uid, c.gid, c.umask, c.stored_owners, c.read_deadline, c.write_deadline, c.tree_nodes_max,
+       c.cache_dir, c.cache_bytes, c.control_socket, c.metrics);
 }
 template <class Pack>
 void describe(Pack& pack, TokenFile::Held& held) {

@@ -32,15 +32,15 @@ void add_server_options(CLI::App& app, HarnessConfig& config) {
                  "File with the harness's token; read again when it changes")
       ->required()
       ->check(CLI::ExistingFile);
-  app.add_option("--tls-ca", config.tls_ca_file, "PEM file; needed for TCP beyond this machine")
-      ->check(CLI::ExistingFile);
+  program::add_client_tls_options(app, config.tls);
   app.add_option("--skills", config.skills, "Volume shown at /skills, read-only: acme/skills");
   app.add_option("--memory", config.memory, "Volume shown at /memory: acme/memory");
 }
 
 void add_model_options(CLI::App& app, HarnessConfig& config) {
   app.add_option("--model", config.model,
-                 "What sessions run that name none: anthropic:NAME or scripted:FILE");
+                 "What sessions run that name none: anthropic:NAME or scripted:FILE [with a key "
+                 "anthropic:claude-sonnet-4-5, else none]");
   app.add_option("--anthropic-key-file", config.anthropic_key_file,
                  "File with the key; else the environment's ANTHROPIC_API_KEY")
       ->check(CLI::ExistingFile);

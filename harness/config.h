@@ -14,7 +14,7 @@ namespace outboard::harness {
 struct HarnessConfig {
   std::string server;      // "unix:/path" or "host:port"
   std::string token_file;  // never the token itself: arguments are public
-  std::string tls_ca_file;
+  program::ClientTls tls;
   std::vector<std::string> listen;
   std::string sandboxes;  // directory of them, absolute
   std::string programs;   // where the sandbox's programs are; empty: beside this one

@@ -46,6 +46,17 @@ TEST(HarnessConfig, WhatIsSaidIsTaken) {
   EXPECT_EQ(line.config->drain, std::chrono::seconds(1));
 }
 
+TEST(HarnessConfig, ACertificateComesWithItsKey) {
+  const CommandLine line = read(with(
+      {"--tls-ca", "/dev/null", "--tls-certificate", "/etc/hostname", "--tls-key", "/etc/hosts"}));
+  ASSERT_TRUE(line.config) << line.text;
+  EXPECT_EQ(line.config->tls.certificate_file, "/etc/hostname");
+  EXPECT_EQ(line.config->tls.key_file, "/etc/hosts");
+  const CommandLine half = read(with({"--tls-ca", "/dev/null", "--tls-key", "/dev/null"}));
+  EXPECT_EQ(half.exit_code, 2);
+  EXPECT_NE(half.text.find("--tls-certificate"), std::string::npos) << half.text;
+}
+
 TEST(HarnessConfig, WhatIsWrongIsSaid) {
   EXPECT_EQ(read({}).exit_code, 2);
   EXPECT_EQ(read(with({"--slots", "0"})).exit_code, 2);

@@ -62,7 +62,9 @@ std::vector<Mapping> mappings_of(const HarnessConfig& config) {
 client::ChannelConfig channel_to(const HarnessConfig& config, std::function<std::string()> token) {
   client::ChannelConfig channel;
   channel.address = config.server;
-  channel.tls_ca_file = config.tls_ca_file;
+  channel.tls_ca_file = config.tls.ca_file;
+  channel.tls_certificate_file = config.tls.certificate_file;
+  channel.tls_key_file = config.tls.key_file;
   channel.token = std::move(token);
   return channel;
 }

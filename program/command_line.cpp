@@ -13,6 +13,14 @@ Severity severity_of(const std::string& word) {
   return word == "error" ? Severity::error : Severity::info;
 }
 
+// What an Exporter can listen on; whether it may is seen when it does.
+std::string metrics_fault(const std::string& address) {
+  const std::string port = address.substr(address.rfind(':') + 1);
+  if (!port.empty() && port.find_first_not_of("0123456789") == std::string::npos) return {};
+  return "cannot show figures at \"" + address +
+         "\": write host:port, or a port of this machine alone";
+}
+
 }  // namespace
 
 Ending wrong(const std::string& program, const std::string& message) {
@@ -26,7 +34,7 @@ std::optional<Ending> parse(CLI::App& app, int argc, const char* const* argv) {
     std::ostringstream out;
     std::ostringstream err;
     const bool fine = app.exit(error, out, err) == 0;
-    return Ending{fine ? out.str() : err.str(), fine ? 0 : 2};
+    return fine ? Ending{out.str(), 0} : Ending{app.get_name() + ": " + err.str(), 2};
   }
   return std::nullopt;
 }
@@ -56,6 +64,32 @@ void add_log_options(CLI::App& app, LogOptions& options) {
          "text for people, json for programs: one object a line [text]")
       ->check(CLI::IsMember({"text", "json"}).description(""))
       ->type_name("FORMAT");
+}
+
+void add_metrics_option(CLI::App& app, std::string& address, const std::string& warning) {
+  app.add_option("--metrics", address,
+                 "Show figures for Prometheus at http://ADDRESS/metrics: a port of this machine "
+                 "alone, or host:port. " +
+                     warning + "; none by default")
+      ->check(CLI::Validator(metrics_fault, ""))
+      ->type_name("ADDRESS");
+}
+
+void add_client_tls_options(CLI::App& app, ClientTls& tls) {
+  auto* ca = app.add_option("--tls-ca", tls.ca_file, "PEM file; needed for TCP beyond this machine")
+                 ->check(CLI::ExistingFile.description(""))
+                 ->type_name("FILE");
+  auto* certificate =
+      app.add_option("--tls-certificate", tls.certificate_file,
+                     "PEM file to show to a server that asks for one (--tls-client-ca)")
+          ->check(CLI::ExistingFile.description(""))
+          ->type_name("FILE")
+          ->needs(ca);
+  auto* key = app.add_option("--tls-key", tls.key_file, "PEM file, the certificate's")
+                  ->check(CLI::ExistingFile.description(""))
+                  ->type_name("FILE");
+  certificate->needs(key);
+  key->needs(certificate);
 }
 
 }  // namespace outboard::program

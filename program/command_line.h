@@ -47,5 +47,16 @@ int say(const std::string& text, int exit_code);
 void add_ready_option(CLI::App& app, int& fd, const std::string& event);
 // --log and --log-format.
 void add_log_options(CLI::App& app, LogOptions& options);
+// --metrics: where figures are shown. `warning`: a sentence on what they name.
+void add_metrics_option(CLI::App& app, std::string& address, const std::string& warning);
+
+// PEM files of a program that asks a server over TLS; empty: not given.
+struct ClientTls {
+  std::string ca_file;
+  std::string certificate_file;  // its own, for a server that wants to see one; with its key
+  std::string key_file;
+};
+// --tls-ca, --tls-certificate and --tls-key.
+void add_client_tls_options(CLI::App& app, ClientTls& tls);
 
 }  // namespace outboard::program

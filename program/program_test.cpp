@@ -53,6 +53,7 @@ TEST(CommandLine, AWrongLevelIsRefusedWithTheRightOnes) {
   EXPECT_EQ(line.exit_code, 2);
   EXPECT_NE(line.text.find("loud"), std::string::npos) << line.text;
   EXPECT_NE(line.text.find("warning"), std::string::npos) << line.text;
+  EXPECT_TRUE(line.text.starts_with("x: ")) << "whose error is it? " << line.text;
 }
 
 TEST(Life, ReadyIsALineEachAndThenTheEnd) {

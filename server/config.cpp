@@ -12,7 +12,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  A server with a private Postgres, for this machine:\n"
     "    outboard-server --data /var/lib/outboard --listen unix:/run/outboard/server.sock \\\n"
-    "                    --site-token-file /var/lib/outboard/site-token\n"
+    "                    --site-token-file /var/lib/outboard/site.token\n"
     "  On a Postgres of your own, for others:\n"
     "    OUTBOARD_DATABASE=postgresql://outboard@db/outboard outboard-server \\\n"
     "        --listen 0.0.0.0:7070 --tls-certificate cert.pem --tls-key key.pem\n"
@@ -91,10 +91,8 @@ void add_options(CLI::App& app, ServerConfig& config, long& drain_s) {
   app.add_option("--drain", drain_s, "Seconds that calls under way may take at the end")
       ->check(CLI::Range(0, 3'600))
       ->capture_default_str();
-  app.add_option("--metrics", config.metrics,
-                 "Show figures for Prometheus at http://ADDRESS/metrics: host:port, or a port of "
-                 "this machine alone. Nothing in them names a volume, a path or a person")
-      ->type_name("ADDRESS");
+  program::add_metrics_option(app, config.metrics,
+                              "Nothing in them names a volume, a path or a person");
   add_access_options(app, config);
   program::add_log_options(app, config.log);
   data->excludes(database);

@@ -45,6 +45,12 @@ TEST(ServerConfig, CertificateComesWithItsKey) {
   EXPECT_NE(line.text.find("--tls-key"), std::string::npos);
 }
 
+TEST(ServerConfig, WhereFiguresAreShownIsSeenBeforeADatabaseIsMade) {
+  const auto line = parse({"--data", "/d", "--listen", "unix:/s", "--metrics", "foo"});
+  EXPECT_EQ(line.exit_code, 2);
+  EXPECT_NE(line.text.find("host:port"), std::string::npos) << line.text;
+}
+
 TEST(ServerConfig, LogAndDrainAreUnderstood) {
   const auto line =
       parse({"--data", "/d", "--listen", "unix:/s", "--log", "debug", "--drain", "3"});

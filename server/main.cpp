@@ -16,6 +16,7 @@
 #include "server/embedded.h"
 #include "server/oidc/oidc.h"
 #include "server/postgres/database.h"
+#include "server/rpc/addresses.h"
 #include "server/rpc/certificate.h"
 #include "server/rpc/rpc_server.h"
 #include "server/site_token.h"
@@ -34,6 +35,12 @@ Moment in(std::chrono::nanoseconds time) {
 Result<std::unique_ptr<Embedded>> start_embedded(const ServerConfig& config) {
   if (config.data_dir.empty()) return std::unique_ptr<Embedded>();
   return Embedded::start({config.data_dir, config.run_as});
+}
+
+RpcConfig rpc_config(const ServerConfig& config) {
+  return {
+      config.listen,  config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file,
+      config.workers, !config.metrics.empty(),     config.rates};
 }
 
 int serve(const ServerConfig& config) {
@@ -75,11 +82,8 @@ int serve(const ServerConfig& config) {
     sign_in = std::move(*opened);
   }
 
-  RpcConfig rpc{
-      config.listen,  config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file,
-      config.workers, !config.metrics.empty(),     config.rates};
   auto server = RpcServer::start(
-      rpc, data.store(), data.admin(), data.tokens(),
+      rpc_config(config), data.store(), data.admin(), data.tokens(),
       {&data.journal(), &data.blobs(), &data.audit(), &data.trail(), &data.revisions()},
       {&data.readiness(), &checkup}, {&data.roster(), sign_in.get()});
   if (!server) return program::refuse("cannot listen", server.error());
@@ -111,6 +115,12 @@ int serve(const ServerConfig& config) {
 int main(int argc, char** argv) {
   outboard::wire::fit_grpc_to_server();
   const auto line = outboard::server::read_command_line(argc, argv);
-  if (line.config) return outboard::server::serve(*line.config);
+  if (line.config) {
+    const auto good = check_addresses(outboard::server::rpc_config(*line.config));
+    if (good) return outboard::server::serve(*line.config);
+    const auto wrong =
+        outboard::program::wrong("outboard-server", "--listen: " + good.error().message);
+    return outboard::program::say(wrong.text, wrong.exit_code);
+  }
   return outboard::program::say(line.text, line.exit_code);
 }

@@ -76,7 +76,8 @@ void check_connections(const Rows& rows, std::size_t wanted, Diagnosis& to) {
     to.fine("connections", found);
   } else {
     to.wrong("connections", found,
-             "raise max_connections (a restart), or give outboard-server a smaller --connections");
+             "give outboard-server a smaller --connections, or a Postgres of your own more "
+             "max_connections (a restart)");
   }
 }
 

@@ -7,17 +7,10 @@
 
 #include "core/log.h"
 #include "proto/endpoint.h"
+#include "server/rpc/addresses.h"
 
 namespace outboard::server {
 namespace {
-
-Error invalid(std::string message, std::string subject) {
-  Error error;
-  error.code = Code::invalid;
-  error.message = std::move(message);
-  error.subject = std::move(subject);
-  return error;
-}
 
 Result<std::shared_ptr<grpc::ServerCredentials>> tls(const RpcConfig& config) {
   auto certificate = wire::pem_file(config.tls_certificate_file);
@@ -53,21 +46,9 @@ void open_to_all_users(const std::string& address) {
 
 Result<std::shared_ptr<grpc::ServerCredentials>> credentials_for(const std::string& address,
                                                                  const RpcConfig& config) {
-  if (wire::is_unix(address)) return grpc::InsecureServerCredentials();
-  if (address.rfind(':') == std::string::npos) {
-    return invalid("cannot listen on \"" + address + "\"; write unix:/path or host:port", address);
-  }
-  const bool with_tls = !config.tls_certificate_file.empty() || !config.tls_key_file.empty();
-  if (with_tls) return tls(config);
-  if (!config.tls_client_ca_file.empty()) {
-    return invalid("a CA for clients but no certificate of the server's own; give all three",
-                   config.tls_client_ca_file);
-  }
-  if (wire::is_loopback(address)) return grpc::InsecureServerCredentials();
-  return invalid("will not listen on " + address +
-                     " without TLS: tokens would cross the network in the clear; give a "
-                     "certificate and its key, or listen on loopback or a unix socket",
-                 address);
+  if (auto good = check_address(address, config); !good) return good.error();
+  if (wire::is_unix(address) || !has_tls(config)) return grpc::InsecureServerCredentials();
+  return tls(config);
 }
 
 }  // namespace outboard::server

@@ -19,7 +19,7 @@ std::string with_port(const std::string& address, int port);
 // could pass a closed one. [S60]
 void open_to_all_users(const std::string& address);
 
-// invalid: TCP beyond loopback without TLS, half a TLS configuration, or a file that is not there.
+// Errors: as check_address().
 Result<std::shared_ptr<grpc::ServerCredentials>> credentials_for(const std::string& address,
                                                                  const RpcConfig& config);
 
