@@ -18,6 +18,7 @@ bool send_header(Writer& writer, VolumeId volume, const Batch& batch) {
   header->set_volume(volume.value);
   wire::write(batch.request, header->mutable_request());
   header->set_acknowledged(batch.acknowledged);
+  header->set_written_unix_ns(batch.written.nanoseconds);
   header->set_steps(static_cast<std::uint32_t>(batch.steps.size()));
   std::uint64_t bytes = 0;
   for (const std::string_view body : wire::bodies_of(batch)) bytes += body.size();

@@ -11,9 +11,17 @@
 namespace outboard {
 namespace {
 
+// What the client says of it, where that can be.
+Timestamp written_at(const Batch& batch, Timestamp now) {
+  const std::int64_t from = now.nanoseconds - kWrittenBehindMax.count();
+  const std::int64_t to = now.nanoseconds + kWrittenAheadMax.count();
+  const std::int64_t said = batch.written.nanoseconds;
+  return said != 0 && from <= said && said <= to ? batch.written : now;
+}
+
 Result<Outcome> apply_step(WorkingSet& set, const Origin& origin, const Scope& scope,
-                           const Step& step) {
-  rules::Work work{set, origin, step.when, scope};
+                           Timestamp written, const Step& step) {
+  rules::Work work{set, origin, step.when, scope, written};
   return std::visit([&](const auto& op) { return rules::apply(work, op); }, step.op);
 }
 
@@ -87,12 +95,13 @@ Result<Applied> apply_steps(WorkingSet& set, const Origin& origin, const Batch& 
   const Volume before = set.volume();
   const std::size_t first_change = set.changes().size();
   const std::size_t first_content = set.contents().size();
+  const Timestamp written = written_at(batch, set.now());
   std::size_t grown_at = 0;
   std::vector<Seq> step_ends;
   Applied applied;
   for (std::size_t i = 0; i < batch.steps.size(); ++i) {
     const Volume so_far = set.volume();
-    auto outcome = apply_step(set, origin, scope, batch.steps[i]);
+    auto outcome = apply_step(set, origin, scope, written, batch.steps[i]);
     if (!outcome) {
       Error error = outcome.error();
       error.step = static_cast<std::uint32_t>(i);

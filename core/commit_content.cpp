@@ -70,6 +70,12 @@ Result<ContentEdit> edit_of(Work& work, Inode inode, Plan& plan) {
   return edit_of_bytes(plan, std::move(*content));
 }
 
+// A change of status is never older than one before it.
+void show_written(const Work& work, Attributes& attributes) {
+  attributes.modified = work.written;
+  attributes.changed = std::max(attributes.changed, work.written);
+}
+
 // Stores the new version of an existing file and records it.
 Result<Outcome> put_version(Work& work, Target& target, Plan plan) {
   Node& node = target.stored.node;
@@ -86,8 +92,7 @@ Result<Outcome> put_version(Work& work, Target& target, Plan plan) {
   edit->version = node.version;
   node.digest = edit->digest;
   node.attributes.size = edit->size;
-  node.attributes.modified = work.set.now();
-  node.attributes.changed = work.set.now();
+  show_written(work, node.attributes);
   edit->leaves_chunks = edit->bytes && target.stored.chunked;
   target.stored.chunked = !edit->bytes;
   work.set.put_node(target.stored);
@@ -105,8 +110,7 @@ Result<Outcome> put_version(Work& work, Target& target, Plan plan) {
 // The file's times only: truncate(2) to the size it has.
 Result<Outcome> put_times(Work& work, Target& target) {
   Node& node = target.stored.node;
-  node.attributes.modified = work.set.now();
-  node.attributes.changed = work.set.now();
+  show_written(work, node.attributes);
   work.set.put_node(target.stored);
   const Seq seq =
       work.set.record(make_change(work, ChangeKind::attributes, node, path_for_log(work, target)));

@@ -16,6 +16,7 @@ struct Work {
   const Origin& origin;
   const Precondition& when;
   const Scope& scope;
+  const Timestamp written;  // when the bytes were that it stores
 };
 
 // A name in an existing directory, and what stands there.

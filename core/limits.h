@@ -139,6 +139,11 @@ inline constexpr std::chrono::milliseconds kWriteDeadline = 30s;
 inline constexpr std::chrono::milliseconds kBarrierDeadline = 10s;
 // Request numbers a server remembers for each client, when it has not acknowledged them.
 inline constexpr std::uint64_t kRequestWindow = 1'024;
+// How far a client's word on when bytes were written may lie before and behind the store's clock to
+// be what their file shows: bytes wait for a store that is away, and clocks that are kept differ by
+// less than seconds.
+inline constexpr std::chrono::nanoseconds kWrittenBehindMax = 1h;
+inline constexpr std::chrono::nanoseconds kWrittenAheadMax = 10s;
 // Reconnects of a client: from the first to the last of the doubling waits between them.
 inline constexpr std::chrono::milliseconds kReconnectWaitMin = 50ms;
 inline constexpr std::chrono::milliseconds kReconnectWaitMax = 2s;

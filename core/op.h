@@ -239,11 +239,14 @@ struct Step {
 
 // Happens whole or not at all. With a request id it happens at most once, however often it is sent:
 // the store answers a repeat with the first answer. `acknowledged` says that the client will not
-// ask about that number or any lower one again.
+// ask about that number or any lower one again. `written` is when its bytes were written by their
+// machine's clock, which is then what their files show, unless it is off by more than a program's
+// bytes could have waited (kWrittenBehindMax, kWrittenAheadMax). [S10]
 struct Batch {
   RequestId request;  // nil client: not repeatable (tests, tools that can look for themselves)
   std::uint64_t acknowledged = 0;
   std::vector<Step> steps;
+  Timestamp written{};  // 0: not said, so when they are stored
   friend bool operator==(const Batch&, const Batch&) = default;
 };
 

@@ -331,6 +331,7 @@ RequestId read(const v1::RequestId& from, Faults& faults) {
 void write(const Batch& batch, v1::Batch* to) {
   write(batch.request, to->mutable_request());
   to->set_acknowledged(batch.acknowledged);
+  to->set_written_unix_ns(batch.written.nanoseconds);
   for (const Step& step : batch.steps) write(step, Bodies::within, to->add_steps());
 }
 
@@ -338,6 +339,7 @@ Batch read(const v1::Batch& from, Faults& faults) {
   Batch batch;
   batch.request = read(from.request(), faults);
   batch.acknowledged = from.acknowledged();
+  batch.written = Timestamp{from.written_unix_ns()};
   batch.steps.reserve(static_cast<std::size_t>(from.steps_size()));
   std::uint64_t allowed = 0;
   for (const auto& step : from.steps()) batch.steps.push_back(read(step, allowed, faults));

@@ -172,6 +172,7 @@ class Dice {
     Batch batch;
     batch.request = {{uuid()}, number()};
     batch.acknowledged = number();
+    batch.written = time();
     for (std::size_t i = 0; i < std::variant_size_v<Op>; ++i) {
       batch.steps.push_back({op(i), {coin(), version(), digest()}});
       EXPECT_EQ(batch.steps.back().op.index(), i);

@@ -71,6 +71,7 @@ class ArrivingBatch final : public grpc::ServerReadReactor<v1::ApplyStreamReques
     steps_ = header.steps();
     batch_.request = wire::read(header.request(), faults);
     batch_.acknowledged = header.acknowledged();
+    batch_.written = Timestamp{header.written_unix_ns()};
     if (faults) return refuse(faults.error());
     StartRead(&message_);
   }

@@ -1,5 +1,6 @@
 // Content: writes, truncation, appends, chunks, big files, versions.
 #include <algorithm>
+#include <limits>
 #include <thread>
 
 #include "core/limits.h"
@@ -59,6 +60,39 @@ TEST_P(StoreSuite, S10_TruncateShrinksGrowsAndKeeps) {
   mkdir("/d");
   EXPECT_EQ(refused(Truncate{NodeRef{"/d"}, 0}), Code::is_directory);
   EXPECT_EQ(refused(Truncate{NodeRef{"/f"}, kFileBytesMax + 1}), Code::too_big);
+}
+
+// What a client says of it, where its clock can be right. The log's own times are the store's.
+TEST_P(StoreSuite, S10_BytesShowWhenTheyWereWritten) {
+  using std::chrono::nanoseconds;
+  const Node file = put("/f", "x");
+  const Timestamp start = log().back().at;
+  const auto append = [&](nanoseconds since_start) {
+    Batch batch;
+    batch.written = {start.nanoseconds + since_start.count()};
+    batch.steps.push_back({Append{file.inode, "y"}, {}});
+    const auto applied = store().apply(call(), volume_, batch);
+    EXPECT_TRUE(applied) << applied.error().message;
+    const Attributes shown = applied->outcomes.front().node.attributes;
+    EXPECT_EQ(node("/f")->attributes, shown);
+    EXPECT_EQ(log().back().node.attributes, shown);
+    const Timestamp at = log().back().at;
+    EXPECT_GE(at, start);
+    EXPECT_LT(at.nanoseconds - start.nanoseconds, nanoseconds(kCallWait).count());
+    return std::pair(batch.written, shown);
+  };
+  const auto [earlier, behind] = append(-std::chrono::minutes(50));
+  EXPECT_EQ(behind.modified, earlier);
+  EXPECT_EQ(behind.changed, start) << "a change of status is never older than one before it";
+  const auto [later, ahead] = append(std::chrono::seconds(9));
+  EXPECT_EQ(ahead.modified, later);
+  EXPECT_EQ(ahead.changed, later);
+  const nanoseconds for_ever(std::numeric_limits<std::int64_t>::max() - start.nanoseconds);
+  for (const nanoseconds wrong : {-2 * kWrittenBehindMax, 2 * kWrittenAheadMax, for_ever}) {
+    append(wrong);
+    const Change last = log().back();
+    EXPECT_EQ(last.node.attributes.modified, last.at);
+  }
 }
 
 TEST_P(StoreSuite, S10_AnEmptyWriteChangesNothing) {
