@@ -243,8 +243,9 @@ Result<At<std::vector<Result<Content>>>> GrpcStore::read_many(const Call& call, 
     }
   };
   const Moment deadline = bounded(call.deadline, kReadDeadline);
-  const Status asked =
-      ask(*parts_->channel, deadline, Again::yes, [&](grpc::ClientContext& context) {
+  const Status asked = ask(
+      *parts_->channel, deadline, Again::yes,
+      [&](grpc::ClientContext& context) {
         contents.value.assign(keys.size(), Content{});
         heard.assign(keys.size(), false);
         const auto reader = parts_->stub->ReadMany(&context, request);
@@ -254,7 +255,8 @@ Result<At<std::vector<Result<Content>>>> GrpcStore::read_many(const Call& call, 
           for (auto& part : *response.mutable_parts()) take(part);
         }
         return reader->Finish();
-      });
+      },
+      call.given_up);
   if (!asked) return asked.error();
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto& content = contents.value[i];
@@ -305,7 +307,7 @@ Result<Seq> GrpcStore::snapshot(const Call& call, VolumeId volume, const Snapsho
     }
     return status;
   };
-  const Status asked = ask(*parts_->channel, deadline, Again::yes, attempt);
+  const Status asked = ask(*parts_->channel, deadline, Again::yes, attempt, call.given_up);
   if (faults) return faults.error();
   if (!asked) return asked.error();
   if (!last) return cut_stream("the snapshot");
@@ -363,8 +365,9 @@ Result<At<std::vector<VersionInfo>>> GrpcStore::versions(const Call& call, Volum
   At<std::vector<VersionInfo>> versions;
   Faults faults;
   const Moment deadline = bounded(call.deadline, kReadDeadline);
-  const Status asked =
-      ask(*parts_->channel, deadline, Again::yes, [&](grpc::ClientContext& context) {
+  const Status asked = ask(
+      *parts_->channel, deadline, Again::yes,
+      [&](grpc::ClientContext& context) {
         versions.value.clear();
         const auto reader = parts_->stub->Versions(&context, request);
         v1::VersionsResponse response;
@@ -375,7 +378,8 @@ Result<At<std::vector<VersionInfo>>> GrpcStore::versions(const Call& call, Volum
           }
         }
         return reader->Finish();
-      });
+      },
+      call.given_up);
   if (!asked) return asked.error();
   return faults.or_error(std::move(versions));
 }
@@ -406,8 +410,8 @@ Result<SearchSummary> GrpcStore::search(const Call& call, VolumeId volume, const
     const bool begun = !status.ok() && taken && wire::to_error(status).code == Code::unavailable;
     return enough || begun ? grpc::Status(grpc::StatusCode::OK, "") : status;
   };
-  const Status asked =
-      ask(*parts_->channel, bounded(call.deadline, kStreamDeadlineMax), Again::yes, attempt);
+  const Status asked = ask(*parts_->channel, bounded(call.deadline, kStreamDeadlineMax), Again::yes,
+                           attempt, call.given_up);
   if (faults) return faults.error();
   if (!asked) return asked.error();
   if (enough && !summary) summary.emplace();
