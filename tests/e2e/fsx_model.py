@@ -16,7 +16,8 @@ class Node:
     def __init__(self, kind, mode, target=None):
         self.kind, self.mode, self.target = kind, mode, target
         self.uid = self.gid = 0
-        self.modified = None    # nanoseconds, as long as they are what a program set
+        self.accessed = None    # nanoseconds, once a program has set them: nothing else does
+        self.modified = None    # the same, until something else does
         self.xattrs = {}
         self.links = 0
         self.children = {}      # of a directory
@@ -128,6 +129,9 @@ class Model:
             return number
         if there:
             return errno.EEXIST
+        if node.links == 0 and parent.mode & stat.S_ISGID:  # what is made there is of its group
+            node.gid = parent.gid
+            node.mode |= stat.S_ISGID if node.is_directory() else 0
         parent.children[name] = node
         parent.modified = None
         node.links += 1
@@ -209,6 +213,12 @@ class Model:
         return any(self.is_below(node, child) for child in directory.children.values() if child.is_directory())
 
     # ── Attributes ──
+
+    def chown(self, node, uid, gid):
+        """Also by root it takes the set-id bits of what may be run; a group's without its x is another matter."""
+        node.uid, node.gid = uid, gid
+        if not node.is_directory():
+            node.mode &= ~(stat.S_ISUID | (stat.S_ISGID if node.mode & stat.S_IXGRP else 0))
 
     def set_xattr(self, node, name, value, flag):
         if flag == "create" and name in node.xattrs:

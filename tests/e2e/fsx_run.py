@@ -20,6 +20,7 @@ NAMES = ("a", "b", "c", "d", "e", "n" * 255, "name with spaces")
 TOO_LONG = "x" * 256
 PUNCH, KEEP, COLLAPSE, ZERO, INSERT = 2, 1, 8, 16, 32  # FALLOC_FL_*
 LIBC = ctypes.CDLL(None, use_errno=True)
+OMIT = (1 << 30) - 2  # UTIME_OMIT
 RENAMES = {"replace": 0, "no_replace": 1, "exchange": 2}
 OPENS = {
     "r": os.O_RDONLY, "w": os.O_WRONLY, "rw": os.O_RDWR, "ra": os.O_RDWR | os.O_APPEND,
@@ -65,8 +66,7 @@ class Site:
             with open(site.site_token, encoding="utf-8") as token:
                 self.metadata = (("authorization", f"Bearer {token.read().strip()}"),)
             self.store = site.store_grpc.StoreServiceStub(grpc.insecure_channel(site.address))
-            self.controls = [site.mount_grpc.MountServiceStub(grpc.insecure_channel("unix:" + mount.control))
-                             for mount in site.mounts]
+            self.controls = [self.control_of(mount) for mount in site.mounts]
         except BaseException:
             site.end()
             raise
@@ -74,6 +74,11 @@ class Site:
 
     def __exit__(self, *_):
         self.deployment.end()
+
+    def control_of(self, mount):
+        """A connection of its own: another's to the daemon before may not have noticed that end yet."""
+        own = (("grpc.use_local_subchannel_pool", 1),)
+        return self.deployment.mount_grpc.MountServiceStub(grpc.insecure_channel("unix:" + mount.control, own))
 
     def meet(self):
         """All mounts show what was committed."""
@@ -89,6 +94,7 @@ class Site:
         if code != 0:
             raise Difference("remount", f"the daemon ended with {code}: {mount.program.words()[-2000:]}")
         mount.start()
+        self.controls[number] = self.control_of(mount)
 
     def fresh_folder(self):
         self.folders += 1
@@ -138,6 +144,16 @@ def fallocate(fd, mode, offset, length):
 
 def renameat2(path, to, manner):
     libc("renameat2", -100, os.fsencode(path), -100, os.fsencode(to), RENAMES[manner])
+
+
+class Timespec(ctypes.Structure):
+    _fields_ = [("seconds", ctypes.c_long), ("nanos", ctypes.c_long)]
+
+
+def utimensat(path, *times):
+    """Each in nanoseconds, or OMIT."""
+    asked = (Timespec * 2)(*((0, at) if at == OMIT else divmod(at, 1_000_000_000) for at in times))
+    libc("utimensat", -100, os.fsencode(path), asked, 0x100)  # AT_SYMLINK_NOFOLLOW
 
 
 def first_difference(one, other):
@@ -195,13 +211,17 @@ class Run:
         size = dice.choice(sizes)
         return dice.choice((0, size, dice.randrange(size + 1), self.size(dice)))
 
+    def mode(self, dice, permissions):
+        """Now and then with set-id and sticky bits."""
+        return permissions | (dice.randrange(1, 8) << 9 if dice.random() < 0.2 else 0)
+
     def choose_open(self, dice):
         manner = dice.choice(tuple(OPENS))
         path = self.path(dice, 0.5 if "+" in manner or "x" in manner else 0.95)
         files = [file for file, node in self.model.walk() if node.is_file()]
         if files and manner != "rwx" and dice.random() < 0.6:
             path = dice.choice(files)
-        return dice.randrange(1, 1 << 30), path, manner, dice.choice((0o644, 0o755, 0o600))
+        return dice.randrange(1, 1 << 30), path, manner, self.mode(dice, dice.choice((0o644, 0o755, 0o600)))
 
     def choose_label(self, dice):
         return (self.label(dice),)
@@ -233,7 +253,7 @@ class Run:
         return self.label(dice), self.place(dice), self.label(dice), self.place(dice), self.size(dice)
 
     def choose_mkdir(self, dice):
-        return self.path(dice, 0.1), dice.choice((0o755, 0o700))
+        return self.path(dice, 0.1), self.mode(dice, dice.choice((0o755, 0o700)))
 
     def choose_path(self, dice):
         return (self.path(dice, 0.95),)
@@ -251,16 +271,16 @@ class Run:
         return self.path(dice, 0.95), self.path(dice, 0.4 if manner != "exchange" else 0.9), manner
 
     def choose_chmod(self, dice):
-        return self.path(dice, 0.95), dice.randrange(0o1000)
+        return self.path(dice, 0.95), self.mode(dice, dice.randrange(0o1000))
 
     def choose_fchmod(self, dice):
-        return self.label(dice), dice.randrange(0o1000)
+        return self.label(dice), self.mode(dice, dice.randrange(0o1000))
 
     def choose_chown(self, dice):
         return self.path(dice, 0.95), dice.choice((0, 1000, 65_000)), dice.choice((0, 100))
 
     def choose_utime(self, dice):
-        return self.path(dice, 0.95), dice.randrange(1 << 60)
+        return self.path(dice, 0.95), dice.randrange(1 << 60), dice.choice(("both", "both", "accessed", "modified"))
 
     def choose_set_xattr(self, dice):
         return (self.path(dice, 0.95), f"user.{dice.choice('xyz')}", dice.choice((0, 1, 100, 3000)),
@@ -517,7 +537,7 @@ class Run:
     # ── Names and attributes ──
 
     def do_mkdir(self, path, mode):
-        number = self.model.add(path, Node(stat.S_IFDIR, mode))
+        number = self.model.add(path, Node(stat.S_IFDIR, mode & 0o1777))  # mkdir takes no set-id bits
         self.answered(attempt(os.mkdir, self.at(path), mode)[0], number)
 
     def do_rmdir(self, path):
@@ -554,13 +574,21 @@ class Run:
         number, node = self.model.existing(path)
         self.answered(attempt(os.lchown, self.at(path), uid, gid)[0], number)
         if not number:
-            node.uid, node.gid = uid, gid
+            self.model.chown(node, uid, gid)
 
-    def do_utime(self, path, at):
+    def do_utime(self, path, at, which):
         number, node = self.model.existing(path)
-        self.answered(attempt(os.utime, self.at(path), ns=(at, at), follow_symlinks=False)[0], number)
-        if not number:
+        before = os.lstat(self.at(path)) if not number else None
+        times = (OMIT if which == "modified" else at, OMIT if which == "accessed" else at)
+        self.answered(attempt(utimensat, self.at(path), *times)[0], number)
+        if number:
+            return
+        if which != "modified":
+            node.accessed = at
+        if which != "accessed":
             node.modified = None if node.loose else at  # what comes out of a map later counts as written then
+        elif not node.loose:
+            self.same("omitted time", os.lstat(self.at(path)).st_mtime_ns, before.st_mtime_ns)
 
     def do_set_xattr(self, path, name, size, flag):
         number, node = self.model.followed(path)
@@ -607,8 +635,11 @@ class Run:
         wanted = {"kind": node.kind, "links": self.model.links_of(node), "mode": node.mode, "uid": node.uid, "gid": node.gid}
         if node.modified is not None:
             wanted["modified"] = node.modified
+        if node.accessed is not None:
+            wanted["accessed"] = node.accessed
         seen = {"kind": stat.S_IFMT(found.st_mode), "links": found.st_nlink, "mode": stat.S_IMODE(found.st_mode),
-                "uid": found.st_uid, "gid": found.st_gid, "modified": found.st_mtime_ns}
+                "uid": found.st_uid, "gid": found.st_gid, "modified": found.st_mtime_ns,
+                "accessed": found.st_atime_ns}
         for what, value in wanted.items():
             if seen[what] != value:
                 self.differ(what, f"{seen[what]!r} instead of {value!r}, of {path}")

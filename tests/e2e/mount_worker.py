@@ -1,6 +1,6 @@
 """What a program does in a mount, as a process of its own; prints one line of JSON at its end.
 
-    grow_and_shrink FILE ROUNDS           writes ROUNDS contents of random sizes, in two manners
+    grow_and_shrink FILE ROUNDS [FD]      writes ROUNDS contents of random sizes, in two manners; a byte to FD behind each close
     read FILE ROUNDS [SECONDS]            checks all it can see, in three manners, until the last round
     append FILE NAME COUNT PROGRESS_FD    COUNT lines, each opened, appended, closed
     claim FOLDER COUNT                    tries to be the one who makes each of COUNT lock files
@@ -37,7 +37,7 @@ def fault_of(data, size):
     return None if data == content(number, size) else f"round {number} is torn"
 
 
-def grow_and_shrink(file, rounds):
+def grow_and_shrink(file, rounds, published=None):
     dice = random.Random(7)
     for number in range(1, int(rounds) + 1):
         data = content(number, dice.choice((16, 1000, 4096, dice.randrange(16, SIZE_MAX))))
@@ -50,6 +50,8 @@ def grow_and_shrink(file, rounds):
             os.pwrite(fd, data, 0)
             os.ftruncate(fd, len(data))
         os.close(fd)
+        if published:
+            os.write(int(published), b".")
     return {"rounds": int(rounds)}
 
 

@@ -4,7 +4,8 @@
     soak.py [--rounds N] [--appends N] [--kills N] [--stalls N] [--operations N] [--seed S]
 
   whole       one mount grows and shrinks a file for N rounds (10,000); the others read it in pieces of 1 KiB, by mmap and by
-              fstat: nothing torn, nothing older than what was seen before, no SIGBUS
+              fstat: nothing torn, nothing older than what was seen before, no SIGBUS; behind a barrier nothing older than
+              what was published before it
   appends     N appends (10,000) from four mounts, while the server is killed now and then: none lost, none there twice
   stalled     a mount that slept through 2,000 changes shows, behind a barrier, the last of them
   registers   N reads and writes (10,000) of a few files from all mounts: behind a barrier nothing is stale, and what each mount
@@ -77,6 +78,20 @@ class Detour:
         self.thread.join()
 
 
+class Published:
+    """How many rounds the writer has closed, as it says byte by byte at the other end of a pipe."""
+
+    def __init__(self, ear):
+        self.ear, self.rounds, self.over = ear, 0, threading.Event()
+        threading.Thread(target=self.hear, daemon=True).start()
+
+    def hear(self):
+        with open(self.ear, "rb", buffering=0) as said:
+            while rounds := said.read(4096):
+                self.rounds += len(rounds)
+        self.over.set()
+
+
 class Soak:
     def __init__(self):
         self.site = Deployment()
@@ -107,21 +122,43 @@ class Soak:
     # ── Whole ──
 
     def whole(self, rounds, seconds):
-        """Reads, versions seen, faults."""
+        """Reads, versions seen, barriers passed, faults."""
         site, name = self.site, f"whole-{rounds}"
         first = site.worker("grow_and_shrink", site.mounts[0].at("memory", name), 1)
         self.verdict(first)
         site.meet("memory", *site.mounts)
         readers = [site.worker("read", mount.at("memory", name), rounds, seconds) for mount in site.mounts[1:]]
-        writer = site.worker("grow_and_shrink", site.mounts[0].at("memory", name), rounds)
-        wrote = self.verdict(writer)
+        ear, mouth = os.pipe()
+        writer = site.worker("grow_and_shrink", site.mounts[0].at("memory", name), rounds, mouth, progress=mouth)
+        os.close(mouth)
+        published = Published(ear)
+        with concurrent.futures.ThreadPoolExecutor(MOUNTS) as looks:
+            late = [looks.submit(self.look_behind_barriers, mount, name, published) for mount in site.mounts[1:]]
+            wrote = self.verdict(writer)
+            passed, old = zip(*(one.result() for one in late))
         seen = [self.verdict(reader) for reader in readers]
-        faults = [fault for one in seen for fault in one.get("faults", [f"a reader died: {one}"])]
+        faults = [fault for one in seen for fault in one.get("faults", [f"a reader died: {one}"])] + sum(old, [])
         if wrote != {"rounds": rounds}:
             faults.append(f"the writer: {wrote}")
         if not all(one.get("last") for one in seen):
             faults.append("the last version never came")
-        return sum(one.get("reads", 0) for one in seen), sum(one.get("seen", 0) for one in seen), faults
+        return sum(one.get("reads", 0) for one in seen), sum(one.get("seen", 0) for one in seen), sum(passed), faults
+
+    def look_behind_barriers(self, mount, name, published):
+        """How many barriers the mount has passed while rounds were written, and what it showed behind them that was older than
+        the last round whose close had returned before."""
+        store = self.site.store_grpc.StoreServiceStub(grpc.insecure_channel(self.site.address))
+        control = self.site.mount_grpc.MountServiceStub(grpc.insecure_channel("unix:" + mount.control))
+        passed, old, over = 0, [], False
+        while not over:
+            over, least = published.over.is_set(), published.rounds
+            self.meet(store, control, "memory")
+            passed += 1
+            with open(mount.at("memory", name), "rb") as file:
+                shown = int(file.read(7))
+            if shown < least:
+                old.append(f"round {shown} behind a barrier, when round {least} had been published")
+        return passed, old
 
     def verdict(self, worker):
         with worker.stdout:
@@ -271,8 +308,9 @@ def main():
     print(f"seed {arguments.seed}", flush=True)
     wrong = []
     with Soak() as soak:
-        reads, seen, faults = soak.whole(arguments.rounds, 3600)
-        print(f"whole: {arguments.rounds} rounds, {reads} reads of {seen} versions, {len(faults)} faults", flush=True)
+        reads, seen, passed, faults = soak.whole(arguments.rounds, 3600)
+        print(f"whole: {arguments.rounds} rounds, {reads} reads of {seen} versions, {passed} behind a barrier, "
+              f"{len(faults)} faults", flush=True)
         wrong += faults
         for kills in (0, arguments.kills):
             lost, twice, nobodys, refused = soak.appends(arguments.appends, kills)
