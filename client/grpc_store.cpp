@@ -89,6 +89,9 @@ void GrpcStore::stop_watching() {
 void GrpcStore::set_frozen(bool frozen) {
   parts_->watch.set_frozen(frozen);
 }
+bool GrpcStore::await_frozen(Moment deadline) {
+  return parts_->watch.await_frozen(deadline);
+}
 
 Result<Volume> GrpcStore::open_volume(const Call& call, std::string_view name) {
   v1::OpenVolumeRequest request;

@@ -50,6 +50,9 @@ class GrpcStore final : public Store {
   // Tells the server that this mount sleeps or is awake again; strict volumes need not wait for a
   // sleeping one. [S7]
   void set_frozen(bool frozen);
+  // Until the server has said that it takes this mount for one that sleeps. false: not by
+  // `deadline`, or it is out of reach, or was not told so.
+  bool await_frozen(Moment deadline);
   // For the end: no feed comes any more, and subscribe() answers `unavailable` without waiting.
   void stop_watching();
 

@@ -116,6 +116,14 @@ void WatchStream::set_frozen(bool frozen) {
   changed_.notify_all();
 }
 
+bool WatchStream::await_frozen(Moment deadline) {
+  const Lock lock(mutex_);
+  while (frozen_ && !asleep_ && heard_ && !lines_.empty() && !stopping_) {
+    if (!changed_.wait_until(mutex_, deadline) && now() >= deadline) break;
+  }
+  return frozen_ && asleep_;
+}
+
 bool WatchStream::connected() const {
   const Lock lock(mutex_);
   return lines_.empty() || heard_;
@@ -247,6 +255,8 @@ void WatchStream::take(const v1::WatchResponse& response, const std::string& tok
     case v1::WatchResponse::kState: {
       const Lock lock(mutex_);
       counted_ = !said_frozen_ && response.state().state() == v1::WATCHER_STATE_LIVE;
+      asleep_ = said_frozen_ && response.state().state() == v1::WATCHER_STATE_FROZEN;
+      changed_.notify_all();
       return;
     }
     case v1::WatchResponse::kChanges: return take_changes(response.changes());
@@ -436,6 +446,7 @@ std::optional<v1::WatchRequest> WatchStream::next_request(Moment at, Moment& loo
     greeted_ = true;
     said_frozen_ = frozen_;
     counted_ = !frozen_;  // of what is subscribed behind it
+    asleep_ = false;
     auto* hello = request.mutable_hello();
     hello->set_client(wire::write_uuid(channel_.client().uuid));
     hello->set_state(state);
@@ -443,7 +454,7 @@ std::optional<v1::WatchRequest> WatchStream::next_request(Moment at, Moment& loo
   }
   if (said_frozen_ != frozen_) {
     said_frozen_ = frozen_;
-    counted_ = false;  // until the server has heard it
+    counted_ = asleep_ = false;  // until the server has heard it
     request.mutable_state()->set_state(state);
     return request;
   }

@@ -42,6 +42,7 @@ class WatchStream {
   // later.
   void stop();
   void set_frozen(bool frozen);
+  bool await_frozen(Moment deadline);
   bool connected() const;
   bool await_connected(Moment deadline);
   Moment current_as_of() const;
@@ -106,6 +107,7 @@ class WatchStream {
   bool frozen_ GUARDED_BY(mutex_) = false;
   bool said_frozen_ GUARDED_BY(mutex_) = false;
   bool counted_ GUARDED_BY(mutex_) = true;  // as live, as the server has said
+  bool asleep_ GUARDED_BY(mutex_) = false;  // as frozen, the same
   bool heard_ GUARDED_BY(mutex_) = false;   // something, on this stream
   Moment heard_at_ GUARDED_BY(mutex_){};
   Moment heard_since_ GUARDED_BY(mutex_){};  // with no silence of kLeaseSilence since

@@ -40,6 +40,10 @@
 namespace outboard::fusefs {
 namespace {
 
+// No freeze waits longer for a server that is slow. Who publishes to a strict volume waits for this
+// mount then, for its lease.
+constexpr std::chrono::milliseconds kFrozenHeard{500};
+
 using client::ChannelConfig;
 using client::GrpcStore;
 using program::refuse;
@@ -301,6 +305,7 @@ ControlledDaemon controlled(Daemon& daemon) {
   parts.set_frozen = [&daemon](bool frozen) {
     daemon.views->set_frozen(frozen);
     daemon.store->set_frozen(frozen);
+    if (frozen) (void)daemon.store->await_frozen(daemon.clock.now() + kFrozenHeard);
   };
   parts.renew_token = [&daemon](const std::string& token) { return daemon.renew(token); };
   parts.hand_over = [&daemon](ControlServer& control, int connection) {

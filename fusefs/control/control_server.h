@@ -54,7 +54,7 @@ struct ControlledDaemon {
   std::function<Moment()> current_as_of;               // when the server was last heard
   std::function<bool()> connected;
   // Programs sleep, or are awake again: all views prove nothing meanwhile, and the server need not
-  // wait for this mount's acknowledgements. [S7, S55]
+  // wait for this mount's acknowledgements: once it says so, or is not to be reached. [S7, S55]
   std::function<void(bool frozen)> set_frozen = [](bool) {};
   // Takes the token into use; refuses one that the server does not accept, and keeps the old.
   std::function<Result<Timestamp>(const std::string& token)> renew_token;

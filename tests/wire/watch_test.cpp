@@ -66,9 +66,13 @@ TEST_F(WireHouse, S7_WhoIsCountedIsWhatTheServerHasSaid) {
   EXPECT_TRUE((*subscription)->counted());
   store->set_frozen(true);
   EXPECT_FALSE((*subscription)->counted());
+  EXPECT_TRUE(store->await_frozen(soon()));
+  const Moment begun = clock_.now();
   put(volume, "a", "1");  // nobody waits for it
+  EXPECT_LT(clock_.now() - begun, kStrictLease);
   EXPECT_FALSE((*subscription)->counted());
   store->set_frozen(false);
+  EXPECT_FALSE(store->await_frozen(soon()));
   EXPECT_TRUE(becomes(true));
   std::thread writer([&] { put(volume, "b", "2"); });
   const std::uint64_t last = memory_.describe(call(), volume)->head.value;
