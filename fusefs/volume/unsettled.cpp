@@ -1,6 +1,7 @@
 #include "fusefs/volume/unsettled.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/limits.h"
 
@@ -62,9 +63,8 @@ Seq Unsettled::of_names_in(Inode directory) const {
 }
 
 Moment Unsettled::lapse(Seq seq) const {
-  const auto first =
-      std::ranges::find_if(arrivals_, [&](const Arrival& arrival) { return arrival.seq >= seq; });
-  const Moment came = seq <= begun_ || first == arrivals_.end() ? begun_at_ : first->at;
+  const auto behind = std::ranges::upper_bound(arrivals_, seq, {}, &Arrival::seq);
+  const Moment came = behind == arrivals_.begin() ? begun_at_ : std::prev(behind)->at;
   return came + kStrictLease;
 }
 

@@ -36,8 +36,14 @@ class Unsettled {
   Seq of_node(Inode inode) const;
   Seq of_name(Inode directory, std::string_view name) const;
   Seq of_names_in(Inode directory) const;
-  bool holds(Seq seq) const { return seq > settled_ && (seq <= begun_ || !arrivals_.empty()); }
-  // When `seq` is settled at the latest. REQUIRES: holds(seq).
+  // Whether anything waits at or before `seq`. That may be one that no change has: how far the feed
+  // has come, past what is hidden from here.
+  bool holds(Seq seq) const {
+    const bool arrived = !arrivals_.empty() && arrivals_.front().seq <= seq;
+    return seq > settled_ && (begun_ > settled_ || arrived);
+  }
+  // When all of that is settled at the latest: behind the pass() of a moment, later than it.
+  // REQUIRES: holds(seq).
   Moment lapse(Seq seq) const;
 
  private:

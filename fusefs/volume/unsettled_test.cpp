@@ -81,5 +81,24 @@ TEST(Unsettled, WhoHasJustBegunKnowsOfNothingHowItCame) {
   EXPECT_EQ(unsettled.of_node(Inode{1}), Seq{10});
 }
 
+// How far the feed has come: behind a mark in the place of what is hidden from here.
+TEST(Unsettled, S7_ASeqThatNoChangeHereHasWaitsForWhatCameBeforeIt) {
+  Unsettled unsettled;
+  unsettled.begin(Seq{90}, kStart);
+  EXPECT_TRUE(unsettled.holds(Seq{91}));
+  EXPECT_EQ(unsettled.lapse(Seq{91}), kStart + kStrictLease);
+  const Moment later = kStart + 2 * kStrictLease;
+  unsettled.note(change(95, 1), later);
+  unsettled.note(change(98, 2), later + kStrictLease / 2);
+  EXPECT_FALSE(unsettled.holds(Seq{94})) << "nothing was there";
+  EXPECT_EQ(unsettled.lapse(Seq{96}), later + kStrictLease);
+  EXPECT_EQ(unsettled.lapse(Seq{99}), later + kStrictLease / 2 + kStrictLease);
+  unsettled.pass(later + kStrictLease);
+  EXPECT_FALSE(unsettled.holds(Seq{96}));
+  EXPECT_TRUE(unsettled.holds(Seq{99}));
+  unsettled.settled(Seq{99});
+  EXPECT_FALSE(unsettled.holds(Seq{99}));
+}
+
 }  // namespace
 }  // namespace outboard::fusefs

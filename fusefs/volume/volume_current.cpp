@@ -97,7 +97,9 @@ Status MountedVolume::await_settled(Seq seq, Moment deadline) {
     changed_.notify_all();
     if (over || clock_.now() >= lapse) continue;
     if (clock_.now() >= deadline) return not_settled(seq);
-    if (settled.error().code != Code::unavailable || RequestScope::given_up()) return settled;
+    const Code code = settled.error().code;
+    const bool again = code == Code::unavailable || code == Code::timed_out;  // before its time
+    if (!again || RequestScope::given_up()) return settled;
     wait_for_change(std::min({lapse, deadline, clock_.now() + kRpcRetryAfter}));
   }
 }
