@@ -10,6 +10,7 @@
 // others' changes in place. SQLite compares st_ino of its descriptor with that of the path.
 #include "core/await_lock.h"
 #include "core/log.h"
+#include "fusefs/volume/doubt.h"
 #include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
@@ -22,10 +23,6 @@ constexpr int kRebaseTries = 3;
 
 LockRange range_of_ask(const LockAsk& ask) {
   return {ask.start, ask.length == 0 ? kLockEnd : ask.start + ask.length};
-}
-
-bool is_in_doubt(const Error& error) {
-  return error.code == Code::timed_out || error.code == Code::unavailable;
 }
 
 Error lost_lock(Inode inode) {
@@ -353,6 +350,7 @@ bool MountedVolume::settle(const LockKey& key, Moment deadline) {
       OwnerLocks& locks = state_.locks[key];
       if (locks.owed.empty()) return true;
       range = locks.owed.back();
+      std::erase(locks.owed, range);  // what is owed from here on is told behind this
       held = locks.table.held();
     }
     std::vector<LockQuery> queries;
@@ -376,32 +374,40 @@ bool MountedVolume::settle(const LockKey& key, Moment deadline) {
     for (const LockQuery& query : queries) {
       const auto answer = await_lock(store_, RequestScope::call(deadline), volume_.id, query);
       if (answer) continue;
-      if (is_in_doubt(answer.error())) return false;
+      if (is_in_doubt(answer.error())) {
+        Lock lock(mutex_);
+        state_.locks[key].owed.push_back(range);
+        return false;
+      }
       lost = lost || query.kind;
     }
     Lock lock(mutex_);
     OwnerLocks& locks = state_.locks[key];
     locks.lost = locks.lost || lost;
     ++locks.unlocks;
-    std::erase(locks.owed, range);
   }
 }
 
+// Nobody tells when a turn has ended, which may leave something owed, or when unsaved bytes are
+// published: that is looked for.
 void MountedVolume::settle_locks() {
   std::vector<LockKey> owing;
+  bool all = true;
   {
     Lock lock(mutex_);
     state_.owed_due = Moment::max();
     for (auto& [key, held] : state_.locks) {
-      if (!held.owed.empty() && !held.busy && !unsaved_under(held)) owing.push_back(key);
+      const bool owes = !held.owed.empty();
+      const bool later = held.busy || (owes && unsaved_under(held));
+      if (owes && !later) owing.push_back(key);
+      all = all && !later;
     }
   }
   const Moment deadline = write_deadline();
-  bool all = true;
   for (const LockKey& key : owing) {
-    if (!begin_lock_turn(key, deadline)) continue;
-    all = settle(key, deadline) && all;
-    end_lock_turn(key);
+    const bool turn = bool(begin_lock_turn(key, deadline));
+    all = turn && settle(key, deadline) && all;
+    if (turn) end_lock_turn(key);
   }
   if (all) return;
   Lock lock(mutex_);
