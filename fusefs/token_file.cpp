@@ -4,9 +4,19 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 
 namespace outboard::fusefs {
+namespace {
+
+// `newer` is the secret from here on; what was stays nowhere.
+void replace_secret(std::string& secret, std::string newer) {
+  secret.swap(newer);
+  ::explicit_bzero(newer.data(), newer.size());
+}
+
+}  // namespace
 
 std::string TokenFile::token() {
   struct stat found {};
@@ -18,7 +28,7 @@ std::string TokenFile::token() {
     std::ifstream file(path_);
     std::string token;
     if (file >> token) {  // one word; a file that is just being written keeps the old one
-      held.token = std::move(token);
+      replace_secret(held.token, std::move(token));
       held.modified_s = found.st_mtim.tv_sec;
       held.modified_ns = found.st_mtim.tv_nsec;
       held.inode = found.st_ino;
@@ -41,7 +51,7 @@ Status TokenFile::check() {
 }
 
 void TokenFile::replace(std::string token) {
-  held_.with([&](Held& held) { held.token = std::move(token); });
+  held_.with([&](Held& held) { replace_secret(held.token, std::move(token)); });
 }
 
 TokenFile::Held TokenFile::held() {
@@ -49,7 +59,12 @@ TokenFile::Held TokenFile::held() {
 }
 
 void TokenFile::hold(Held held) {
-  held_.with([&](Held& now) { now = std::move(held); });
+  held_.with([&](Held& now) {
+    replace_secret(now.token, std::move(held.token));
+    now.modified_s = held.modified_s;
+    now.modified_ns = held.modified_ns;
+    now.inode = held.inode;
+  });
 }
 
 }  // namespace outboard::fusefs

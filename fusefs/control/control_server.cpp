@@ -20,6 +20,9 @@
 namespace outboard::fusefs {
 namespace {
 
+// Until the next try where the machine has no descriptor or no memory for a connection.
+constexpr int kAcceptAgainMs = 100;
+
 Error cannot_listen(const std::string& socket, const std::string& why) {
   Error error;
   error.code = Code::unavailable;
@@ -94,7 +97,11 @@ void ControlServer::Parts::accept_all(ControlServer& control) {
   pthread_setname_np(pthread_self(), "control");
   while (!stopping) {
     const int connection = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (connection < 0) continue;
+    if (connection < 0) {
+      pollfd shut{listener, 0, 0};  // POLLHUP at the end, whatever is asked for
+      ::poll(&shut, 1, kAcceptAgainMs);
+      continue;
+    }
     const auto greeting = greeting_of(connection);
     if (!greeting) {
       ::close(connection);

@@ -2,16 +2,39 @@
 
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
 
 #include "core/memory_store.h"
+#include "fusefs/control/mount_service.h"
 #include "fusefs/volume/follower.h"
 #include "outboard/v1/mount.grpc.pb.h"
+
+namespace {
+
+std::atomic<bool> out_of_descriptors = false;
+std::atomic<int> accepts_refused = 0;
+
+}  // namespace
+
+// In place of libc's: a machine that is out of descriptors when a test says so.
+extern "C" int accept4(int listener, sockaddr* from, socklen_t* size, int flags) {
+  if (!out_of_descriptors) {
+    return static_cast<int>(::syscall(SYS_accept4, listener, from, size, flags));
+  }
+  ++accepts_refused;
+  errno = EMFILE;
+  return -1;
+}
 
 namespace outboard::fusefs {
 namespace {
@@ -222,6 +245,55 @@ TEST_F(ControlServerTest, ATokenThatIsRefusedLeavesTheOldOne) {
   EXPECT_EQ(renew("bad"), grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_EQ(renew(""), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(token_, "good");
+}
+
+TEST_F(ControlServerTest, ATokenDoesNotStayInItsRequest) {
+  ControlledDaemon daemon;
+  daemon.renew_token = [this](const std::string& token) -> Result<Timestamp> {
+    token_ = token;
+    return Timestamp{};
+  };
+  MountService service(std::move(daemon), clock_);
+  const std::string secret = "a secret that is too long to stand in the string itself";
+  v1::RenewTokenRequest request;
+  request.set_token(secret);
+  v1::RenewTokenResponse response;
+  EXPECT_TRUE(service.RenewToken(nullptr, &request, &response).ok());
+  EXPECT_EQ(token_, secret);
+  EXPECT_EQ(request.token(), std::string(secret.size(), '\0'));
+}
+
+// Comes to the socket and leaves.
+void call_at(const std::string& socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int caller = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(::connect(caller, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::close(caller);
+}
+
+TEST_F(ControlServerTest, AMachineWithoutDescriptorsIsAskedNowAndThen) {
+  out_of_descriptors = true;
+  call_at(socket());  // ends the accept that was under way
+  const auto await = [this](int count) {
+    const Moment until = clock_.now() + std::chrono::seconds(10);
+    while (accepts_refused < count && clock_.now() < until) std::this_thread::yield();
+    ASSERT_GE(accepts_refused, count);
+  };
+  await(1);
+  const Moment begun = clock_.now();
+  await(3);
+  EXPECT_GE(clock_.now() - begun, std::chrono::milliseconds(100)) << "it asks without a pause";
+  out_of_descriptors = false;
+  grpc::ClientContext context;
+  v1::MountStatusResponse response;
+  EXPECT_TRUE(stub_->Status(&context, {}, &response).ok());
+  out_of_descriptors = true;
+  call_at(socket());
+  await(accepts_refused + 1);
+  server_.reset();  // ends all the same
+  out_of_descriptors = false;
 }
 
 TEST_F(ControlServerTest, S58_WhatIsToBeWarmIsAPlaceInAView) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "core/limits.h"
 #include "core/path.h"
@@ -29,6 +30,11 @@ grpc::Status refuse(Code code, std::string message, std::string subject = {}) {
   error.message = std::move(message);
   error.subject = std::move(subject);
   return wire::to_status(error);
+}
+
+// gRPC made the message that holds it, and shows it as const only to us.
+void wipe(const std::string& secret) {
+  ::explicit_bzero(const_cast<char*>(secret.data()), secret.size());
 }
 
 void describe(const ControlledView& view, v1::MountView& to) {
@@ -185,6 +191,7 @@ grpc::Status MountService::RenewToken(grpc::ServerContext*, const v1::RenewToken
   }
   const Turn turn(*this);
   const auto taken = daemon_.renew_token(request->token());
+  wipe(request->token());
   if (!taken) return wire::to_status(taken.error());
   response->set_expires_unix_ms(taken->nanoseconds / kNanosPerMilli);
   return grpc::Status::OK;

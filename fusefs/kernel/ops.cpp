@@ -26,6 +26,7 @@ void on_init(void* userdata, fuse_conn_info* connection) {
   want(connection, FUSE_CAP_PARALLEL_DIROPS, true);
   want(connection, FUSE_CAP_CACHE_SYMLINKS, true);
   want(connection, FUSE_CAP_ASYNC_READ, true);
+  want(connection, FUSE_CAP_HANDLE_KILLPRIV, false);  // it clears set-id bits where it can
   want(connection, FUSE_CAP_SPLICE_READ, false);
   want(connection, FUSE_CAP_SPLICE_WRITE, false);
   want(connection, FUSE_CAP_SPLICE_MOVE, false);

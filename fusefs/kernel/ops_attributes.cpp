@@ -2,7 +2,9 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "core/limits.h"
 #include "fusefs/kernel/ops.h"
@@ -12,10 +14,13 @@ namespace outboard::fusefs {
 namespace {
 
 constexpr std::int64_t kNanos = 1'000'000'000;
+constexpr std::int64_t kSecondsMax = std::numeric_limits<std::int64_t>::max() / kNanos - 1;
 constexpr std::uint64_t kStatfsBlock = 4096;
 
+// What is beyond the years 1677 to 2262 becomes the last second of those.
 Timestamp to_timestamp(const timespec& at) {
-  return {std::int64_t{at.tv_sec} * kNanos + at.tv_nsec};
+  const std::int64_t seconds = std::clamp(std::int64_t{at.tv_sec}, -kSecondsMax, kSecondsMax);
+  return {seconds * kNanos + at.tv_nsec};
 }
 
 Timestamp now() {
@@ -52,6 +57,10 @@ void on_setattr(fuse_req_t request, fuse_ino_t ino, struct stat* attributes, int
   const auto shown =
       is_told(request) ? volume.attributes(NodeId{ino})
                        : volume.set_attributes(NodeId{ino}, change_of(*attributes, which), handle);
+  const bool of_owner = (which & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0;
+  if (!shown && of_owner && shown.error().code == Code::no_access) {
+    return std::move(reply).error_number(chown_errno_of(shown.error().code));
+  }
   if (!shown) return std::move(reply).error(shown.error());
   std::move(reply).attributes(*shown);
 }

@@ -1,7 +1,9 @@
 // Requests about bytes: open, read, write, flush, fsync, release.
 #include <fcntl.h>
+#include <linux/fuse.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "fusefs/kernel/ops.h"
 #include "fusefs/kernel/reply.h"
@@ -34,6 +36,20 @@ void fill(fuse_file_info& file, const Opened& opened) {
   file.noflush = (file.flags & O_ACCMODE) == O_RDONLY && !opened.locked ? 1 : 0;
 }
 
+// Who may not keep set-id bits in what is written. libfuse does not show what the kernel says of
+// it. [S20]
+bool kills_set_id() {
+  fuse_write_in words{};
+  if (raw_request.size() < sizeof(fuse_in_header) + sizeof words) return false;
+  std::memcpy(&words, raw_request.data() + sizeof(fuse_in_header), sizeof words);
+  return (words.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0;
+}
+
+// The kernel says nothing of it when it opens, and clears no bits there itself. [S20]
+bool truncates_for_others(fuse_req_t request, const fuse_file_info* file) {
+  return (file->flags & O_TRUNC) != 0 && fuse_req_ctx(request)->uid != 0;
+}
+
 // Recipe R: a read-only view has no open after the first answer. [S1]
 void on_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
   Reply reply(request, Signals::patient);
@@ -42,6 +58,11 @@ void on_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
   if (is_told(request)) {
     std::move(reply).open(*file);  // handle 0: nothing is kept of it
     return;
+  }
+  if (truncates_for_others(request, file)) {
+    if (auto cleared = volume.clear_set_id(NodeId{ino}); !cleared) {
+      return std::move(reply).error(cleared.error());
+    }
   }
   const auto opened = volume.open_file(NodeId{ino}, mode_of(file->flags));
   if (!opened) return std::move(reply).error(opened.error());
@@ -77,13 +98,25 @@ void on_read(fuse_req_t request, fuse_ino_t ino, std::size_t size, off_t offset,
 }
 
 // [S3] A page written back by mmap has a place, whatever the descriptor's flags say.
-void on_write(fuse_req_t request, fuse_ino_t, const char* buffer, std::size_t size, off_t offset,
-              fuse_file_info* file) {
+void on_write(fuse_req_t request, fuse_ino_t ino, const char* buffer, std::size_t size,
+              off_t offset, fuse_file_info* file) {
   Reply reply(request);
+  MountedVolume& volume = volume_of(request);
+  if (kills_set_id()) {
+    if (auto cleared = volume.clear_set_id(NodeId{ino}); !cleared) {
+      return std::move(reply).error(cleared.error());
+    }
+  }
   const bool append = file->writepage == 0 && (file->flags & O_APPEND) != 0;
-  const auto wrote = volume_of(request).write(handle_of(file), static_cast<std::uint64_t>(offset),
-                                              std::string_view(buffer, size), append);
+  const auto wrote = volume.write(handle_of(file), static_cast<std::uint64_t>(offset),
+                                  std::string_view(buffer, size), append);
   if (!wrote) return std::move(reply).error(wrote.error());
+  // Behind a write through its cache the kernel asks for it by FSYNC, and only there. [S2]
+  if (append && (file->flags & O_DSYNC) != 0) {
+    if (auto kept = volume.sync(handle_of(file)); !kept) {
+      return std::move(reply).error(kept.error());
+    }
+  }
   std::move(reply).wrote(*wrote);
 }
 
@@ -105,9 +138,10 @@ void on_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* file) {
   std::move(reply).done();
 }
 
+// A read-only view has handles, too, while the kernel may remember nothing.
 void on_release(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
   Reply reply(request, Signals::none);
-  if (!volume_of(request).view().read_only) volume_of(request).release(handle_of(file));
+  volume_of(request).release(handle_of(file));
   std::move(reply).done();
 }
 

@@ -70,6 +70,10 @@ int xattr_errno_of(Code code) {
   return code == Code::not_found ? ENODATA : errno_of(code);
 }
 
+int chown_errno_of(Code code) {
+  return code == Code::no_access ? EPERM : errno_of(code);
+}
+
 struct stat to_stat(const Shown& shown) {
   const Attributes& from = shown.attributes;
   struct stat to {};

@@ -33,6 +33,8 @@ inline thread_local std::string_view raw_request;
 int errno_of(Code code);
 // The same for extended attributes, where "absent" has a number of its own.
 int xattr_errno_of(Code code);
+// The same for a change of owner: who may not hears EPERM, which `cp -p` forgives. [S20]
+int chown_errno_of(Code code);
 
 // Cached until the kernel is told otherwise: nothing has a time to live. Unsaved bytes may change
 // size and times unannounced, so their attributes are not cached.

@@ -49,6 +49,7 @@ Moment now() {
 RequestWatch::RequestWatch(Config config) : config_(std::move(config)) {
   const BlockedSignals blocked;
   thread_ = std::thread([this] { run(); });
+  waker_ = std::thread([this] { wake(); });
 }
 
 RequestWatch::~RequestWatch() {
@@ -56,8 +57,10 @@ RequestWatch::~RequestWatch() {
     const Lock lock(mutex_);
     stop_ = true;
     changed_.notify_all();
+    given_up_.notify_all();
   }
   thread_.join();
+  waker_.join();
 }
 
 RequestWatch::Ticket RequestWatch::begin(pid_t process, Signals signals) {
@@ -116,7 +119,9 @@ void RequestWatch::interrupted(Request& request) {
 
 void RequestWatch::give_up(const Request& request) {
   request.given_up->request();
-  if (config_.on_given_up) config_.on_given_up();
+  const Lock lock(mutex_);
+  wake_due_ = true;
+  given_up_.notify_all();
 }
 
 void RequestWatch::look_at(const Ticket& request, Moment at) {
@@ -145,6 +150,19 @@ void RequestWatch::look_at(const Ticket& request, Moment at) {
   const Fate fate = fate_of(request->process);
   const bool patient = age >= kSignalPatience;
   if (fate == Fate::dies || (fate == Fate::exits && patient)) give_up(*request);
+}
+
+void RequestWatch::wake() {
+  pthread_setname_np(pthread_self(), "fuse-wake");
+  for (;;) {
+    {
+      const Lock lock(mutex_);
+      while (!stop_ && !wake_due_) given_up_.wait(mutex_);
+      if (stop_) return;
+      wake_due_ = false;
+    }
+    if (config_.on_given_up) config_.on_given_up();
+  }
 }
 
 void RequestWatch::run() {

@@ -5,6 +5,7 @@
 // signal it has nothing to tell. So a thread of its own looks after requests that take long: who is
 // being killed is let go at once, who exits after kSignalPatience, who handles a signal likewise
 // where POSIX allows EINTR. A request that is stuck far beyond any deadline ends the session. [S9]
+// Who waits is woken by another thread, as what a request is stuck in may be in that one's way.
 //
 // Any thread may call. One lock, a leaf; /proc is read and the callbacks are called without it.
 #pragma once
@@ -39,7 +40,7 @@ class RequestWatch {
  public:
   struct Config {
     std::chrono::milliseconds stuck_after{};  // since it began; 0: never
-    std::function<void()> on_given_up = {};   // who waits shall look again; must not block
+    std::function<void()> on_given_up = {};   // who waits shall look again; may block
     std::function<void(const std::string& what)> on_stuck = {};  // called once
   };
   struct Request {
@@ -72,18 +73,22 @@ class RequestWatch {
 
  private:
   void run();
+  void wake();
   void look_at(const Ticket& request, Moment now);
   void give_up(const Request& request);
 
   const Config config_;
   mutable Mutex mutex_;
   Condition changed_;
+  Condition given_up_;
   bool stop_ GUARDED_BY(mutex_) = false;
   bool parked_ GUARDED_BY(mutex_) = false;
   bool awaited_ GUARDED_BY(mutex_) = false;  // somebody waits in idle()
-  bool said_stuck_ = false;                  // the thread's own
+  bool wake_due_ GUARDED_BY(mutex_) = false;
+  bool said_stuck_ = false;  // the thread's own
   std::unordered_map<const Request*, Ticket> requests_ GUARDED_BY(mutex_);
   std::thread thread_;
+  std::thread waker_;
 };
 
 }  // namespace outboard::fusefs

@@ -158,7 +158,7 @@ void describe(Pack& pack, RequestId& id) {
 }
 template <class Pack>
 void describe(Pack& pack, Batch& batch) {
-  pack(batch.request, batch.acknowledged, batch.steps);
+  pack(batch.request, batch.acknowledged, batch.written, batch.steps);
 }
 template <class Pack>
 void describe(Pack& pack, Parcel& parcel) {
@@ -169,7 +169,7 @@ void describe(Pack& pack, Parcel& parcel) {
   } else {
     pack(*parcel.batch);
   }
-  pack(parcel.buffer, parcel.landed, parcel.fate);
+  pack(parcel.buffer, parcel.landed, parcel.fate, parcel.modified);
 }
 // A file that is being published is not handed over.
 template <class Pack>

@@ -60,10 +60,10 @@ struct OpenFile {
   // below. What is published on it names it, so that only the difference is merged. [S35]
   WriteBuffer merged;
   bool publishing = false;            // one thread at a time sends
-  bool waits = false;                 // for the store, as the log has said
   std::optional<Timestamp> modified;  // set by utimens or by the last write, not yet published
   bool times_set = false;             // by utimens: published with the bytes
   Moment dirty_since;                 // of the oldest byte in `top`
+  std::uint64_t edits = 0;            // how often it was written to
 
   bool dirty() const { return !top.empty() || times_set || on_its_way(); }
   // Holds bytes with a fixed place: another's append must not slip under them.

@@ -23,6 +23,8 @@ MountedVolume::MountedVolume(Store& store, RequestNumbers& numbers, Invalidator&
       strict_(volume_.strict) {
   state_.used_bytes = volume_.used_bytes;
   state_.used_nodes = volume_.used_nodes;
+  state_.quota_bytes = volume_.quota_bytes;
+  state_.quota_nodes = volume_.quota_nodes;
   blocks_.on_cold([this](const VersionRef& version) { note_cold(version); });
 }
 
@@ -248,24 +250,23 @@ std::vector<Listed> MountedVolume::list_here(NodeId directory, Inode inode, std:
 
 Space MountedVolume::space() {
   constexpr std::uint64_t kUnlimited = 1ULL << 50U;  // what df shows where there is no quota
-  bool whole = false;
-  {
-    Lock lock(mutex_);
-    whole = state_.tree.whole();
-  }
-  auto asked = whole ? Result<Volume>(volume_)
-                     : store_.describe(RequestScope::call(read_deadline()), volume_.id);
+  constexpr std::chrono::seconds kWait{1};           // a df of all mounts must not hang at ours
+  const Moment deadline = std::min(read_deadline(), clock_.now() + kWait);
+  auto asked = store_.describe(RequestScope::call(deadline), volume_.id);
   Lock lock(mutex_);
-  if (!whole && asked) {
+  if (asked) {
     state_.used_bytes = asked->used_bytes;
     state_.used_nodes = asked->used_nodes;
+    state_.quota_bytes = asked->quota_bytes;
+    state_.quota_nodes = asked->quota_nodes;
   }
+  const bool counted = !asked && state_.tree.whole();  // newer than what the store last said
+  const std::uint64_t used = counted ? state_.tree.content_bytes() : state_.used_bytes;
+  const std::uint64_t nodes = counted ? state_.tree.nodes() : state_.used_nodes;
   Space space;
-  const std::uint64_t used = whole ? state_.tree.content_bytes() : state_.used_bytes;
-  const std::uint64_t nodes = whole ? state_.tree.nodes() : state_.used_nodes;
-  space.bytes = volume_.quota_bytes > 0 ? volume_.quota_bytes : kUnlimited;
+  space.bytes = state_.quota_bytes > 0 ? state_.quota_bytes : kUnlimited;
   space.bytes_free = space.bytes - std::min(space.bytes, used);
-  space.nodes = volume_.quota_nodes > 0 ? volume_.quota_nodes : kUnlimited;
+  space.nodes = state_.quota_nodes > 0 ? state_.quota_nodes : kUnlimited;
   space.nodes_free = space.nodes - std::min(space.nodes, nodes);
   return space;
 }

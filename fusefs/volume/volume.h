@@ -94,7 +94,7 @@ class MountedVolume {
   Result<std::vector<std::string>> xattr_names(NodeId node);
   Status set_xattr(NodeId node, std::string_view name, std::string_view value, XattrMode mode);
   Status remove_xattr(NodeId node, std::string_view name);
-  // With a question to the store where not all names are here; it may be as of an earlier one.
+  // With a question to the store, and one second's patience: else as of an earlier answer.
   Space space();
 
   // ── Content: volume_io.cpp ──
@@ -113,6 +113,9 @@ class MountedVolume {
   Status sync(HandleId handle);
   // What cannot be published becomes a conflict copy, or stays for publish_due().
   void release(HandleId handle);
+  // Of a view with stored owners: takes the set-user-id and set-group-id bits of a file that
+  // somebody writes who may not keep them, and tells the kernel, which does not know of it.
+  Status clear_set_id(NodeId node);
   // Extends the file to offset + size (mode 0 of fallocate).
   Status allocate(HandleId handle, std::uint64_t offset, std::uint64_t size);
 
@@ -335,6 +338,9 @@ class MountedVolume {
   Result<Inode> inode_of(NodeId id) const REQUIRES_LOCK(mutex_);
   // A name that is to be made, removed or moved.
   Result<NameRef> name_to_change(NodeId directory, std::string_view name) const;
+  // Of a directory with the set-group-id bit, in a view with stored owners: the group of what is
+  // made in it.
+  std::optional<std::uint32_t> given_group(NodeId directory) const;
   bool is_mountpoint_name(const Dentry& name) const;
   void announce_place(std::string_view name);
   void forget_for_views();
@@ -353,6 +359,7 @@ class MountedVolume {
   void await_waking();
   Status check_writable() const;
   Status check_owner(const AttributeChange& change) const;
+  void take_back_size(NodeId node, bool refused, std::uint64_t edits);
   Status resize(NodeId node, std::uint64_t size, bool at_once);
   // Times of a file with unsaved bytes travel with them. True: nothing is left to commit.
   bool keep_times(NodeId node, const AttributeChange& change);
@@ -442,6 +449,8 @@ class MountedVolume {
 
   // volume_io.cpp
   Result<HandleId> add_handle(NodeId node, const OpenMode& mode) REQUIRES_LOCK(mutex_);
+  Result<std::string> read_version(const VersionRef& version, std::uint64_t offset,
+                                   std::uint64_t size);
   Status make_room(NodeId node, std::uint64_t bytes);
 
   // volume_siblings.cpp
@@ -505,6 +514,7 @@ class MountedVolume {
     data,        // no bare truncation
     released,    // nothing when somebody has it open for writing by now
     everything,  // a bare truncation, too
+    in_doubt,    // only again what may be published already
   };
   struct Outgoing {
     std::shared_ptr<const Batch> batch;  // nothing: all is published
@@ -532,12 +542,18 @@ class MountedVolume {
   void take_back(NodeId node, OpenFile& file) REQUIRES_LOCK(mutex_);
   // The retired id shows `now` from here on, in place of parcels too large to keep.
   void repin(NodeId node, OpenFile& file, const Node& now, Notices& notices) REQUIRES_LOCK(mutex_);
-  void rescue(NodeId node, const Error& why);
-  void finish_released(NodeId node);
   void drop_if_idle(NodeId node) REQUIRES_LOCK(mutex_);
   OpenFile& file_of(NodeId node) REQUIRES_LOCK(mutex_);
   void dirtied(OpenFile& file) REQUIRES_LOCK(mutex_);
-  bool is_due(const OpenFile& file, Moment now) const REQUIRES_LOCK(mutex_);
+  // Whether it is published without anybody's asking, once it is old enough.
+  static bool goes_by_itself(const OpenFile& file);
+
+  // volume_rescue.cpp
+  void finish_released(NodeId node);
+  void rescue(NodeId node, const Error& why);
+  Status copy_beside(NodeId node, Publish copy, std::uint64_t size);
+  void note_wait(NodeId node, const Status& published);
+  static void let_go(OpenFile& file);  // of what is unsaved
 
   Store& store_;
   RequestNumbers& numbers_;

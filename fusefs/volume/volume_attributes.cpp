@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/limits.h"
+#include "fusefs/volume/doubt.h"
 #include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
@@ -133,6 +134,8 @@ Status MountedVolume::resize(NodeId node, std::uint64_t size, bool at_once) {
   if (size > kFileBytesMax) {
     return Error{Code::too_big, "a file has at most 4 GiB: split it", to_string(node)};
   }
+  bool alone = false;
+  std::uint64_t edits = 0;
   {
     Lock lock(mutex_);
     const Binding* binding = state_.inodes.find(node);
@@ -144,10 +147,28 @@ Status MountedVolume::resize(NodeId node, std::uint64_t size, bool at_once) {
       return Error{Code::invalid, "only files have a size to change", to_string(node)};
     }
     OpenFile& file = file_of(node);
-    file.top.truncate(file.size_below_top(found->attributes.size), size);
-    dirtied(file);
+    const std::uint64_t below = file.size_below_top(found->attributes.size);
+    alone = file.top.empty() && file.parcels.empty();
+    if (file.top.size(below) != size) {
+      file.top.truncate(below, size);
+      dirtied(file);
+    }
+    edits = file.edits;
+    drop_if_idle(node);
   }
-  return at_once ? publish(node, Extent::everything) : success();
+  if (!at_once) return success();
+  auto published = publish(node, Extent::everything);
+  if (!published) take_back_size(node, alone && !is_in_doubt(published.error()), edits);
+  return published;
+}
+
+// What was refused is not to be shown, nor asked again. [S2]
+void MountedVolume::take_back_size(NodeId node, bool refused, std::uint64_t edits) {
+  Lock lock(mutex_);
+  const auto file = state_.files.find(node);
+  if (file == state_.files.end()) return;
+  if (refused && file->second.edits == edits && !file->second.publishing) let_go(file->second);
+  drop_if_idle(node);
 }
 
 bool MountedVolume::keep_times(NodeId node, const AttributeChange& change) {
@@ -157,7 +178,8 @@ bool MountedVolume::keep_times(NodeId node, const AttributeChange& change) {
   // What is on its way brings the time at which it arrives: a time that is set comes behind it. A
   // bare truncation is on its way when its close has returned already.
   auto file = state_.files.find(node);
-  while (file != state_.files.end() && file->second.publishing && wait_for_change(deadline)) {
+  for (bool more = true; more && file != state_.files.end() && file->second.publishing;) {
+    more = wait_for_change(deadline);
     file = state_.files.find(node);
   }
   if (file == state_.files.end()) return false;
@@ -181,6 +203,10 @@ Result<std::string> MountedVolume::read_symlink(NodeId node) {
 
 Result<std::string> MountedVolume::virtual_xattr(const Node& node, std::string_view name) {
   if (name == "user.outboard.seq") return to_string(seq());
+  if (name == "user.outboard.barrier") {
+    if (auto reached = reach_head(read_deadline()); !reached) return std::move(reached).error();
+    return to_string(seq());
+  }
   if (name == "user.outboard.version" && node.is(Kind::file)) return to_string(node.version);
   if (name == "user.outboard.stale") return std::string(stale() ? "1" : "0");
   if (std::ranges::find(kProvenance, name) == kProvenance.end()) return no_xattr(name);

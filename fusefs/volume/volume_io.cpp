@@ -14,6 +14,17 @@ Error bad_handle(HandleId handle) {
   return Error{Code::invalid, "no such open file", to_string(handle)};
 }
 
+// Without the right to execute for its group the bit means something else, and stays.
+std::uint32_t without_set_id(std::uint32_t mode) {
+  constexpr std::uint32_t kSetUser = 04000, kSetGroup = 02000, kGroupExecutes = 010;
+  const std::uint32_t kept = (mode & kGroupExecutes) != 0 ? mode & ~kSetGroup : mode;
+  return kept & ~kSetUser;
+}
+
+// What the kernel had read ahead and could not have it asks for again at once, a page of a map
+// twice: who has waited for a deadline is not to wait for another. [S9]
+constexpr std::chrono::milliseconds kAskedAgainWithin{100};
+
 // A stretch of a read: bytes at hand, or (unset) bytes of the version at the bottom.
 struct Span {
   std::uint64_t offset = 0;
@@ -113,7 +124,8 @@ Result<std::pair<Shown, Opened>> MountedVolume::create(NodeId directory, std::st
                                                        bool exclusive, const Requester& who) {
   auto at = name_to_change(directory, name);
   if (!at) return std::move(at).error();
-  auto shown = make(CreateFile{*std::move(at), mode & 07777U, who.uid, who.gid, exclusive});
+  const std::uint32_t gid = given_group(directory).value_or(who.gid);
+  auto shown = make(CreateFile{*std::move(at), mode & 07777U, who.uid, gid, exclusive});
   if (!shown) return std::move(shown).error();
   Lock lock(mutex_);
   auto handle = add_handle(shown->id, open);
@@ -148,7 +160,7 @@ Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::
       bytes.append(*span.bytes);
       continue;
     }
-    auto read = blocks_.read(version, span.offset, span.size, read_deadline());
+    auto read = read_version(version, span.offset, span.size);
     if (!read && read.error().code == Code::not_found) {
       // The name is there, its bytes are not: an error of the medium, to a program.
       return Error{Code::corrupt, "the bytes of this version were redacted or are no longer kept",
@@ -158,6 +170,24 @@ Result<std::string> MountedVolume::read(NodeId node, std::uint64_t offset, std::
     bytes.append(*read);
   }
   return bytes;
+}
+
+Result<std::string> MountedVolume::read_version(const VersionRef& version, std::uint64_t offset,
+                                                std::uint64_t size) {
+  const ContentKey key{version.inode, version.version};
+  Moment deadline = read_deadline();
+  {
+    Lock lock(mutex_);
+    const auto waited = state_.waited_for.find(key);
+    if (waited != state_.waited_for.end() && clock_.now() < waited->second) deadline = clock_.now();
+  }
+  auto read = blocks_.read(version, offset, size, deadline);
+  if (read || read.error().code != Code::timed_out) return read;
+  Lock lock(mutex_);
+  const Moment now = clock_.now();
+  std::erase_if(state_.waited_for, [now](const auto& past) { return past.second <= now; });
+  state_.waited_for[key] = now + kAskedAgainWithin;
+  return read;
 }
 
 Status MountedVolume::make_room(NodeId node, std::uint64_t bytes) {
@@ -203,6 +233,29 @@ Result<std::size_t> MountedVolume::write(HandleId handle, std::uint64_t offset,
   }
   dirtied(file);
   return bytes.size();
+}
+
+// A local disk does so before the bytes are there.
+Status MountedVolume::clear_set_id(NodeId node) {
+  if (view_.owners != Owners::stored) return success();
+  SetAttributes op;
+  {
+    Lock lock(mutex_);
+    Binding* binding = state_.inodes.find(node);
+    if (binding == nullptr) return success();
+    if (binding->pinned) {
+      std::uint32_t& mode = binding->pinned->attributes.mode;
+      mode = without_set_id(mode);
+    }
+    const TreeNode* now = state_.tree.find(binding->inode);
+    if (now == nullptr) return success();  // removed: who has it open sees no other
+    op.mode = without_set_id(now->node.attributes.mode);
+    if (!now->node.is(Kind::file) || op.mode == now->node.attributes.mode) return success();
+    op.node = binding->inode;
+  }
+  auto outcome = commit(op, true);
+  if (!outcome) return std::move(outcome).error();
+  return success();
 }
 
 Status MountedVolume::allocate(HandleId handle, std::uint64_t offset, std::uint64_t size) {

@@ -1,5 +1,6 @@
 // Verbs that change names: each is one committed request, then the tree, then the answer.
 #include "core/log.h"
+#include "fusefs/volume/doubt.h"
 #include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
@@ -7,6 +8,7 @@ namespace outboard::fusefs {
 namespace {
 
 constexpr std::uint32_t kModeBits = 07777;
+constexpr std::uint32_t kSetGroupBit = 02000;
 
 // In which an op makes a name.
 Inode directory_in(const Op& op) {
@@ -16,10 +18,6 @@ Inode directory_in(const Op& op) {
         return Inode{};
       },
       op);
-}
-
-bool is_in_doubt(const Error& error) {
-  return error.code == Code::timed_out || error.code == Code::unavailable;
 }
 
 }  // namespace
@@ -197,6 +195,15 @@ Result<NameRef> MountedVolume::name_to_change(NodeId directory, std::string_view
   return NameRef{*parent, std::string(name)};
 }
 
+// The kernel knows the directory, so that it is here, whatever else is not.
+std::optional<std::uint32_t> MountedVolume::given_group(NodeId directory) const {
+  if (view_.owners != Owners::stored) return std::nullopt;
+  Lock lock(mutex_);
+  const Node* node = node_of(directory);
+  if (node == nullptr || (node->attributes.mode & kSetGroupBit) == 0) return std::nullopt;
+  return node->attributes.gid;
+}
+
 Result<Shown> MountedVolume::make_directory(NodeId directory, std::string_view name,
                                             std::uint32_t mode, const Requester& who) {
   auto at = name_to_change(directory, name);
@@ -206,6 +213,10 @@ Result<Shown> MountedVolume::make_directory(NodeId directory, std::string_view n
   op.mode = mode & kModeBits;
   op.uid = who.uid;
   op.gid = who.gid;
+  if (const auto group = given_group(directory)) {
+    op.gid = *group;
+    op.mode |= kSetGroupBit;
+  }
   return make(op);
 }
 
@@ -214,17 +225,19 @@ Result<Shown> MountedVolume::make_node(NodeId directory, std::string_view name, 
                                        const Requester& who) {
   auto at = name_to_change(directory, name);
   if (!at) return std::move(at).error();
+  const std::uint32_t gid = given_group(directory).value_or(who.gid);
   if (kind == Kind::file) {
-    return make(CreateFile{*std::move(at), mode & kModeBits, who.uid, who.gid, true});
+    return make(CreateFile{*std::move(at), mode & kModeBits, who.uid, gid, true});
   }
-  return make(MakeNode{*std::move(at), kind, mode & kModeBits, who.uid, who.gid, device});
+  return make(MakeNode{*std::move(at), kind, mode & kModeBits, who.uid, gid, device});
 }
 
 Result<Shown> MountedVolume::make_symlink(NodeId directory, std::string_view name,
                                           std::string_view target, const Requester& who) {
   auto at = name_to_change(directory, name);
   if (!at) return std::move(at).error();
-  return make(MakeSymlink{*std::move(at), std::string(target), who.uid, who.gid});
+  const std::uint32_t gid = given_group(directory).value_or(who.gid);
+  return make(MakeSymlink{*std::move(at), std::string(target), who.uid, gid});
 }
 
 Result<Shown> MountedVolume::make_link(NodeId node, NodeId directory, std::string_view name) {

@@ -12,7 +12,7 @@
 #include <algorithm>
 
 #include "core/log.h"
-#include "core/merge.h"
+#include "fusefs/volume/doubt.h"
 #include "fusefs/volume/request_scope.h"
 #include "fusefs/volume/volume.h"
 
@@ -21,15 +21,6 @@ namespace {
 
 // Own publishes up to this size are remembered whole, so that reading them asks nobody.
 constexpr std::uint64_t kRememberBytesMax = 1U << 20U;
-
-bool may_succeed_later(const Error& error) {
-  return error.code == Code::timed_out || error.code == Code::unavailable ||
-         error.code == Code::unauthenticated;
-}
-
-bool is_in_doubt(const Error& error) {
-  return error.code == Code::timed_out || error.code == Code::unavailable;
-}
 
 // Whether the feed tells that the parcel's bytes did not become the file's: they were merged with
 // others', or stand beside the file. [S35]
@@ -70,6 +61,7 @@ void MountedVolume::drop_if_idle(NodeId node) {
 
 void MountedVolume::dirtied(OpenFile& file) {
   const bool first = file.modified == std::nullopt;
+  ++file.edits;
   file.modified = clock_.wall();
   file.times_set = false;
   if (!first) return;
@@ -142,6 +134,7 @@ void MountedVolume::fold_parcels(OpenFile& file, const Node& base) {
 }
 
 bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
+  if (extent == Extent::in_doubt) return false;
   const Binding* binding = state_.inodes.find(node);
   if (file.top.empty()) {
     file.modified.reset();
@@ -158,6 +151,7 @@ bool MountedVolume::prepare_parcel(NodeId node, OpenFile& file, Extent extent) {
   auto batch = std::make_shared<Batch>();
   batch->request = numbers_.begin();
   batch->acknowledged = numbers_.acknowledged();
+  if (file.modified && !file.times_set) batch->written = *file.modified;  // as it is shown
   Op op = file.top.to_op(file.inode, version, below);
   auto* write = std::get_if<Write>(&op);
   if (write != nullptr && !file.merged.empty() && write->size <= kMergeBytesMax) {
@@ -217,6 +211,7 @@ Status MountedVolume::end_publish(NodeId node, const Batch& batch, Result<Applie
     }
     if (answer ? !answer->last : !open) state_.own.erase(number);
     changed_.notify_all();
+    if (wake_ && goes_by_itself(file)) wake_();
     drop_if_idle(node);
   }
   post(std::move(notices));
@@ -239,10 +234,9 @@ void MountedVolume::take_back(NodeId node, OpenFile& file) {
   const std::uint64_t below = file.size_below_top(base == nullptr ? 0 : base->attributes.size);
   parcel.buffer.absorb(below, file.top);
   file.top = std::move(parcel.buffer);
-  if (!file.modified) file.modified = parcel.modified;
-  if (parcel.batch->steps.size() > 1) {
-    file.modified = std::get<SetAttributes>(parcel.batch->steps.back().op).modified;
-    file.times_set = true;
+  if (!file.modified) {  // nothing was written since
+    file.modified = parcel.modified;
+    file.times_set = parcel.batch->steps.size() > 1;
   }
   file.dirty_since = clock_.now();
 }
@@ -383,128 +377,35 @@ void MountedVolume::settle_parcels(const Change& change, const Source& source) {
   drop_if_idle(node);
 }
 
-// The kernel releases some time after close() has returned: the next program may have opened the
-// file by then, truncated it, and written half of what it has to write. That is not ours to
-// publish; the question whether there is a writer is asked with the lock held that takes the bytes.
-// [S1]
-void MountedVolume::finish_released(NodeId node) {
-  bool waited = false;
-  {
-    Lock lock(mutex_);
-    const auto found = state_.files.find(node);
-    waited = found != state_.files.end() && found->second.waits;
-  }
-  const auto published = publish(node, Extent::released);
-  if (published && waited) {
-    log(Severity::info, "what waited for the store has reached it",
-        {{"volume", volume_.name}, {"node", to_string(node)}});
-  }
-  {
-    Lock lock(mutex_);
-    const auto found = state_.files.find(node);
-    if (found == state_.files.end()) return;
-    if (published) found->second.waits = false;
-    const Binding* binding = state_.inodes.find(node);
-    if (found->second.handles == 0 && binding->pinned && binding->removed_here) {
-      found->second.top = {};  // removed through this mount, and nobody holds it any more
-      found->second.times_set = false;
-    }
-    drop_if_idle(node);
-  }
-  if (published) return;
-  if (may_succeed_later(published.error())) {
-    if (!waited) {
-      log(Severity::warning, "unsaved bytes wait for the store; it is asked again and again",
-          {{"volume", volume_.name},
-           {"node", to_string(node)},
-           {"why", published.error().message}});
-    }
-    Lock lock(mutex_);
-    if (const auto found = state_.files.find(node); found != state_.files.end()) {
-      found->second.waits = true;
-    }
-    if (wake_) wake_();
-    return;
-  }
-  rescue(node, published.error());
-}
-
-void MountedVolume::rescue(NodeId node, const Error& why) {
-  Publish copy;
-  std::uint64_t size = 0;
-  {
-    Lock lock(mutex_);
-    const Binding* binding = state_.inodes.find(node);
-    const Node* base = binding == nullptr ? nullptr : node_of(*binding);
-    if (base == nullptr) return;
-    size = file_of(node).size(base->attributes.size);
-    Dentry name = state_.tree.name_of(binding->inode).value_or(binding->last_name);
-    if (state_.tree.find(name.parent) == nullptr) name.parent = kRootInode;
-    copy.at = {name.parent, conflict_name(name.name, to_string(random_uuid()).substr(0, 8))};
-    copy.mode = base->attributes.mode;
-    copy.uid = base->attributes.uid;
-    copy.gid = base->attributes.gid;
-  }
-  auto bytes = read(node, 0, std::min(size, kBatchBytesMax));
-  Status kept = success();
-  if (!bytes) {
-    kept = std::move(bytes).error();
-  } else {
-    copy.bytes = *std::move(bytes);
-    auto outcome = commit(copy, true);
-    if (!outcome) kept = std::move(outcome).error();
-  }
-  if (kept) publishes_.rescued();
-  log(kept ? Severity::warning : Severity::error,
-      kept ? "unsaved bytes were written beside the file" : "unsaved bytes are lost",
-      {{"volume", volume_.name},
-       {"copy", copy.at.name},
-       {"bytes", std::to_string(size)},
-       {"refused", why.message},
-       {"why", kept ? std::string() : kept.error().message}});
-  Lock lock(mutex_);
-  OpenFile& file = file_of(node);
-  file.top = {};
-  file.merged = {};
-  file.times_set = false;
-  if (std::exchange(file.forsaken, false)) {
-    for (const Parcel& parcel : file.parcels) {
-      state_.publishers.erase(parcel.batch->request.number);
-      numbers_.end(parcel.batch->request.number);
-    }
-    file.parcels.clear();
-  }
-  drop_if_idle(node);
-}
-
 void MountedVolume::on_dirty(std::function<void()> wake) {
   Lock lock(mutex_);
   wake_ = std::move(wake);
 }
 
-bool MountedVolume::is_due(const OpenFile& file, Moment now) const {
-  if (file.publishing || !file.dirty() || now < file.dirty_since + kAppendAge) return false;
-  return file.writers == 0 || file.top.appends_only();
+bool MountedVolume::goes_by_itself(const OpenFile& file) {
+  return !file.publishing && file.dirty() &&
+         (file.writers == 0 || file.top.appends_only() || file.on_its_way());
 }
 
 void MountedVolume::publish_due() {
-  std::vector<std::pair<NodeId, bool>> due;
+  std::vector<std::pair<NodeId, Extent>> due;
   {
     Lock lock(mutex_);
     const Moment now = clock_.now();
     for (auto& [node, file] : state_.files) {
-      if (!is_due(file, now)) continue;
+      if (!goes_by_itself(file) || now < file.dirty_since + kAppendAge) continue;
       file.dirty_since = now;  // when refused, the next try comes an age later
       state_.inodes.hold(node);
-      due.emplace_back(node, file.writers == 0);
+      // What is only half written stays, while what is in doubt goes again.
+      const Extent open = file.top.appends_only() ? Extent::data : Extent::in_doubt;
+      due.emplace_back(node, file.writers == 0 ? Extent::released : open);
     }
   }
-  for (const auto& [node, released] : due) {
-    if (released) {
+  for (const auto& [node, extent] : due) {
+    if (extent == Extent::released) {
       finish_released(node);
-    } else if (const auto published = publish(node, Extent::data); !published) {
-      log(Severity::warning, "an append could not be published yet",
-          {{"volume", volume_.name}, {"why", published.error().message}});
+    } else {
+      note_wait(node, publish(node, extent));
     }
     Lock lock(mutex_);
     state_.inodes.release(node);
@@ -516,9 +417,7 @@ Moment MountedVolume::next_due() const {
   Lock lock(mutex_);
   Moment next = state_.owed_due;
   for (const auto& [node, file] : state_.files) {
-    if (file.dirty() && (file.writers == 0 || file.top.appends_only())) {
-      next = std::min(next, file.dirty_since + kAppendAge);
-    }
+    if (goes_by_itself(file)) next = std::min(next, file.dirty_since + kAppendAge);
   }
   return next;
 }

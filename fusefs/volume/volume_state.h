@@ -30,6 +30,8 @@ struct VolumeState {
   std::unordered_map<HandleId, Handle> handles;
   std::uint64_t next_handle = 1;
   std::unordered_map<NodeId, OpenFile> files;
+  std::set<NodeId> waiting;                 // whose bytes wait for the store, as the log has said
+  std::map<ContentKey, Moment> waited_for;  // in vain, and until when nobody waits again
   std::map<NodeId, Xattrs> removed_xattrs;  // of removed files that are open, once one is changed
   std::map<std::uint64_t, NodeId> publishers;  // request number → the node id it publishes for
   std::multiset<NodeId> leaving;               // whose name this mount is taking away
@@ -57,8 +59,9 @@ struct VolumeState {
   std::multiset<std::uint64_t> verbs;  // since which use each Stay keeps what came
   // Since which use no directory names it, as far as is known.
   std::deque<std::pair<std::uint64_t, Inode>> unlisted;
-  std::size_t shrink_at = 0;                     // nodes
-  std::uint64_t used_bytes = 0, used_nodes = 0;  // of the volume, as the store last said
+  std::size_t shrink_at = 0;                       // nodes
+  std::uint64_t used_bytes = 0, used_nodes = 0;    // of the volume, as the store last said
+  std::uint64_t quota_bytes = 0, quota_nodes = 0;  // the same
   SiblingRuns siblings;
 };
 

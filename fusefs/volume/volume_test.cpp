@@ -429,6 +429,24 @@ void write_as(Store& store, VolumeId volume, const Caller& who, std::string_view
   ASSERT_TRUE(store.apply(Call{Moment::max(), who}, volume, batch));
 }
 
+// For programs, who have no control socket.
+TEST_F(VolumeTest, S6_ABarrierIsAnAttributeThatIsRead) {
+  Seat seat(store_, clock_);
+  seat.save("f", "one");
+  seat.pump();
+  const NodeId file = seat.id("f");
+  write_as(store_, volume_, internal_call(Moment::max()).caller, "two");
+  std::optional<Result<std::string>> answer;
+  std::thread program([&] { answer = seat->xattr(kRootId, "user.outboard.barrier"); });
+  seat.pump();
+  program.join();
+  ASSERT_TRUE(*answer) << answer->error().message;
+  EXPECT_EQ(**answer, to_string(seat->seq()));
+  EXPECT_EQ(seat.load(seat.id("f")), "two");
+  EXPECT_TRUE(seat->xattr(file, "user.outboard.barrier"));
+  EXPECT_TRUE(seat->xattr_names(file)->empty());
+}
+
 // [S11] Of the bytes that an id shows, not of those that came after; changed modes hide nothing.
 TEST_F(VolumeTest, S11_AttributesTellWhoMadeTheBytesThatAreShown) {
   Seat seat(store_, clock_);

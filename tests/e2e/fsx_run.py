@@ -212,8 +212,10 @@ class Run:
         return dice.choice((0, size, dice.randrange(size + 1), self.size(dice)))
 
     def mode(self, dice, permissions):
-        """Now and then with set-id and sticky bits."""
-        return permissions | (dice.randrange(1, 8) << 9 if dice.random() < 0.2 else 0)
+        """Now and then with set-id and sticky bits. Where others may write, too, the kernel has rules of its own for a sticky
+        directory (fs.protected_symlinks and its like)."""
+        mode = permissions | (dice.randrange(1, 8) << 9 if dice.random() < 0.2 else 0)
+        return mode & ~0o022 if mode & stat.S_ISVTX else mode
 
     def choose_open(self, dice):
         manner = dice.choice(tuple(OPENS))

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from deployment import BIN, Deployment, Mount, Program, get, mount_at  # noqa: E402
 
 OFFER, TERMS, BEGIN, TABLES, TAKEN, REFUSAL = range(1, 7)
-FORMAT = 6
+FORMAT = 7
 PAUSE_SECONDS = 5  # kHandoverPause
 HANDOVERS = 10
 site = None

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/mount/frozen_store.h"
 #include "tests/mount/two_mounts.h"
 
 namespace outboard::tests {
@@ -54,6 +55,28 @@ TEST_F(TwoMounts, AnAppendKeepsTheFileAndReachesOpenDescriptors) {
   EXPECT_EQ(ino(b().at("log")), before);
   EXPECT_EQ(get_all(fd), "one\ntwo\n");
   close(fd);
+}
+
+// [S2] Whoever wants no answer before the store has the bytes gets none, at a file's end, too.
+TEST_F(TwoMounts, S2_ASynchronousAppendIsKeptWhenItReturns) {
+  FrozenStore server(store_);
+  fusefs::View view;
+  view.write_deadline = std::chrono::seconds(1);
+  Mount far(server, clock_, view);
+  for (const int flag : {O_SYNC, O_DSYNC}) {
+    const std::string name = "log" + std::to_string(flag);
+    const int fd =
+        open(far.at(name).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flag, 0644);
+    ASSERT_GE(fd, 0) << std::strerror(errno);
+    ASSERT_EQ(write(fd, "one\n", 4), 4);
+    meet();
+    EXPECT_EQ(get(a().at(name)), "one\n");
+    server.freeze();
+    EXPECT_EQ(write(fd, "two\n", 4), -1);
+    EXPECT_EQ(errno, EIO);
+    server.thaw();
+    close(fd);
+  }
 }
 
 // [S1]

@@ -63,6 +63,23 @@ TEST_F(StrictMounts, WhatIsReplacedWhileItIsOpenedIsReadWhole) {
   EXPECT_EQ(get(b().at("f")), "three");
 }
 
+// [S7] Recipe R knows no open, but not while the kernel may remember nothing: then what a reader
+// opens is let go again.
+TEST_F(StrictMounts, S7_AReadOnlyViewKeepsNothingOfWhatWasClosed) {
+  put(a().at("f"), "bytes");
+  fusefs::View view;
+  view.read_only = true;
+  Mount reader(store_, clock_, view);
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(get(reader.at("f")), "bytes");
+  EXPECT_GE(reader.activity().requests.at("OPEN"), 100U) << "else there is nothing to let go";
+  // Nobody waits for the answer of a RELEASE.
+  const Moment until = clock_.now() + std::chrono::seconds(10);
+  while (reader.volume().census().open_handles > 0 && clock_.now() < until) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(reader.volume().census().open_handles, 0U);
+}
+
 // A mount that takes what it is told and says nothing until it is to.
 class Silent {
  public:
