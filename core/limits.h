@@ -1,4 +1,5 @@
-// Every limit, with its reason. Nothing else in the tree says a size, a count or a time of its own.
+// The limits that people meet or several rooms obey, each with its reason. A room's own stand in
+// its limits.h, or beside the one place that obeys them.
 #pragma once
 
 #include <chrono>
@@ -17,8 +18,6 @@ inline constexpr std::size_t kNameBytesMax = 255;
 inline constexpr std::size_t kPathBytesMax = 4096;
 // SYMLINK targets share PATH_MAX.
 inline constexpr std::size_t kSymlinkBytesMax = 4095;
-// A path of 4,095 bytes cannot be deeper.
-inline constexpr std::size_t kPathDepthMax = 2048;
 // LINK_MAX of ext4: programs that count links know this number.
 inline constexpr std::uint32_t kLinksMax = 65'000;
 // XATTR_NAME_MAX and XATTR_SIZE_MAX of Linux, and the total that fits beside a node in one row.
@@ -172,7 +171,7 @@ inline constexpr std::size_t kCommitterThreads = 16;
 inline constexpr std::chrono::milliseconds kReadStatementMax = 60s;
 // Bringing the schema of a large database up to date may rewrite tables.
 inline constexpr std::chrono::milliseconds kMigrationDeadline = 3'600s;
-// An admin's transaction left open is ended after this long.
+// An admin's transaction left open is ended after this long, by 0002_sql_clients.sql.
 inline constexpr std::chrono::milliseconds kIdleTransactionMax = 60s;
 // Changes a feed keeps in memory for watchers that come back, per volume.
 inline constexpr std::size_t kFeedRingChanges = 16'384;
@@ -328,8 +327,6 @@ inline constexpr std::size_t kTrailEntriesMax = 10'000;
 inline constexpr std::uint32_t kReadDaysMax = 3'650;
 // Between the question what would go with an organisation and the word that it shall: time to read.
 inline constexpr std::chrono::seconds kRemovalCodeLife = 10min;
-// Members of one group, and groups and grants of one organisation: they are listed whole.
-inline constexpr std::size_t kRosterMax = 10'000;
 
 // ── The mount ────────────────────────────────────────────────────────────────────────────────────
 // Unsaved bytes of one handle; more are published early as a version of their own. [D3]
