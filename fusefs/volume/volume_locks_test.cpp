@@ -87,6 +87,22 @@ class VolumeLocks : public ::testing::Test {
  protected:
   VolumeLocks() { store_.add_volume("acme/memory"); }
 
+  // As `here` knows it; both do.
+  static NodeId shared_file(Seat& here, Seat& there) {
+    here.save("f", "0123");
+    here.pump();
+    there.pump();
+    return here.id("f");
+  }
+  // Whether a program of `there` gets the file's lock.
+  static bool is_free(Seat& there) {
+    const NodeId id = there.id("f");
+    const HandleId handle = there->open_file(id, kBoth)->handle;
+    const bool got = there->try_lock(ask(id, handle, 3)).value();
+    there->release(handle);
+    return got;
+  }
+
   SystemClock clock_;
   MemoryStore store_{clock_};
 };
@@ -98,10 +114,7 @@ TEST_F(VolumeLocks, S54_AKilledProgramsLockGoesThoughAnotherPublishedItsBytes) {
   SignedOutStore server(store_);
   Seat here(server, time);
   Seat there(store_, clock_);
-  here.save("f", "0123");
-  here.pump();
-  there.pump();
-  const NodeId id = here.id("f");
+  const NodeId id = shared_file(here, there);
   const HandleId killed = here->open_file(id, kBoth)->handle;
   const HandleId lives = here->open_file(id, kBoth)->handle;
   const NodeId id_there = there.id("f");
@@ -134,10 +147,7 @@ TEST_F(VolumeLocks, S54_WhatIsOwedWhileTheStoreIsToldIsToldBehindIt) {
   AskedStore server(store_);
   Seat here(server, clock_);
   Seat there(store_, clock_);
-  here.save("f", "0123");
-  here.pump();
-  there.pump();
-  const NodeId id = here.id("f");
+  const NodeId id = shared_file(here, there);
   const HandleId handle = here->open_file(id, kBoth)->handle;
   Waiter first;
   Waiter second;
@@ -154,10 +164,7 @@ TEST_F(VolumeLocks, S54_WhatIsOwedWhileTheStoreIsToldIsToldBehindIt) {
   };
   here->publish_due();
   EXPECT_FALSE(server.unlocked) << "the store was told";
-  const NodeId id_there = there.id("f");
-  const HandleId handle_there = there->open_file(id_there, kBoth)->handle;
-  EXPECT_TRUE(there->try_lock(ask(id_there, handle_there, 3)).value());
-  there->release(handle_there);
+  EXPECT_TRUE(is_free(there));
   here->release(handle);
 }
 
@@ -166,10 +173,7 @@ TEST_F(VolumeLocks, S54_WhatTheStoreDidNotHearItIsToldAgain) {
   AskedStore server(store_);
   Seat here(server, time);
   Seat there(store_, clock_);
-  here.save("f", "0123");
-  here.pump();
-  there.pump();
-  const NodeId id = here.id("f");
+  const NodeId id = shared_file(here, there);
   const HandleId handle = here->open_file(id, kBoth)->handle;
   ASSERT_TRUE(here->try_lock(ask(id, handle, 1)).value());
   server.away = true;
@@ -179,10 +183,7 @@ TEST_F(VolumeLocks, S54_WhatTheStoreDidNotHearItIsToldAgain) {
   server.away = false;
   here->publish_due();
   EXPECT_EQ(here->next_due(), Moment::max());
-  const NodeId id_there = there.id("f");
-  const HandleId handle_there = there->open_file(id_there, kBoth)->handle;
-  EXPECT_TRUE(there->try_lock(ask(id_there, handle_there, 3)).value());
-  there->release(handle_there);
+  EXPECT_TRUE(is_free(there));
   here->release(handle);
 }
 
